@@ -3,5 +3,3 @@
 This file and ``rdna1.host`` travel to bare targets inside an Ansible module, so they
 use the standard library of Python 3.8 alone.
 """
-
-__version__ = "0.1.0"

@@ -1,0 +1,55 @@
+#!/usr/bin/python
+"""Collect what rdna1 knows of a machine, on the machine."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.host import collect
+
+DOCUMENTATION = r"""
+module: rdna1_facts
+short_description: Collect the host facts that the rdna1 preflight judges
+description:
+  - Runs C(rdna1.host) on the target. Changes nothing, needs no network.
+options:
+  root:
+    description: Root folder of the system to look at.
+    type: path
+    default: /
+  users:
+    description: Users whose groups and start files matter.
+    type: list
+    elements: str
+    default: []
+author: [rdna1 contributors]
+"""
+
+EXAMPLES = r"""
+- name: Look at the machine
+  rdna1_facts:
+    users: [ada]
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The fact C(rdna1), the same document that C(rdna1-preflight facts) prints.
+  returned: always
+  type: dict
+"""
+
+
+def main() -> None:
+    """Entry point of the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "default": "/"},
+            "users": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    facts = collect(root=module.params["root"], users=module.params["users"])
+    module.exit_json(changed=False, ansible_facts={"rdna1": facts})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Name the cause and the remedy of a failed installation (``failures.yml``)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from rdna1.yaml_data import load
+
+
+class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A failure by what tools print of it.
+
+    Attributes:
+        pattern: regular expression, searched without regard to case; a named group that
+            starts with ``name`` is what ``{name}`` in the cause stands for.
+        cause: what happened.
+        remedy: what to do.
+    """
+
+    pattern: str
+    cause: str
+    remedy: str
+
+
+@cache
+def known_failures() -> list[KnownFailure]:
+    """Load ``failures.yml``.
+
+    Raises:
+        rdna1.yaml_data.DataFileError: the file is damaged.
+    """
+    return load(Path(__file__).with_name("failures.yml"), list[KnownFailure])
+
+
+def explain(output: str) -> str:
+    """Cause, remedy and the telling line of a failed tool's output.
+
+    Args:
+        output: what the tool printed, of any length.
+
+    Returns:
+        Text of two to four lines; the end of the output itself when the failure is not known.
+    """
+    for failure in known_failures():
+        found = re.search(failure.pattern, output, re.IGNORECASE)
+        if found:
+            name = next((text for text in found.groupdict().values() if text), "")
+            cause = failure.cause.format(name=name)
+            line = _line_around(output, found.start())
+            return f"Cause: {cause}\nRemedy: {failure.remedy}\nIt said: {line}"
+    return f"The installation failed. The end of what it said:\n{output.strip()[-1500:]}"
+
+
+def _line_around(text: str, position: int) -> str:
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    return text[start : end if end >= 0 else len(text)].strip()[:500]

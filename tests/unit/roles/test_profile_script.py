@@ -1,0 +1,150 @@
+"""The profile script, rendered from its template and sourced by real shells."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROLE = Path(__file__).parents[3] / "roles" / "environment"
+SHELLS = ["dash", "bash"]
+RX_5700_XT = ("0x1002", "0x731f")
+# The second function of the same board: its HDMI audio.
+AUDIO = ("0x1002", "0xab38")
+
+
+def render(tmp_path: Path, variables: dict[str, str], device: tuple[str, str] | None) -> Path:
+    """Render the template as Ansible does, over a tree of files that stands in for sysfs."""
+    devices = tmp_path / "pci"
+    devices.mkdir(exist_ok=True)
+    if device:
+        folder = devices / "0000:03:00.0"
+        folder.mkdir(exist_ok=True)
+        (folder / "vendor").write_text(f"{device[0]}\n")
+        (folder / "device").write_text(f"{device[1]}\n")
+    # A shell script, not HTML.
+    environment = jinja2.Environment(  # noqa: S701
+        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["quote"] = shlex.quote
+    text = environment.from_string((ROLE / "templates" / "profile.sh.j2").read_text()).render(
+        ansible_managed="Ansible managed",
+        environment_stack="rocm-5.7",
+        __environment_pci_devices=str(devices),
+        __environment_pci_ids=["0x1002:0x731f"],
+        __environment_variables=variables,
+    )
+    script = tmp_path / "profile.sh"
+    script.write_text(text, encoding="utf-8")
+    return script
+
+
+def source(
+    shell: str, script: Path, then: str, environment: dict[str, str] | None = None, before: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [shell, "-euc", f'{before}\n. "$1"\n{then}', shell, str(script)],
+        env={"PATH": os.environ["PATH"], **(environment or {})},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_variables_are_set_where_a_card_is_present(shell: str, tmp_path: Path) -> None:
+    script = render(tmp_path, {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"}, RX_5700_XT)
+    done = source(shell, script, 'sh -c "echo $HSA_OVERRIDE_GFX_VERSION"')
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"10.3.0\n", b"")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("device", [None, AUDIO], ids=["nothing", "audio function"])
+def test_nothing_is_set_without_a_card(
+    shell: str, device: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    script = render(tmp_path, {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"}, device)
+    done = source(shell, script, 'echo "${HSA_OVERRIDE_GFX_VERSION-unset}"')
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"unset\n", b"")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("device", [None, RX_5700_XT], ids=["no card", "card"])
+@pytest.mark.parametrize("value", ["3", ""])
+def test_an_inherited_find_enforce_is_unset(
+    shell: str, device: tuple[str, str] | None, value: str, tmp_path: Path
+) -> None:
+    script = render(tmp_path, {}, device)
+    done = source(shell, script, "env", {"MIOPEN_FIND_ENFORCE": value})
+    assert done.returncode == 0
+    assert b"MIOPEN_FIND_ENFORCE" not in done.stdout
+    assert done.stderr == b"", "it must stay silent where nobody reads"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_read_only_find_enforce_does_not_end_the_shell(shell: str, tmp_path: Path) -> None:
+    script = render(tmp_path, {"A_VARIABLE": "set"}, RX_5700_XT)
+    done = source(shell, script, 'echo "$A_VARIABLE"', before="readonly MIOPEN_FIND_ENFORCE=3")
+    assert (done.returncode, done.stdout) == (0, b"set\n")
+
+
+def test_a_terminal_is_told_once(tmp_path: Path) -> None:
+    script = render(tmp_path, {}, None)
+    leader, follower = pty.openpty()
+    try:
+        subprocess.run(
+            ["sh", "-euc", '. "$1"; . "$1"', "sh", str(script)],
+            env={"PATH": os.environ["PATH"], "MIOPEN_FIND_ENFORCE": "3"},
+            stderr=follower,
+            check=True,
+        )
+        assert os.read(leader, 4096).count(b"unset MIOPEN_FIND_ENFORCE") == 1
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_nothing_else_stays_in_the_shell(shell: str, tmp_path: Path) -> None:
+    script = render(tmp_path, {"A_VARIABLE": "1"}, RX_5700_XT)
+    before = source(shell, Path("/dev/null"), "set")
+    after = source(shell, script, "set")
+
+    def names(output: bytes) -> set[bytes]:
+        return {line.partition(b"=")[0] for line in output.splitlines()}
+
+    assert names(after.stdout) - names(before.stdout) == {b"A_VARIABLE"}
+    assert source(shell, script, "! type __rdna1_card_present").returncode == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    value=st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1)
+)
+def test_any_value_arrives_unchanged(value: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    script = render(tmp_path_factory.mktemp("profile"), {"A_VARIABLE": value}, RX_5700_XT)
+    done = source("dash", script, 'printf %s "$A_VARIABLE"')
+    assert done.stdout.decode() == value
+
+
+def test_every_board_of_the_card_list_is_matched() -> None:
+    variables: dict[str, Any] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    cards = yaml.safe_load(
+        (ROLE.parents[1] / "installer" / "rdna1" / "cards" / "cards.yml").read_text()
+    )
+    template = variables["__environment_pci_ids"]
+    environment = jinja2.nativetypes.NativeEnvironment()
+    environment.filters["flatten"] = lambda lists: [item for part in lists for item in part]
+    environment.filters["regex_replace"] = lambda text, _start, prefix: prefix + text
+    ids = environment.from_string(template).render(__environment_cards=cards)
+    assert list(ids) == sorted(
+        f"0x1002:0x{device}" for chip in cards["chips"] for device in chip["boards"]
+    )

@@ -1,0 +1,120 @@
+"""Stack files load, and a mistake in one is named by file, line and key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from rdna1.cards import card_list
+from rdna1.stacks import (
+    DEFAULT_STACK,
+    UnknownStackError,
+    load_stack,
+    stack_folder,
+    stack_names,
+)
+from rdna1.yaml_data import DataFileError
+
+
+@pytest.mark.parametrize("name", stack_names())
+def test_stack_loads_and_its_versions_parse(name: str) -> None:
+    stack = load_stack(name)
+    assert SpecifierSet(stack.pytorch.python)
+    assert next(Requirement(text).name for text in stack.pytorch.requirements) == "torch"
+    assert set(stack.gfx_targets) <= {chip.gfx_target for chip in card_list().chips}
+
+
+@pytest.mark.parametrize("name", stack_names())
+def test_every_release_names_a_source_that_has_packages_for_it(name: str) -> None:
+    stack = load_stack(name)
+    for release in stack.releases:
+        if release.support != "refused" and release.rocm_source != "none":
+            sets = stack.rocm_sources[release.rocm_source]
+            assert (release.os, release.version) in [(s.os, s.version) for s in sets]
+
+
+def test_the_default_comes_first() -> None:
+    assert stack_names()[0] == DEFAULT_STACK
+
+
+def test_rocm_5_2_is_refused_on_ubuntu_24_04_with_its_reasons() -> None:
+    release = load_stack("rocm-5.2").release("ubuntu", "24.04")
+    assert release is not None
+    assert release.support == "refused"
+    reasons = " ".join(release.reasons)
+    for word in ("libtinfo5", "libncurses5", "libstdc++-5-dev", "glibc is 2.39"):
+        assert word in reasons
+
+
+def test_an_unknown_stack_suggests_the_near_one() -> None:
+    with pytest.raises(UnknownStackError, match=r"'rocm-57'.*did you mean rocm-5\.7\?"):
+        load_stack("rocm-57")
+
+
+MISTAKES = {
+    "a wrong word": ("support: supported", "support: suported", "releases[0].support"),
+    "an unknown key": ("disk_gib:", "disk_gb:", "disk_gb"),
+    "a wrong type": ("environment: 15", "environment: lots", "disk_gib.environment"),
+    "a plain-text index": ("index_url: https", "index_url: http", "pytorch.index_url"),
+    "a forbidden variable": ("HSA_ENABLE_SDMA:", "MIOPEN_FIND_ENFORCE:", "environment"),
+    "a value that is no string": ('HSA_ENABLE_SDMA: "0"', "HSA_ENABLE_SDMA: 0", "variables"),
+    "another name": ("name: rocm-5.7", "name: rocm-5.8", "name"),
+    "a refusal without a way out": ("    remedy: Use Ubuntu 24.04 or", "    #", "releases[3]"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "key"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_named_by_file_line_and_key(
+    old: str, new: str, key: str, tmp_path: Path
+) -> None:
+    text = (stack_folder() / "rocm-5.7.yml").read_text()
+    assert old in text
+    file = tmp_path / "rocm-5.7.yml"
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(DataFileError) as caught:
+        load_stack("rocm-5.7", tmp_path)
+    found = re.fullmatch(r"(?P<file>.+?):(?P<line>\d+): (?P<key>\S+): .+", str(caught.value))
+    assert found, str(caught.value)
+    assert found["file"] == str(file)
+    assert key in found["key"]
+    wrong = text[: text.index(old)].count("\n") + 1
+    assert 0 <= wrong - int(found["line"]) <= 10, "the line must be in the entry with the mistake"
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b'title: "open', "not YAML"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"", "Expected `object`"),
+        (b"- a list", "Expected `object`"),
+    ],
+)
+def test_a_file_that_is_no_stack(content: bytes, cause: str, tmp_path: Path) -> None:
+    (tmp_path / "rocm-5.7.yml").write_bytes(content)
+    with pytest.raises(DataFileError, match=cause):
+        load_stack("rocm-5.7", tmp_path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match="No such file"):
+        load_stack("rocm-5.7", tmp_path)
+
+
+def test_cards_are_found_by_vendor_and_device() -> None:
+    found = card_list().find("1002", "731f")
+    assert found is not None
+    assert found[0].gfx_target == "gfx1010"
+
+
+@pytest.mark.parametrize("device", ["7314", "ab38", "1478", "1479", "73bf"])
+def test_other_functions_and_cards_are_not_rdna1(device: str) -> None:
+    assert card_list().find("1002", device) is None
+
+
+def test_another_vendor_is_not_rdna1() -> None:
+    assert card_list().find("10de", "731f") is None

@@ -1,0 +1,33 @@
+"""Known failures by what the tools print; tests/integration produces the real ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from rdna1.failures import explain
+
+OUTPUTS = {
+    "disk": ("dpkg: error: failed to write: No space left on device", "a disk is full"),
+    "package": ("No package matching 'rocminfoo' is available", "apt knows no package rocminfoo"),
+    "package of apt-get": ("E: Unable to locate package rocmin", "apt knows no package rocmin"),
+    "lock": ("E: Could not get lock /var/lib/dpkg/lock-frontend", "holds apt's lock"),
+    "network": ("Temporary failure resolving 'archive.example'", "cannot be reached"),
+    "signature": ("The following signatures: NO_PUBKEY 9386B48A1A693C5C", "does not fit"),
+    "interrupted": ("E: dpkg was interrupted, you must manually run", "was interrupted"),
+}
+
+
+@pytest.mark.parametrize(("output", "cause"), OUTPUTS.values(), ids=OUTPUTS.keys())
+def test_cause_remedy_and_the_telling_line(output: str, cause: str) -> None:
+    text = explain(f"Reading package lists...\n{output}\nE: Sub-process returned an error\n")
+    said = text.splitlines()
+    assert said[0].startswith("Cause: ")
+    assert cause in said[0]
+    assert said[1].startswith("Remedy: ")
+    assert said[2] == f"It said: {output}"
+
+
+def test_an_unknown_failure_shows_the_end_of_the_output() -> None:
+    text = explain("beginning\n" + "x" * 5000 + "\nsomething odd\n")
+    assert text.endswith("something odd")
+    assert "beginning" not in text
