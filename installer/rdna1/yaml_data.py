@@ -43,6 +43,8 @@ def load(path: Path, kind: type[T]) -> T:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DataFileError(f"{path}:{line}: not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise DataFileError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:

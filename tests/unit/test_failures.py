@@ -8,6 +8,7 @@ from rdna1.failures import explain
 
 OUTPUTS = {
     "disk": ("dpkg: error: failed to write: No space left on device", "a disk is full"),
+    "disk of the cache": ("E: You don't have enough free space in /var/cache", "a disk is full"),
     "package": ("No package matching 'rocminfoo' is available", "apt knows no package rocminfoo"),
     "package of apt-get": ("E: Unable to locate package rocmin", "apt knows no package rocmin"),
     "lock": ("E: Could not get lock /var/lib/dpkg/lock-frontend", "holds apt's lock"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import ANSIBLE_COLOR
@@ -16,16 +17,15 @@ from ansible.utils.display import Display
 
 try:
     from rdna1.cli.output import UsageError, write_report
-    from rdna1.preflight import judge
-    from rdna1.preflight.facts import FactsError, load_facts
+    from rdna1.preflight import CheckIdError, FactsError, Report, judge, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.text import preflight_text
-    from rdna1.stacks import UnknownStackError, load_stack
+    from rdna1.stacks import PytorchSource, RocmSource, UnknownStackError, load_stack
     from rdna1.yaml_data import DataFileError
 except ImportError as error:
     raise AnsibleActionFail(
-        f"the Python that runs Ansible cannot import rdna1 ({error}). Remedy: run './run provision', "
-        "or 'pip install --editable .' in the environment of ansible-playbook"
+        f"the Python that runs Ansible cannot import rdna1 ({error}). Remedy: use "
+        "'./run provision', or 'pip install --editable .' in the environment of ansible-playbook"
     ) from error
 
 # Variables that several roles share; every other public variable has its role's name in front.
@@ -54,11 +54,14 @@ ARGUMENTS = {
 class ActionModule(ActionBase):
     """Runs ``rdna1_facts`` on the target, judges, prints, writes the report."""
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Run the action; see ``ansible.plugins.action.ActionBase``."""
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
-        _, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        validated = self.validate_argument_spec(ARGUMENTS)  # type: ignore[no-untyped-call]
+        arguments: dict[str, Any] = validated[1]
         refuse_unknown_variables(variables)
         facts = self._execute_module(
             module_name="rdna1_facts",
@@ -69,20 +72,32 @@ class ActionModule(ActionBase):
             return {**result, **facts}
         try:
             report = _judge(facts["ansible_facts"]["rdna1"], arguments)
-            write_report(to_json(report), Path(arguments["report"]))
-        except (UnknownStackError, DataFileError, FactsError, UsageError) as error:
+            path = Path(arguments["report"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_report(to_json(report), path)
+        except (
+            CheckIdError,
+            OSError,
+            UnknownStackError,
+            DataFileError,
+            FactsError,
+            UsageError,
+        ) as error:
             raise AnsibleActionFail(str(error)) from error
         text = preflight_text(
             report, width=shutil.get_terminal_size().columns, colour=bool(ANSIBLE_COLOR)
         )
         Display().display(f"\nPreflight of {variables['inventory_hostname']}\n{text}")
-        refused = report.verdict == "refuse" or (arguments["strict"] and report.verdict == "warn")
+        if report.verdict == "refuse" or (arguments["strict"] and report.verdict == "warn"):
+            raise AnsibleActionFail(_refusal(report, arguments))
         return {
             **result,
-            "ansible_facts": facts["ansible_facts"],
+            "ansible_facts": {
+                **facts["ansible_facts"],
+                "rdna1_preflight": msgspec.to_builtins(report),
+            },
             "changed": False,
-            "failed": refused,
-            "msg": _refusal(report, arguments) if refused else f"verdict: {report.verdict}",
+            "msg": f"verdict: {report.verdict}",
         }
 
 
@@ -96,24 +111,24 @@ def refuse_unknown_variables(variables: Mapping[str, Any]) -> None:
     if not unknown:
         return
     near = difflib.get_close_matches(unknown[0], SHARED_VARIABLES, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise AnsibleActionFail(
-        f"unknown variable {', '.join(unknown)}{hint} Known are {', '.join(sorted(SHARED_VARIABLES))}. "
-        "Remedy: correct the name in the inventory or on the command line"
+        f"unknown variable {', '.join(unknown)}{hint} Remedy: correct the name in the inventory "
+        f"or on the command line; known are {', '.join(sorted(SHARED_VARIABLES))}"
     )
 
 
-def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
     return judge(
         load_facts(json.dumps(facts).encode()),
         load_stack(str(arguments["stack"])),
         ignore=[str(check) for check in arguments["ignore"]],
-        pytorch_source=str(arguments["pytorch_source"]) or None,
-        rocm_source=str(arguments["rocm_source"]) or None,
+        pytorch_source=msgspec.convert(arguments["pytorch_source"] or None, PytorchSource | None),
+        rocm_source=msgspec.convert(arguments["rocm_source"] or None, RocmSource | None),
     )
 
 
-def _refusal(report: Any, arguments: Mapping[str, Any]) -> str:
+def _refusal(report: Report, arguments: Mapping[str, Any]) -> str:
     statuses = {"fail", "warn"} if arguments["strict"] else {"fail"}
     failed = [check.id for check in report.checks if check.status in statuses]
     return (

@@ -10,7 +10,9 @@ from rdna1.failures import explain
 
 def rdna1_failure(result: Mapping[str, Any]) -> str:
     """Cause and remedy of a failed task's result."""
-    return explain("\n".join(str(result[key]) for key in ("msg", "stderr", "stdout") if result.get(key)))
+    return explain(
+        "\n".join(str(result[key]) for key in ("msg", "stderr", "stdout") if result.get(key))
+    )
 
 
 class FilterModule:

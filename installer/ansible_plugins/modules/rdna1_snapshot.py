@@ -9,6 +9,7 @@ import grp
 import json
 import os
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,12 +66,17 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    if os.path.exists(path):
-        module.exit_json(changed=False, path=path)
+    path = Path(module.params["path"])
+    if os.geteuid() != 0:
+        module.fail_json(
+            msg="only root can change this machine, and the play runs as another user. "
+            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass)"
+        )
+    if path.exists():
+        module.exit_json(changed=False, path=str(path))
     if not module.check_mode:
         write(path, snapshot(module))
-    module.exit_json(changed=True, path=path)
+    module.exit_json(changed=True, path=str(path))
 
 
 def snapshot(module: AnsibleModule) -> dict[str, Any]:
@@ -79,8 +85,9 @@ def snapshot(module: AnsibleModule) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "taken": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "packages": installed_packages(module),
-        "files": {path: file_state(path) for path in module.params["files"]},
-        "groups": {
+        "files": {path: file_state(Path(path)) for path in module.params["files"]},
+        "groups": sorted(g.gr_name for g in grp.getgrall()),
+        "groups_of_users": {
             user: sorted(g.gr_name for g in grp.getgrall() if user in g.gr_mem)
             for user in module.params["users"]
         },
@@ -97,32 +104,29 @@ def installed_packages(module: AnsibleModule) -> dict[str, str]:
     return {name: version for status, name, version in entries if status == "installed"}
 
 
-def file_state(path: str) -> dict[str, Any] | None:
+def file_state(path: Path) -> dict[str, Any] | None:
     """Link target, or content and mode, of a file; None when there is none."""
-    if os.path.islink(path):
+    if path.is_symlink():
         return {"link": os.readlink(path)}
-    if not os.path.exists(path):
+    if not path.exists():
         return None
-    details = os.stat(path)
-    with open(path, "rb") as file:
-        content = base64.b64encode(file.read()).decode()
+    details = path.stat()
     return {
-        "content": content,
+        "content": base64.b64encode(path.read_bytes()).decode(),
         "mode": f"{details.st_mode & 0o7777:04o}",
         "uid": details.st_uid,
         "gid": details.st_gid,
     }
 
 
-def write(path: str, content: dict[str, Any]) -> None:
+def write(path: Path, content: dict[str, Any]) -> None:
     """Write the snapshot whole or not at all, readable by root only: files may hold secrets."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=folder)
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=str(path.parent))
     with os.fdopen(handle, "w") as file:
         json.dump(content, file, indent=2, sort_keys=True)
         file.write("\n")
-    os.replace(draft, path)
+    Path(draft).replace(path)
 
 
 if __name__ == "__main__":

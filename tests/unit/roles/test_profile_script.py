@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2.nativetypes import NativeEnvironment
 
 ROLE = Path(__file__).parents[3] / "roles" / "environment"
 SHELLS = ["dash", "bash"]
@@ -141,7 +142,7 @@ def test_every_board_of_the_card_list_is_matched() -> None:
         (ROLE.parents[1] / "installer" / "rdna1" / "cards" / "cards.yml").read_text()
     )
     template = variables["__environment_pci_ids"]
-    environment = jinja2.nativetypes.NativeEnvironment()
+    environment = NativeEnvironment()
     environment.filters["flatten"] = lambda lists: [item for part in lists for item in part]
     environment.filters["regex_replace"] = lambda text, _start, prefix: prefix + text
     ids = environment.from_string(template).render(__environment_cards=cards)

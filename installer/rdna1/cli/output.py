@@ -1,0 +1,101 @@
+"""What all commands share: one-line errors with exit code 2, and writing their report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+class UsageError(Exception):
+    """Wrong usage or unreadable input; the message is the line that the user reads."""
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """Raises `UsageError` where argparse prints several lines and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ``message``, which argparse phrases for the user.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def run_command(program: str, command: Callable[[], int]) -> int:
+    """Run a command and turn its usage errors into one line on stderr.
+
+    Args:
+        program: name before the message.
+        command: does the work and returns the exit code.
+
+    Returns:
+        What ``command`` returned, or 2 after a `UsageError`.
+    """
+    try:
+        return command()
+    except UsageError as error:
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        return WRONG_USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def write_report(text: str, output: Path | None) -> None:
+    """Write a finished report.
+
+    A file appears complete or not at all. A reader of standard output that went away, as
+    ``head`` does, is no error.
+
+    Args:
+        text: what to write; a last newline is added when it has none.
+        output: the file, or None for standard output.
+
+    Raises:
+        UsageError: the text could not be written.
+    """
+    if not text.endswith("\n"):
+        text += "\n"
+    try:
+        if output is None:
+            _write_stdout(text)
+        else:
+            _write_file(text, output)
+    except OSError as error:
+        raise UsageError(f"{output or 'standard output'}: {error.strerror}") from error
+
+
+def _write_stdout(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_file(text: str, output: Path) -> None:
+    target = output.resolve()
+    exists = target.exists()
+    # A device such as /dev/null must stay what it is.
+    if exists and not stat.S_ISREG(target.stat().st_mode):
+        target.write_text(text, encoding="utf-8")
+        return
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        if exists:
+            shutil.copymode(target, draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

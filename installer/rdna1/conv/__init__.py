@@ -1,0 +1,1 @@
+"""Measure convolutions: cases, a worker that can die, and the supervisor that outlives it."""

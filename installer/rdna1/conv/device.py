@@ -1,0 +1,151 @@
+"""Devices that a worker can run convolutions on. Importing this module imports torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rdna1.conv import sim
+from rdna1.conv.case import ConvCase
+from rdna1.conv.reference import Inputs, convolve
+from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
+
+# The convolutions are small: more threads take longer to wake than they save.
+_MAX_THREADS = 4
+
+_SLOW_SECONDS = 1.0
+
+
+class TorchDevice:
+    """The CPU, or a CUDA or ROCm device.
+
+    Args:
+        requested: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: a GPU when torch sees one,
+            else the CPU.
+
+    Raises:
+        UnusableDeviceError: torch does not see it.
+        RuntimeError: it is there and does not work.
+    """
+
+    def __init__(self, requested: str) -> None:
+        """Create the device's context."""
+        self._requested = requested
+        if requested == "auto":
+            requested = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = torch.device(requested)
+        torch.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
+        if self._device.type == "cuda":
+            seen = torch.cuda.device_count()
+            if (self._device.index or 0) >= seen:
+                raise UnusableDeviceError(
+                    f"--device {requested}: torch {torch.__version__} sees {_count(seen)} GPU"
+                )
+            # float32 shall mean float32: TF32 keeps 10 bits of the mantissa.
+            torch.backends.cudnn.allow_tf32 = False
+        # The first touch creates the device's context, which may take seconds.
+        torch.zeros(1, device=self._device)
+        self._synchronize()
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What torch and the system say about the device."""
+        if self._device.type == "cpu":
+            return self._describe("cpu", _cpu_name())
+        properties = torch.cuda.get_device_properties(self._device)
+        return self._describe("cuda", properties.name, getattr(properties, "gcnArchName", None))
+
+    def _describe(self, kind: DeviceType, name: str, gfx_target: str | None = None) -> DeviceInfo:
+        return DeviceInfo(
+            requested=self._requested,
+            type=kind,
+            name=name,
+            torch=str(torch.__version__),
+            hip=torch.version.hip,
+            gfx_target=gfx_target,
+        )
+
+    def run(self, case: ConvCase, inputs: Inputs) -> tuple[dict[str, Tensor], float]:
+        """Run a case and wait for the device.
+
+        Args:
+            case: what to run.
+            inputs: on the CPU.
+
+        Returns:
+            The results by name (see `rdna1.conv.reference.convolve`), on the CPU, and the
+            seconds that the convolution took, transfers apart.
+        """
+        there = Inputs(*(tensor.to(self._device) for tensor in inputs))
+        self._synchronize()
+        begun = time.perf_counter()
+        results = convolve(case, there)
+        self._synchronize()
+        seconds = time.perf_counter() - begun
+        return {name: tensor.cpu() for name, tensor in results.items()}, seconds
+
+    def _synchronize(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+
+class SimulatedDevice(TorchDevice):
+    """The CPU, misbehaving where the rules of a file say so.
+
+    Args:
+        rules: the first one that holds for a case decides.
+        rule_file: their file.
+    """
+
+    def __init__(self, rules: list[sim.Rule], rule_file: Path) -> None:
+        """Open the CPU."""
+        super().__init__("cpu")
+        self._requested = f"sim:{rule_file}"
+        self._rules = rules
+        self._rule_file = rule_file
+
+    @property
+    def info(self) -> DeviceInfo:
+        """As of the CPU, under the name of the rule file."""
+        return self._describe("sim", f"simulated by {self._rule_file.name}")
+
+    def run(self, case: ConvCase, inputs: Inputs) -> tuple[dict[str, Tensor], float]:
+        """As on the CPU, unless a rule holds.
+
+        Raises:
+            RuntimeError: a rule says ``error``.
+        """
+        rule = next((rule for rule in self._rules if rule.holds(case, os.environ)), None)
+        outcome = rule.outcome if rule else None
+        if outcome == "hang":
+            sim.hang()
+        if outcome == "crash":
+            sim.crash()
+        if rule and outcome == "error":
+            raise RuntimeError(f"simulated, as {rule.when} holds")
+        results, seconds = super().run(case, inputs)
+        if outcome == "wrong":
+            damaged = next(iter(results.values())).view(-1)
+            damaged[0] += 1 + damaged.abs().max()
+        if outcome == "slow":
+            time.sleep(_SLOW_SECONDS)
+            seconds += _SLOW_SECONDS
+        return results, seconds
+
+
+def _count(number: int) -> str:
+    return {0: "no", 1: "only one"}.get(number, f"only {number}")
+
+
+def _cpu_name() -> str:
+    """Model of the processor as the kernel names it, or its architecture."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.machine()

@@ -1,0 +1,30 @@
+"""The environment variables of a worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def worker_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Variables of a worker, so that a run neither uses nor changes what the user has cached.
+
+    MIOpen 5.2 to 6.2 reads MIOPEN_USER_DB_PATH and MIOPEN_CUSTOM_CACHE_DIR (src/db_path.cpp.in,
+    src/binary_cache.cpp) and, like the compiler below it, puts temporary files under TMPDIR,
+    where a killed worker would leave them. MIOPEN_FIND_ENFORCE would tune for minutes.
+
+    Args:
+        environment: of this process.
+        folder: exists, and is removed after the run.
+    """
+    variables = {key: text for key, text in environment.items() if key != "MIOPEN_FIND_ENFORCE"}
+    # The worker runs in a folder of its own, where relative entries would lead elsewhere.
+    if "PYTHONPATH" in variables:
+        entries = variables["PYTHONPATH"].split(os.pathsep)
+        variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries)
+    for name in ("MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR", "TMPDIR"):
+        place = folder / name.lower()
+        place.mkdir(exist_ok=True)
+        variables[name] = str(place)
+    return variables

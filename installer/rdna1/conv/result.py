@@ -1,0 +1,58 @@
+"""What a measurement found out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from rdna1.conv.case import ConvCase
+
+DeviceType = Literal["cpu", "cuda", "sim"]
+Outcome = Literal["pass", "hang", "crash", "error", "wrong"]
+
+
+class UnusableDeviceError(Exception):
+    """The device that was asked for does not exist here; nothing can be said about it."""
+
+
+class DeviceInfo(msgspec.Struct, frozen=True):
+    """Where the convolutions ran.
+
+    Attributes:
+        requested: the device as it was asked for.
+        type: ``cpu``, ``cuda`` (which is what torch calls ROCm devices too) or ``sim``.
+        name: what the hardware calls itself.
+        torch: version of torch.
+        hip: version of HIP that torch was built for, None for other builds.
+        gfx_target: LLVM's processor name as the runtime sees it, overrides included;
+            None where torch does not say.
+    """
+
+    requested: str
+    type: DeviceType
+    name: str
+    torch: str
+    hip: str | None
+    gfx_target: str | None
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """The outcome of one case.
+
+    Attributes:
+        case: what was run.
+        outcome: ``pass``; ``hang``, no answer before the deadline; ``crash``, the worker
+            died; ``error``, it reported one; ``wrong``, not what the reference says.
+        seconds: on the device, or until the worker was given up.
+        max_abs_err: largest absolute error, None when there is no finite result.
+        max_rel_err: ``max_abs_err`` over the largest absolute value of the reference.
+        detail: what went wrong, empty after ``pass``.
+    """
+
+    case: ConvCase
+    outcome: Outcome
+    seconds: float
+    max_abs_err: float | None = None
+    max_rel_err: float | None = None
+    detail: str = ""

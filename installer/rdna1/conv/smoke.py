@@ -1,0 +1,108 @@
+"""The suite that follows an installation: do ordinary small convolutions work?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from rdna1.conv.case import DIRECTIONS, ConvCase
+from rdna1.conv.result import CaseResult, DeviceInfo
+from rdna1.conv.supervisor import DeviceLostError, Supervisor
+
+# The sizes that the first investigation of a card found to work (16->32, 3x3).
+KNOWN_GOOD_SIDES = (32, 36, 40, 42)
+
+# One layer for each common kernel and stride. The sides keep two limits, as it is not known
+# which of them the card has: input sides of at most 42, and an im2col workspace of at most
+# 1 MiB. That is why the 7x7 stem of a ResNet is not run at its usual 224.
+_LAYERS = (
+    *(ConvCase(16, 32, side, side, 3, 3, padding=1) for side in KNOWN_GOOD_SIDES),
+    ConvCase(64, 256, 42, 42, 1, 1),
+    ConvCase(64, 128, 42, 42, 3, 3, stride=2, padding=1),
+    ConvCase(16, 32, 25, 25, 5, 5, padding=2),
+    ConvCase(3, 64, 42, 42, 7, 7, stride=2, padding=3),
+    ConvCase(32, 32, 30, 30, 3, 3, padding=1, groups=32),
+    ConvCase(16, 32, 40, 40, 3, 3, padding=2, dilation=2),
+)
+
+
+class SmokeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a smoke test found; the attributes are the keys of its JSON form.
+
+    Attributes:
+        device: where the cases ran, None when no worker could start.
+        verdict: ``pass`` when every case was run and passed.
+        interrupted: whether the user stopped it.
+        not_run: number of cases that were planned and not run.
+        workers_lost: number of worker processes that died or had to be killed.
+        wall_seconds: from start to end, starting workers included.
+        cases: in the order in which they were run.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["smoke"] = "smoke"
+    device: DeviceInfo | None
+    verdict: Literal["pass", "fail"]
+    interrupted: bool
+    not_run: int
+    workers_lost: int
+    wall_seconds: float
+    cases: list[CaseResult]
+
+
+def smoke_cases(max_side: int | None = None) -> list[ConvCase]:
+    """The cases of the suite, each layer forward and then backward.
+
+    Args:
+        max_side: leave out cases that are higher or wider, in pixels.
+    """
+    return [
+        msgspec.structs.replace(layer, direction=direction)
+        for layer in _LAYERS
+        if max_side is None or max(layer.h, layer.w) <= max_side
+        for direction in DIRECTIONS
+    ]
+
+
+def run_smoke(
+    device: str,
+    timeout: float,
+    cases: Sequence[ConvCase],
+    on_case: Callable[[ConvCase], None],
+) -> SmokeReport:
+    """Run cases until the end, until the device is lost, or until the user interrupts.
+
+    Args:
+        device: as `rdna1.conv.supervisor.Supervisor` takes it.
+        timeout: seconds for each case on the device.
+        cases: at least one.
+        on_case: called before each case.
+
+    Raises:
+        rdna1.conv.result.UnusableDeviceError: the device does not exist here.
+    """
+    begun = time.monotonic()
+    results: list[CaseResult] = []
+    interrupted = False
+    with Supervisor(device, timeout) as supervisor:
+        try:
+            for case in cases:
+                on_case(case)
+                results.append(supervisor.run(case))
+        except DeviceLostError as lost:
+            results.append(lost.result)
+        except KeyboardInterrupt:
+            interrupted = True
+    passed = len(results) == len(cases) and all(result.outcome == "pass" for result in results)
+    return SmokeReport(
+        device=supervisor.device,
+        verdict="pass" if passed else "fail",
+        interrupted=interrupted,
+        not_run=len(cases) - len(results),
+        workers_lost=supervisor.workers_lost,
+        wall_seconds=time.monotonic() - begun,
+        cases=results,
+    )

@@ -1,0 +1,36 @@
+"""Whether the machine is a container or Windows' subsystem for Linux."""
+
+from __future__ import annotations
+
+from .reader import MissingError, Reader, UnreadableError
+
+_MARKERS = (("/run/.containerenv", "podman"), ("/.dockerenv", "docker"))
+
+
+def container(reader: Reader) -> str | None:
+    """Kind of container (``podman``, ``docker``, ``lxc``, ``systemd-nspawn``, ``wsl``) or None.
+
+    Raises:
+        UnreadableError: no sign of one, and not all signs could be read.
+    """
+    for path, kind in _MARKERS:
+        if reader.exists(path):
+            return kind
+    named = (reader.optional_text("/run/systemd/container") or "").strip()
+    if named:
+        return named
+    if "microsoft" in (reader.optional_text("/proc/version") or "").lower():
+        return "wsl"
+    return _of_first_process(reader)
+
+
+def _of_first_process(reader: Reader) -> str | None:
+    try:
+        environment = reader.text("/proc/1/environ")
+    except MissingError as error:
+        raise UnreadableError(f"{error}; /proc belongs to a running machine") from error
+    for setting in environment.split("\0"):
+        name, _, value = setting.partition("=")
+        if name == "container":
+            return value or None
+    return None

@@ -1,0 +1,145 @@
+"""Packages as dpkg knows them, read from its status file."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .reader import Reader, UnreadableError
+
+STATUS_FILE = "/var/lib/dpkg/status"
+_STATUS_LIMIT = 64 * 1024 * 1024
+_SETTLED = frozenset(["installed", "config-files", "not-installed"])
+
+# Whatever belongs to ROCm or PyTorch, be it of AMD or of a distribution.
+_RELEVANT = re.compile(
+    r"""
+    (?:lib)? (?:
+      rocm.* | rocr.* | rocminfo
+      | roc(?:blas|fft|rand|solver|sparse|alution|tracer|profiler|prim|thrust|wmma|dbgapi).*
+      | rccl.* | hip(?!po).* | hsa-.* | hsakmt.* | miopen.* | migraphx.* | composablekernel.*
+      | (?:amd-)?comgr.* | amdhip.* | openmp-extras.* | amdgpu.* | drm-amdgpu-amdgpu.*
+      | torch\d.*
+    ) | python3-torch.*
+    """,
+    re.VERBOSE,
+)
+
+
+class Package(NamedTuple):
+    """One entry of the status file.
+
+    Attributes:
+        name: without architecture.
+        version: as dpkg has it, epoch and revision included.
+        architecture: Debian's name, ``amd64`` for example.
+        flag: ``ok`` or ``reinstreq``.
+        state: ``installed``, ``half-configured`` and so on (dpkg-query(1)).
+    """
+
+    name: str
+    version: str
+    architecture: str
+    flag: str
+    state: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether its files are there and configured."""
+        return self.state == "installed"
+
+    @property
+    def settled(self) -> bool:
+        """Whether dpkg has nothing left to do for it."""
+        return self.flag == "ok" and self.state in _SETTLED
+
+    @property
+    def upstream_version(self) -> str:
+        """Version without epoch and revision."""
+        return self.version.rpartition(":")[2].partition("-")[0]
+
+
+class Status:
+    """The status file of one machine, read once when first asked."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Ask ``reader`` for the file."""
+        self._reader = reader
+        self._packages: list[Package] | None = None
+
+    def packages(self) -> list[Package]:
+        """All entries in the file's order.
+
+        Raises:
+            UnreadableError: the file is missing or cannot be read.
+        """
+        if self._packages is None:
+            text = self._reader.text(STATUS_FILE, _STATUS_LIMIT)
+            self._packages = [_package(part) for part in text.split("\n\n") if part.strip()]
+        return self._packages
+
+    def installed(self, name: str) -> Package:
+        """The installed package of this name.
+
+        Raises:
+            UnreadableError: it is not installed, or the file cannot be read.
+        """
+        found = next((p for p in self.packages() if p.name == name and p.installed), None)
+        if found is None:
+            raise UnreadableError(f"{STATUS_FILE}: {name} is not installed")
+        return found
+
+    def native_architecture(self) -> str:
+        """Debian's name of the machine's own architecture, ``amd64`` for example.
+
+        Raises:
+            UnreadableError: no file tells.
+        """
+        # The file exists where foreign architectures were added; the native one is first.
+        listed = (self._reader.optional_text("/var/lib/dpkg/arch") or "").split()
+        return listed[0] if listed else self.installed("libc6").architecture
+
+
+def relevant_packages(status: Status) -> dict[str, str]:
+    """Name to version of the installed packages of ROCm and PyTorch.
+
+    Raises:
+        UnreadableError: the status file cannot be read.
+    """
+    return {p.name: p.version for p in status.packages() if p.installed and is_relevant(p.name)}
+
+
+def half_configured(status: Status) -> list[str]:
+    """Names of the packages that dpkg did not finish with.
+
+    Raises:
+        UnreadableError: the status file cannot be read.
+    """
+    return [p.name for p in status.packages() if not p.settled]
+
+
+def is_relevant(name: str) -> bool:
+    """Whether a package of this name belongs to ROCm or PyTorch."""
+    return _RELEVANT.fullmatch(name) is not None
+
+
+def _package(paragraph: str) -> Package:
+    wanted, _, state = _field(paragraph, "Status").partition(" ")
+    del wanted  # "hold" and "deinstall" say what is asked for, not what is there
+    flag, _, state = state.partition(" ")
+    return Package(
+        name=_field(paragraph, "Package"),
+        version=_field(paragraph, "Version"),
+        architecture=_field(paragraph, "Architecture"),
+        flag=flag,
+        state=state,
+    )
+
+
+def _field(paragraph: str, name: str) -> str:
+    start = f"\n{paragraph}".find(f"\n{name}: ")
+    if start < 0:
+        return ""
+    start += len(name) + 2
+    end = paragraph.find("\n", start)
+    return paragraph[start:end] if end >= 0 else paragraph[start:]

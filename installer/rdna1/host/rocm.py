@@ -1,0 +1,61 @@
+"""Installed ROCm, wherever it came from."""
+
+from __future__ import annotations
+
+import re
+
+from . import dpkg
+from .reader import Reader
+from .unknown import Unknown
+
+# AMD ends the upstream version with its release as digits: 1.0.0.50701-98~22.04.
+_AMD_VERSION = re.compile(r"\.\d{5,6}-\d")
+# The driver's packages serve any ROCm, and PyTorch is not a part of it.
+_NOT_ROCM = re.compile(r"amdgpu.*|libdrm-amdgpu.*|libtorch.*|python3-torch.*")
+
+
+def rocm(reader: Reader, status: dpkg.Status, unknown: Unknown) -> list[dict[str, object]]:
+    """``source`` (``amd``, ``distro`` or ``folder``), ``name`` and ``version`` of each part.
+
+    A ``folder`` is one under /opt that no package of AMD owns.
+
+    Args:
+        reader: of the machine.
+        status: its packages.
+        unknown: gets the reason for each folder that cannot be read.
+
+    Raises:
+        UnreadableError: the packages cannot be read.
+    """
+    packages: list[dict[str, object]] = [
+        {"source": _source(name, version), "name": name, "version": version}
+        for name, version in dpkg.relevant_packages(status).items()
+        if not _NOT_ROCM.fullmatch(name)
+    ]
+    return packages + (unknown.ask("rocm.folders", _folders, reader, packages) or [])
+
+
+def _source(name: str, version: str) -> str:
+    by_amd = name.startswith("rocm-core") or _AMD_VERSION.search(version)
+    return "amd" if by_amd else "distro"
+
+
+def _folders(reader: Reader, packages: list[dict[str, object]]) -> list[dict[str, object]]:
+    owned = _owned_files(reader, packages)
+    found: list[dict[str, object]] = []
+    for name in reader.optional_names("/opt"):
+        path = f"/opt/{name}"
+        # Links such as /opt/rocm lead to a folder that is listed itself.
+        if not name.startswith("rocm") or reader.link_name(path) is not None:
+            continue
+        version = reader.optional_text(f"{path}/.info/version")
+        if version is not None and f"{path}/.info/version" not in owned:
+            found.append({"source": "folder", "name": path, "version": version.strip()[:40]})
+    return found
+
+
+def _owned_files(reader: Reader, packages: list[dict[str, object]]) -> set[str]:
+    """Files of the packages that own AMD's version files."""
+    names = [p["name"] for p in packages if str(p["name"]).startswith("rocm-core")]
+    lists = (reader.optional_text(f"/var/lib/dpkg/info/{name}.list") or "" for name in names)
+    return {path for files in lists for path in files.splitlines()}

@@ -1,0 +1,81 @@
+"""Settings of environment variables in the kinds of file that can hold them.
+
+Each function takes the text of one file and yields line number, name and value.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator, Tuple
+
+from . import shell
+
+Setting = Tuple[int, str, str]
+
+_PAM_VALUE = re.compile(r"""(?:DEFAULT|OVERRIDE)=("[^"]*"|\S+)""")
+_FISH = re.compile(r"\s*set\s+(?:-\S+\s+)*(?P<name>\w+)\s+(?P<value>[^#]*)")
+_UNIT_SETTING = re.compile(r"\s*(?:Default|Manager)?Environment\s*=(.*)", re.DOTALL)
+_UNIT_WORD = re.compile(r""""((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(\S+)""", re.DOTALL)
+
+
+def of_shell(text: str) -> Iterator[Setting]:
+    """Start files of POSIX shells and zsh."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for name, value in shell.assignments(line):
+            yield number, name, value
+
+
+def of_list(text: str) -> Iterator[Setting]:
+    """``NAME=VALUE`` lines: /etc/environment and environment.d(5)."""
+    for number, line in enumerate(text.splitlines(), 1):
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith("#"):
+            yield (
+                number,
+                name.split()[-1] if name else "",
+                shell.unquote(value.split(" #")[0].strip()),
+            )
+
+
+def of_pam(text: str) -> Iterator[Setting]:
+    """``NAME DEFAULT=value`` lines (pam_env.conf(5)), and ``NAME=VALUE`` of older files."""
+    for number, line in enumerate(text.splitlines(), 1):
+        name, _, rest = line.strip().partition(" ")
+        value = _PAM_VALUE.match(rest.strip())
+        if value and not name.startswith("#"):
+            yield number, name, shell.unquote(value[1])
+    yield from of_list(text)
+
+
+def of_unit(text: str) -> Iterator[Setting]:
+    """``Environment=`` of systemd's units and ``DefaultEnvironment=`` of its own settings."""
+    for number, line in _unit_lines(text):
+        setting = _UNIT_SETTING.fullmatch(line)
+        for word in _UNIT_WORD.finditer(setting[1]) if setting else ():
+            name, equals, value = (word[1] or word[2] or word[3] or "").partition("=")
+            if equals:
+                yield number, name, value
+
+
+def of_fish(text: str) -> Iterator[Setting]:
+    """``set -gx NAME VALUE`` of fish, which knows ``export NAME=VALUE`` too."""
+    for number, line in enumerate(text.splitlines(), 1):
+        setting = _FISH.match(line)
+        if setting:
+            yield number, setting["name"], shell.unquote(setting["value"].strip())
+    yield from of_shell(text)
+
+
+def _unit_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines without comments, those that end in a backslash joined with what follows."""
+    joined: list[str] = []
+    first = 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith(("#", ";")):
+            continue
+        if not joined:
+            first = number
+        joined.append(line.rstrip("\\"))
+        if not line.endswith("\\"):
+            yield first, " ".join(joined)
+            joined = []

@@ -1,0 +1,130 @@
+"""Every place that sets a variable of ROCm, HSA, HIP, MIOpen or PyTorch on AMD cards."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Callable, Iterator
+
+from . import accounts, settings
+from .reader import Reader
+from .unknown import Unknown
+
+ENVIRONMENT = "environment"
+
+Parser = Callable[[str], Iterator[settings.Setting]]
+
+_WATCHED = re.compile(
+    r"\b(?:(?:HSA|HIP|ROCM|ROCR|MIOPEN|AMD)_\w+|GPU_MAX_HW_QUEUES|PYTORCH_ROCM_ARCH"
+    r"|PYTORCH_HIP_ALLOC_CONF|CUDA_VISIBLE_DEVICES)\b"
+)
+_SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
+    ("/etc/environment", settings.of_list),
+    ("/etc/security/pam_env.conf", settings.of_pam),
+    ("/etc/profile", settings.of_shell),
+    ("/etc/bash.bashrc", settings.of_shell),
+    ("/etc/systemd/system.conf", settings.of_unit),
+)
+# Folder, end of the names in it, parser.
+_SYSTEM_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
+    ("/etc/environment.d", ".conf", settings.of_list),
+    ("/etc/profile.d", ".sh", settings.of_shell),
+    ("/etc/systemd/system.conf.d", ".conf", settings.of_unit),
+)
+_UNITS = "/etc/systemd/system"
+_HOME_FILES: tuple[tuple[str, Parser], ...] = (
+    (".profile", settings.of_shell),
+    (".bashrc", settings.of_shell),
+    (".bash_profile", settings.of_shell),
+    (".zshrc", settings.of_shell),
+    (".pam_environment", settings.of_pam),
+    (".config/fish/config.fish", settings.of_fish),
+)
+_HOME_FOLDER = (".config/environment.d", ".conf", settings.of_list)
+_FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
+_NOBODY = 65534
+
+
+def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
+    """``name``, ``value``, ``place`` (a file, or ``environment``) and ``line`` or None.
+
+    Args:
+        reader: of the machine.
+        names: users whose start files are read beside root's; without names those of
+            everybody with a user id from 1000 on.
+        unknown: gets the reason for each file that cannot be read.
+    """
+    found = _of_process() if reader.live else []
+    for path, parse in _files(reader, names, unknown):
+        found += unknown.ask(f"variables.{path}", _of_file, reader, path, parse) or []
+    return found
+
+
+def _of_process() -> list[dict[str, object]]:
+    return [
+        {"name": name, "value": value, "place": ENVIRONMENT, "line": None}
+        for name, value in sorted(os.environ.items())
+        if _WATCHED.fullmatch(name)
+    ]
+
+
+def _of_file(reader: Reader, path: str, parse: Parser) -> list[dict[str, object]]:
+    text = reader.optional_text(path) or ""
+    # Nearly all files name no such variable and need no parsing.
+    if not _WATCHED.search(text):
+        return []
+    return [
+        {"name": name, "value": value, "place": path, "line": line}
+        for line, name, value in parse(text)
+        if _WATCHED.fullmatch(name)
+    ]
+
+
+def _files(
+    reader: Reader, names: tuple[str, ...], unknown: Unknown
+) -> Iterator[tuple[str, Parser]]:
+    yield from _SYSTEM_FILES
+    for folder, end, parse in _SYSTEM_FOLDERS:
+        yield from _folder_files(reader, folder, end, parse, unknown)
+    for path in unknown.ask(f"variables.{_UNITS}", _units, reader) or []:
+        yield path, settings.of_unit
+    for home in unknown.ask("variables.homes", _homes, reader, names) or []:
+        yield from _home_files(reader, home, unknown)
+
+
+def _folder_files(
+    reader: Reader, folder: str, end: str, parse: Parser, unknown: Unknown
+) -> Iterator[tuple[str, Parser]]:
+    for name in unknown.ask(f"variables.{folder}", reader.optional_names, folder) or []:
+        if name.endswith(end):
+            yield f"{folder}/{name}", parse
+
+
+def _units(reader: Reader) -> list[str]:
+    """Unit files and their drop-ins; ``.wants`` and the like only lead to units again."""
+    found = []
+    for name in reader.optional_names(_UNITS):
+        path = f"{_UNITS}/{name}"
+        if name.endswith(".service"):
+            found.append(path)
+        elif name.endswith(".d"):
+            found += [f"{path}/{drop_in}" for drop_in in reader.optional_names(path)]
+    return found
+
+
+def _homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
+    def is_asked(user: accounts.User) -> bool:
+        if user.uid == 0 or user.name in names:
+            return True
+        return not names and user.uid >= _FIRST_PERSON and user.uid != _NOBODY
+
+    return sorted({user.home for user in accounts.users(reader) if is_asked(user)})
+
+
+def _home_files(reader: Reader, home: str, unknown: Unknown) -> Iterator[tuple[str, Parser]]:
+    # One reason for a home that must not be entered instead of one for each of its files.
+    if unknown.ask(f"variables.{home}", reader.enter, home):
+        for name, parse in _HOME_FILES:
+            yield f"{home}/{name}", parse
+        folder, end, parse = _HOME_FOLDER
+        yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)

@@ -1,0 +1,25 @@
+"""Judges a machine against a stack: facts in, findings out.
+
+The rules are pure functions in `rdna1.preflight.checks`; `rdna1.preflight.registry` lists
+them in order. Facts come from `rdna1.host`, of this machine or of a saved file.
+"""
+
+from __future__ import annotations
+
+from rdna1.preflight.facts import Facts, FactsError, load_facts
+from rdna1.preflight.judgement import judge
+from rdna1.preflight.model import Check, Finding, Report
+from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "CheckIdError",
+    "Facts",
+    "FactsError",
+    "Finding",
+    "Report",
+    "find_check",
+    "judge",
+    "load_facts",
+]

@@ -1,0 +1,38 @@
+"""Rules about environment variables."""
+
+from __future__ import annotations
+
+from rdna1.preflight.model import Case, Outcome, check
+
+_FIND_ENFORCE = "MIOPEN_FIND_ENFORCE"
+_HARMLESS = frozenset(["", "1", "NONE"])
+
+
+@check(
+    "find-enforce",
+    f"{_FIND_ENFORCE} is not set",
+    references=(
+        "ROCm/MIOpen src/include/miopen/find_controls.hpp at rocm-5.7.0",
+        "ROCm/MIOpen docs/perfdatabase.md at rocm-5.7.0",
+    ),
+)
+def find_enforce(case: Case) -> Outcome:
+    """MIOPEN_FIND_ENFORCE makes MIOpen benchmark every solver for every convolution.
+
+    Any value but NONE (1) switches to the search of all kernels and tuning points. On
+    RDNA1 this took more than 33 minutes for one convolution, and among the kernels are
+    those that hang.
+    """
+    places = [v for v in case.facts.variables if v.name == _FIND_ENFORCE]
+    forcing = [v for v in places if v.value.strip().upper() not in _HARMLESS]
+    unread = [f"not read: {reason}" for reason in case.facts.unread("variables")]
+    if not places:
+        where = "in no place that could be read" if unread else "nowhere"
+        return Outcome("pass", f"{_FIND_ENFORCE} is set {where}", unread)
+    evidence = [f"{v.where}: {v.name}={v.value}" for v in forcing or places]
+    remedy = f"Remove these settings, then log in again or run: unset {_FIND_ENFORCE}"
+    if forcing:
+        summary = f"{_FIND_ENFORCE} forces a search that can take 33 minutes a convolution"
+        return Outcome("fail", summary, evidence + unread, remedy)
+    summary = f"{_FIND_ENFORCE} is set to a value that changes nothing"
+    return Outcome("warn", summary, evidence + unread, remedy)

@@ -1,0 +1,241 @@
+"""The facts of `rdna1.host` as checked structures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, TypeVar
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+T = TypeVar("T")
+PciNumber = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{4}$")]
+Mode = Annotated[str, msgspec.Meta(pattern="^[0-7]{4}$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class FactsError(Exception):
+    """Facts that cannot be judged; the message is one line."""
+
+
+class UnknownFactError(Exception):
+    """A fact that could not be read; the message is the reason."""
+
+
+class OperatingSystem(msgspec.Struct, frozen=True):
+    """What os-release says."""
+
+    id: str
+    version_id: str | None
+    codename: str | None
+    pretty_name: str
+    id_like: list[str]
+
+
+class Kernel(msgspec.Struct, frozen=True):
+    """The running kernel."""
+
+    release: str | None
+    cmdline: str | None
+
+
+class Display(msgspec.Struct, frozen=True, rename={"device_class": "class"}):
+    """A PCI display device; ``driver`` is None when no driver is bound."""
+
+    slot: str
+    vendor: PciNumber
+    device: PciNumber
+    subsystem_vendor: PciNumber
+    subsystem_device: PciNumber
+    device_class: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{6}$")]
+    driver: str | None
+
+
+class DeviceFile(msgspec.Struct, frozen=True):
+    """A device file; owner, group and mode are None where they say nothing."""
+
+    path: str
+    owner: str | None
+    group: str | None
+    mode: Mode | None
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether every user may read and write it."""
+        return self.mode is not None and int(self.mode, 8) & 0o006 == 0o006
+
+    @property
+    def open_to_group(self) -> bool:
+        """Whether its group may read and write it."""
+        return self.mode is not None and int(self.mode, 8) & 0o060 == 0o060
+
+
+class KfdNode(msgspec.Struct, frozen=True):
+    """A processor or card in KFD's topology; ``gfx_target`` is None for a processor."""
+
+    node: Count
+    gfx_target: str | None
+    simd_count: Count
+    vendor_id: str
+    device_id: str
+    fw_version: Count | None
+
+
+class Kfd(msgspec.Struct, frozen=True):
+    """The compute driver."""
+
+    device: DeviceFile | None
+    nodes: list[KfdNode] | None
+
+
+class Amdgpu(msgspec.Struct, frozen=True):
+    """The kernel module; ``blacklisted`` holds ``file:line``."""
+
+    loaded: bool | None
+    blacklisted: list[str] | None
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user who was asked about."""
+
+    name: str
+    exists: bool
+    groups: list[str]
+
+
+class Python(msgspec.Struct, frozen=True):
+    """An interpreter of the operating system."""
+
+    path: str
+    version: str
+
+
+class Space(msgspec.Struct, frozen=True):
+    """Free space of a folder; folders with the same ``device`` share it."""
+
+    path: str
+    free_bytes: Count
+    device: int
+
+
+class LockHolder(msgspec.Struct, frozen=True):
+    """The process that holds apt's or dpkg's lock; ``pid`` 0 is one outside a container."""
+
+    pid: Count
+    command: str
+
+
+class Apt(msgspec.Struct, frozen=True):
+    """Packages as dpkg knows them."""
+
+    packages: dict[str, str] | None
+    half_configured: list[str] | None
+    lock_holder: LockHolder | None
+
+
+class RocmPart(msgspec.Struct, frozen=True):
+    """A package or folder of ROCm; ``source`` is ``amd``, ``distro`` or ``folder``."""
+
+    source: str
+    name: str
+    version: str
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """A place that sets a variable; ``line`` is None for the process environment."""
+
+    name: str
+    value: str
+    place: str
+    line: int | None
+
+    @property
+    def where(self) -> str:
+        """``file:line``, or ``environment``."""
+        return self.place if self.line is None else f"{self.place}:{self.line}"
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """All facts of one machine; None is a fact that could not be read.
+
+    Where None has a meaning of its own, ``kfd.device`` for example, ``unknown`` decides.
+    """
+
+    schema_version: int
+    root: str
+    system: str | None
+    machine: str | None
+    os: OperatingSystem | None
+    kernel: Kernel
+    glibc: str | None
+    container: str | None
+    displays: list[Display] | None
+    kfd: Kfd
+    render_nodes: list[DeviceFile] | None
+    amdgpu: Amdgpu
+    users: list[User] | None
+    pythons: list[Python] | None
+    disk: list[Space] | None
+    apt: Apt
+    rocm: list[RocmPart] | None
+    variables: list[Variable]
+    unknown: dict[str, str]
+
+    def known(self, name: str, value: T | None) -> T:
+        """Return ``value``, the fact called ``name``.
+
+        Raises:
+            UnknownFactError: the fact could not be read.
+        """
+        if value is None:
+            raise UnknownFactError(self.unknown.get(name, f"the facts do not hold {name}"))
+        return value
+
+    def known_or_absent(self, name: str, value: T | None) -> T | None:
+        """Return ``value`` of a fact for which None means that the thing is not there.
+
+        Raises:
+            UnknownFactError: the fact could not be read.
+        """
+        if name in self.unknown:
+            raise UnknownFactError(self.unknown[name])
+        return value
+
+    def unread(self, prefix: str) -> list[str]:
+        """Reasons of the parts of a fact that could not be read."""
+        parts = f"{prefix}."
+        return [reason for name, reason in self.unknown.items() if name.startswith(parts)]
+
+
+class _Version(msgspec.Struct, frozen=True):
+    schema_version: int
+
+
+def load_facts(data: Mapping[str, object] | bytes) -> Facts:
+    """Check facts and convert them.
+
+    Args:
+        data: what `rdna1.host.collect` returned, or its JSON.
+
+    Raises:
+        FactsError: truncated or wrong JSON, another schema version, or a wrong type.
+    """
+    try:
+        # Ansible hands over subclasses of str, which only the standard encoder accepts.
+        encoded = data if isinstance(data, bytes) else json.dumps(data).encode()
+        found = msgspec.json.decode(encoded, type=_Version).schema_version
+        if found != SCHEMA_VERSION:
+            raise FactsError(f"facts of schema version {found}; this is for {SCHEMA_VERSION}")
+        return msgspec.json.decode(encoded, type=Facts)
+    except msgspec.ValidationError as error:
+        raise FactsError(f"facts do not fit: {error}") from error
+    except msgspec.DecodeError as error:
+        raise FactsError(f"facts are not JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise FactsError(f"facts are not UTF-8: byte {error.start}") from error
+    except RecursionError as error:
+        raise FactsError("facts are nested too deeply") from error
+    except (TypeError, ValueError) as error:
+        raise FactsError(f"facts are no plain data: {error}") from error

@@ -1,0 +1,106 @@
+"""What a check is, what it finds, and the report of all."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from rdna1.cards import CardList
+from rdna1.preflight.facts import Facts
+from rdna1.stacks import PytorchSource, RocmSource, Stack
+
+Status = Literal["pass", "warn", "fail", "skip", "ignored"]
+Verdict = Literal["pass", "warn", "refuse"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one check found.
+
+    Attributes:
+        id: of the check.
+        title: of the check.
+        status: ``ignored`` is a warning or failure that the user asked to ignore.
+        summary: one sentence.
+        evidence: lines that prove it: files with lines, packages, devices.
+        remedy: what to do about it; empty when there is nothing to do.
+        references: upstream documents, files and issues behind the check.
+    """
+
+    id: str
+    title: str
+    status: Status
+    summary: str
+    evidence: list[str]
+    remedy: str
+    references: list[str]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All findings in the order of the checks. Ignored ones do not count in ``verdict``."""
+
+    schema_version: Literal[1] = 1
+    stack: str
+    verdict: Verdict
+    checks: list[Finding]
+
+
+class Case(msgspec.Struct, frozen=True):
+    """What is judged: a machine against a stack and the sources chosen for it."""
+
+    facts: Facts
+    stack: Stack
+    cards: CardList
+    pytorch_source: PytorchSource
+    rocm_source: RocmSource
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a check function returns; `Finding` explains the attributes."""
+
+    status: Literal["pass", "warn", "fail", "skip"]
+    summary: str
+    evidence: list[str] = []
+    remedy: str = ""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """A rule.
+
+    Attributes:
+        id: name on the command line.
+        title: what it is about.
+        judge: the rule itself, a pure function.
+        strict: it protects the machine: it cannot be ignored, and it fails when a fact
+            that it needs could not be read, where other checks are skipped.
+        needs: ids of earlier checks without whose success it has nothing to judge.
+        references: upstream documents, files and issues behind it.
+        explanation: why it exists, for ``rdna1-preflight explain``.
+    """
+
+    id: str
+    title: str
+    judge: Callable[[Case], Outcome]
+    strict: bool
+    needs: tuple[str, ...]
+    references: tuple[str, ...]
+    explanation: str
+
+
+def check(
+    id: str,  # noqa: A002 - it is the field's name in the reports
+    title: str,
+    *,
+    strict: bool = False,
+    needs: tuple[str, ...] = (),
+    references: tuple[str, ...] = (),
+) -> Callable[[Callable[[Case], Outcome]], Check]:
+    """Turn a function into a `Check`; its docstring is the explanation."""
+
+    def make(judge: Callable[[Case], Outcome]) -> Check:
+        explanation = inspect.cleandoc(judge.__doc__ or "")
+        return Check(id, title, judge, strict, needs, references, explanation)
+
+    return make

@@ -1,0 +1,84 @@
+"""The end of a provisioning: what was judged, installed and measured on one machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Literal
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from rdna1.conv.smoke import SmokeReport
+from rdna1.preflight import Report
+from rdna1.report.console import as_text
+from rdna1.report.smoke import results_table
+
+_STYLES: Final = {
+    "pass": "green",
+    "warn": "yellow",
+    "refuse": "bold red",
+    "fail": "bold red",
+}
+
+
+class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine after a provisioning.
+
+    Attributes:
+        host: its name in the inventory.
+        stack: what it was provisioned with.
+        preflight: the judgement, None where preflight was left out.
+        packages: name to version of the stack's packages that are installed.
+        validation: the measurement.
+    """
+
+    schema_version: Literal[1] = 1
+    host: str
+    stack: str
+    preflight: Report | None
+    packages: dict[str, str]
+    validation: SmokeReport
+
+
+def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
+    """Write a report as text: verdict of preflight, versions, measured layers.
+
+    Args:
+        report: of one machine.
+        width: of the lines, in columns.
+        colour: whether to use the terminal's colours.
+    """
+    summary = Table.grid(padding=(0, 2, 0, 0))
+    summary.add_row("preflight", _preflight(report.preflight))
+    for name, version in report.packages.items():
+        summary.add_row("installed", Text(f"{name} {version}"))
+    device = report.validation.device
+    if device:
+        summary.add_row("PyTorch", Text(f"{device.torch} on {device.type} ({device.name})"))
+    summary.add_row("validation", _validation(report.validation))
+    return as_text(
+        Text(f"{report.host}: {report.stack}", "bold"),
+        summary,
+        "",
+        results_table(report.validation.cases),
+        width=width,
+        colour=colour,
+    )
+
+
+def _preflight(report: Report | None) -> Text:
+    if report is None:
+        return Text("left out", "yellow")
+    counted = Counter(finding.status for finding in report.checks)
+    counts = ", ".join(f"{number} {status}" for status, number in counted.items())
+    return Text.assemble((report.verdict, _STYLES[report.verdict]), f" ({counts})")
+
+
+def _validation(report: SmokeReport) -> Text:
+    passed = sum(result.outcome == "pass" for result in report.cases)
+    return Text.assemble(
+        (report.verdict, _STYLES[report.verdict]),
+        f" ({passed} of {len(report.cases) + report.not_run} convolutions passed, "
+        f"{report.workers_lost} workers lost, {report.wall_seconds:.1f} s)",
+    )

@@ -1,0 +1,171 @@
+"""site.yml against real boxes: refusals, real failures, and the run after the cause is gone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from support.boxes import ROOT, Box
+
+FIXTURE = ROOT / "tests" / "fixtures" / "ubuntu-24.04-rx5700xt"
+ROCM = ("--tags=rocm",)
+
+MakeBox = Callable[..., Box]
+
+
+def changes(box: Box) -> list[str]:
+    """What differs from the image, outside of what any login leaves."""
+    done = subprocess.run(["podman", "diff", box.name], capture_output=True, text=True, check=True)
+    # Ansible's own temporary folder, and the folders above it and above mounted files.
+    passing = ("/root", "/etc", "/run", "/dev", "/proc", "/sys")
+    return [
+        line
+        for line in done.stdout.splitlines()
+        if line.split(" ", 1)[1] not in passing and "/.ansible" not in line
+    ]
+
+
+def test_rocm_5_2_on_ubuntu_24_04_stops_before_any_change(make_box: MakeBox) -> None:
+    box = make_box(f"--volume={FIXTURE}:/srv/ubuntu:ro")
+    before = changes(box)
+    played = box.play(
+        "--extra-vars=rdna1_stack=rocm-5.2", "--extra-vars=preflight_root=/srv/ubuntu"
+    )
+    assert played.returncode != 0
+    for word in ("libtinfo5", "libncurses5", "libstdc++-5-dev", "glibc is 2.39", "rocm-5.7"):
+        assert word in played.stdout
+    assert "changed=0" in played.stdout
+    assert changes(box) == before
+
+
+def test_an_unknown_stack_is_named_with_the_near_one(make_box: MakeBox) -> None:
+    played = make_box().play("--extra-vars=rdna1_stack=rocm-57")
+    assert played.returncode != 0
+    assert "did you mean rocm-5.7?" in played.stdout + played.stderr
+
+
+def test_a_misspelt_variable_is_named_with_the_near_one(make_box: MakeBox) -> None:
+    played = make_box().play("--extra-vars=rdna1_stak=rocm-5.7")
+    assert played.returncode != 0
+    assert "rdna1_stak; did you mean rdna1_stack?" in played.stdout + played.stderr
+
+
+def test_a_strict_check_cannot_be_ignored(make_box: MakeBox) -> None:
+    played = make_box().play('--extra-vars={"preflight_ignore": ["os-release"]}')
+    assert played.returncode != 0
+    assert "os-release" in played.stdout + played.stderr
+    assert "cannot be ignored" in played.stdout + played.stderr
+
+
+def test_an_inventory_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {hosts: [")
+    played = subprocess.run(
+        ["ansible-playbook", f"--inventory={inventory}", "site.yml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert played.returncode != 0
+    assert str(inventory) in played.stdout + played.stderr
+
+
+def test_no_root_is_said_before_any_change(make_box: MakeBox) -> None:
+    box = make_box()
+    box.run("useradd", "--create-home", "ada")
+    played = box.play("--extra-vars=ansible_user=ada")
+    assert played.returncode != 0
+    assert "only root can change this machine" in played.stdout
+    assert "changed=0" in played.stdout
+
+
+def test_no_network_is_explained_and_the_next_run_completes(make_box: MakeBox) -> None:
+    box = make_box()
+    box.run("apt-get", "-qq", "update")
+    proxy = "/etc/apt/apt.conf.d/99proxy"
+    box.run("sh", "-c", f"""echo 'Acquire::http::Proxy "http://127.0.0.1:9";' > {proxy}""")
+    played = box.play(*ROCM)
+    assert played.returncode != 0
+    assert "Cause: a package archive or index cannot be reached" in played.stdout
+    box.run("rm", proxy)
+    assert box.play(*ROCM).returncode == 0
+    assert "5.7.1" in box.run("dpkg-query", "-W", "libamdhip64-5")
+
+
+def test_a_package_that_apt_does_not_know_is_named(make_box: MakeBox) -> None:
+    box = make_box()
+    # Fresh lists of an archive without the packages: no update is due, and none is found.
+    box.run("sh", "-c", "rm /etc/apt/sources.list.d/*; apt-get -qq update")
+    played = box.play(*ROCM)
+    assert played.returncode != 0
+    assert "Cause: apt knows no package libamdhip64-5" in played.stdout
+
+
+def test_a_full_disk_is_explained_and_the_next_run_completes(make_box: MakeBox) -> None:
+    box = make_box("--tmpfs=/var/cache/apt/archives:size=200m")
+    box.run("apt-get", "-qq", "update")
+    box.run("mkdir", "-p", "/var/cache/apt/archives/partial")
+    filler = "/var/cache/apt/archives/filler"
+    box.run("fallocate", "--length", "195M", filler)
+    played = box.play(*ROCM)
+    assert played.returncode != 0
+    assert "Cause: a disk is full" in played.stdout
+    box.run("rm", filler)
+    assert box.play(*ROCM).returncode == 0
+
+
+def test_an_interrupted_dpkg_is_finished_first(make_box: MakeBox) -> None:
+    box = make_box()
+    box.run("apt-get", "-qq", "update")
+    box.run("apt-get", "-qq", "install", "--download-only", "--yes", "libnuma1")
+    box.run("sh", "-c", "dpkg --unpack /var/cache/apt/archives/libnuma1_*.deb")
+    played = box.play(*ROCM)
+    assert played.returncode == 0, played.stdout
+    assert box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "libnuma1") == "installed"
+
+
+def test_rollback_leaves_no_difference(make_box: MakeBox) -> None:
+    box = make_box()
+    box.run("apt-get", "-qq", "update")
+    box.run("sh", "-c", "echo 'MINE=1' > /etc/profile.d/rocm-rdna1-57.sh")
+    box.run("useradd", "ada")
+
+    def state() -> dict[str, set[str]]:
+        # Not the copies of the state before that dpkg and the account tools keep.
+        files = box.run(
+            "find",
+            "/etc",
+            "/opt",
+            "/usr/local",
+            "/var/lib",
+            "-xdev",
+            "!",
+            "-name",
+            "*-",
+            "!",
+            "-name",
+            "*-old",
+            "-printf",
+            "%p %m %u %y %l\\n",
+        )
+        return {
+            "packages": set(box.run("dpkg-query", "-W").splitlines()),
+            "files": set(files.splitlines()),
+            "profile": {box.run("cat", "/etc/profile.d/rocm-rdna1-57.sh")},
+            "groups": {box.run("id", "ada")},
+            "group names": set(box.run("cut", "-d:", "-f1", "/etc/group").split()),
+        }
+
+    before = state()
+    played = box.play('--extra-vars={"rdna1_users": ["ada"]}')
+    assert played.returncode == 0, played.stdout
+    assert "render" in box.run("id", "ada")
+    assert state()["profile"] != before["profile"]
+    undone = box.play(playbook="playbooks/rollback.yml")
+    assert undone.returncode == 0, undone.stdout
+    after = state()
+    assert after == before
+    assert json.loads((box.reports / "report.json").read_text())["stack"] == "rocm-5.7"

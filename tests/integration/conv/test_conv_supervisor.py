@@ -1,0 +1,166 @@
+"""Workers that misbehave are survived, named and gone; the workers here need no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rdna1.conv.case import ConvCase
+from rdna1.conv.result import UnusableDeviceError
+from rdna1.conv.supervisor import DeviceLostError, Supervisor
+
+CASE = ConvCase(16, 32, 32, 32, 3, 3, padding=1)
+ODD_WORKER = (sys.executable, str(Path(__file__).with_name("odd_worker.py")))
+
+Start = Callable[[str], Supervisor]
+Pids = Callable[[], list[int]]
+WaitUntil = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def start(
+    started: Pids, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Start]:
+    """Make supervisors of odd workers; processes and files must be gone at the end."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield lambda device: Supervisor(device, timeout=0.5, program=ODD_WORKER, allowance=20)
+    wait_until(lambda: not started())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_serves_many_cases_and_may_write_to_standard_output(start: Start) -> None:
+    with start("good") as supervisor:
+        outcomes = [supervisor.run(CASE).outcome for _ in range(5)]
+        assert supervisor.device is not None
+        assert supervisor.device.requested == "good"
+    assert outcomes == ["pass"] * 5
+    assert supervisor.workers_lost == 0
+
+
+@pytest.mark.parametrize("kind", ["deaf", "fork and deaf", "flood and hang"])
+def test_a_worker_that_stops_answering_is_killed_with_its_children(
+    start: Start, started: Pids, wait_until: WaitUntil, kind: str
+) -> None:
+    with start(kind) as supervisor:
+        result = supervisor.run(CASE)
+        wait_until(lambda: not started())
+    assert result.outcome == "hang"
+    assert result.detail.startswith("no answer within 0.5 s, killed")
+    assert result.seconds >= 0.5
+    assert supervisor.workers_lost == 1
+
+
+@pytest.mark.parametrize("kind", ["abort", "fork and abort"])
+def test_a_crash_is_named_even_when_children_hold_the_pipes(
+    start: Start, started: Pids, wait_until: WaitUntil, kind: str
+) -> None:
+    with start(kind) as supervisor:
+        results = [supervisor.run(CASE) for _ in range(2)]
+        wait_until(lambda: not started())
+    for result in results:
+        assert result.outcome == "crash"
+        assert result.detail == "killed by SIGABRT\nterminate called"
+    assert supervisor.workers_lost == 2
+
+
+def test_an_exit_is_a_crash_with_its_status(start: Start) -> None:
+    with start("exit") as supervisor:
+        result = supervisor.run(CASE)
+    assert (result.outcome, result.detail) == ("crash", "ended with exit status 3")
+
+
+def test_a_flood_on_standard_error_blocks_nobody(start: Start) -> None:
+    with start("flood") as supervisor:
+        assert [supervisor.run(CASE).outcome for _ in range(2)] == ["pass", "pass"]
+
+
+def test_last_words_of_a_flood_are_kept_short(start: Start) -> None:
+    with start("flood and hang") as supervisor:
+        detail = supervisor.run(CASE).detail
+    assert "word word" in detail
+    assert len(detail) < 3000
+
+
+def test_a_slow_reference_is_not_the_devices_fault(started: Pids) -> None:
+    with Supervisor("slow reference", 60, program=ODD_WORKER, allowance=2) as supervisor:
+        result = supervisor.run(CASE)
+    assert result.outcome == "error"
+    assert result.detail == "before the device was used: no answer within 2 s, killed"
+    assert started() == []
+
+
+def test_a_worker_that_is_silent_from_the_start_ends_the_run(started: Pids) -> None:
+    with (
+        Supervisor("silent", 60, program=ODD_WORKER, allowance=1) as supervisor,
+        pytest.raises(DeviceLostError) as caught,
+    ):
+        supervisor.run(CASE)
+    assert caught.value.result.outcome == "hang"
+    assert str(caught.value) == "the worker did not start: no answer within 1 s, killed"
+    assert started() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "detail"),
+    [
+        ("stillborn", "crash", "the worker did not start: ended with exit status 1\nno such libr"),
+        ("broken device", "error", "the worker did not start: RuntimeError: invalid device func"),
+    ],
+)
+def test_a_worker_that_does_not_start_ends_the_run(
+    start: Start, kind: str, outcome: str, detail: str
+) -> None:
+    with start(kind) as supervisor, pytest.raises(DeviceLostError) as caught:
+        supervisor.run(CASE)
+    assert caught.value.result.outcome == outcome
+    assert caught.value.result.detail.startswith(detail)
+
+
+def test_what_is_no_worker_at_all_is_an_error(started: Pids) -> None:
+    program = (sys.executable, "-c", "print('hello')")
+    with (
+        Supervisor("cpu", 60, program=program) as supervisor,
+        pytest.raises(DeviceLostError, match="unintelligible answer") as caught,
+    ):
+        supervisor.run(CASE)
+    assert caught.value.result.outcome == "error"
+    assert started() == []
+
+
+def test_an_exception_in_the_block_leaves_nothing(start: Start, started: Pids) -> None:
+    with pytest.raises(ZeroDivisionError), start("good") as supervisor:
+        supervisor.run(CASE)
+        assert len(started()) == 1
+        raise ZeroDivisionError
+    assert started() == []
+
+
+def test_a_worker_that_sigkill_does_not_end_is_reported_and_left(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process can be made unkillable here: a double stands for the kernel's wait."""
+    reap = subprocess.Popen.wait
+
+    def wait(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        reap(process)
+        raise subprocess.TimeoutExpired("worker", timeout or 0)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", wait)
+    with start("deaf") as supervisor, pytest.raises(DeviceLostError) as caught:
+        supervisor.run(CASE)
+    assert caught.value.result.outcome == "hang"
+    assert "does not die; only a reboot ends it" in caught.value.result.detail
+
+
+def test_a_missing_rule_file_is_the_users_mistake(started: Pids) -> None:
+    with (
+        Supervisor("sim:/nowhere/rules.yml", timeout=1) as supervisor,
+        pytest.raises(UnusableDeviceError, match=r"/nowhere/rules\.yml: No such file"),
+    ):
+        supervisor.run(CASE)
+    assert started() == []

@@ -1,0 +1,81 @@
+"""Boxes of the sandbox, and the project's playbooks against them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SANDBOX = ROOT / "sandbox" / "box"
+# What holds for every box: no card, the distribution's PyTorch.
+VARIABLES = {
+    "ansible_become": False,
+    "ansible_connection": "containers.podman.podman",
+    "preflight_ignore": ["card", "kernel-driver", "kfd"],
+    "rdna1_pytorch_source": "distro",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A running box, and the project's playbooks against it."""
+
+    name: str
+    folder: Path
+
+    @property
+    def reports(self) -> Path:
+        """Where the playbooks put the reports about this box."""
+        return self.folder / "reports" / self.name
+
+    def run(self, *command: str) -> str:
+        """Run a command in the box that has to succeed, return what it printed."""
+        done = subprocess.run(
+            ["podman", "exec", self.name, *command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def play(self, *arguments: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
+        """Run a playbook against the box, with output that one can search."""
+        inventory = self.folder / f"{self.name}.json"
+        variables = {**VARIABLES, "rdna1_report_dir": str(self.reports.parent)}
+        inventory.write_text(json.dumps({"all": {"hosts": {self.name: variables}}}))
+        return subprocess.run(
+            ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:
+    """Start a box from the current image, with further options of ``podman run``.
+
+    Args:
+        name: of the container.
+        folder: for its inventory and reports.
+        options: further options of ``podman run``.
+    """
+    image = subprocess.run(
+        [SANDBOX, "image"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+    subprocess.run(
+        ["podman", "run", "--detach", "--name", name, *options, image, "sleep", "infinity"],
+        env={**os.environ, "CONTAINERS_CONF": str(SANDBOX.with_name("containers.conf"))},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return Box(name, folder)
+
+
+def remove_box(name: str) -> None:
+    """Remove a box, whether it runs or not."""
+    subprocess.run([SANDBOX, "remove", name], check=True)

@@ -1,0 +1,49 @@
+"""Wrong usage of ``rdna1-validate``: exit code 2 and one line that names the mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from rdna1.cli.validate import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["smok"], "invalid choice: 'smok'"),
+        (["smoke", "--devise", "cpu"], "unrecognized arguments: --devise"),
+        (["smoke", "--dev", "cpu"], "unrecognized arguments: --dev"),
+        (["smoke", "--device", "gpu"], "'gpu' is no device: use auto, cpu, cuda, cuda:N or sim:"),
+        (["smoke", "--device", "cuda:x"], "'cuda:x' is no device"),
+        (["smoke", "--device", "sim:"], "'sim:' is no device"),
+        (["smoke", "--timeout", "0"], "'0' is no number of seconds above 0"),
+        (["smoke", "--timeout", "nan"], "'nan' is no number of seconds above 0"),
+        (["smoke", "--timeout", "inf"], "'inf' is no number of seconds above 0"),
+        (["smoke", "--timeout", "soon"], "'soon' is no number of seconds above 0"),
+        (["smoke", "--max-side", "0"], "'0' is no number of pixels above 0"),
+        (["smoke", "--max-side", "4.5"], "'4.5' is no number of pixels above 0"),
+        (["smoke", "--max-side", "24"], "--max-side 24 leaves no case to run"),
+        (["smoke", "--format", "xml"], "invalid choice: 'xml'"),
+        (["smoke", "--output", "/nowhere/report"], "--output /nowhere/report: No such file"),
+        (["smoke", "--output", "/proc/report"], "--output /proc/report: "),
+        (["smoke", "--output", "/"], "--output /: is a folder"),
+        (["smoke", "--device", "sim:/nowhere/rules.yml"], "/nowhere/rules.yml: No such file"),
+    ],
+)
+def test_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("rdna1-validate: ")
+    assert message in output.err
+    assert output.err.count("\n") == 1
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["smoke", "--help"])
+    assert caught.value.code == 0
+    assert "rdna1-validate smoke --device sim:rules.yml" in capsys.readouterr().out

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rdna1.host
+from rdna1.host import collect
+from rdna1.preflight import load_facts
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+TREES = sorted(path for path in FIXTURES.iterdir() if path.is_dir())
+HEALTHY = FIXTURES / "ubuntu-24.04-rx5700xt"
+HEALTHY_FILES = sorted(str(p.relative_to(HEALTHY)) for p in HEALTHY.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("root", TREES, ids=lambda path: path.name)
+def test_every_fixture_gives_facts_that_fit(root: Path) -> None:
+    facts = load_facts(collect(str(root)))
+    assert facts.os is not None
+    assert facts.glibc is not None
+    assert facts.displays
+    assert facts.pythons
+
+
+def test_the_healthy_tree_leaves_open_only_what_a_tree_cannot_tell() -> None:
+    unknown = collect(str(HEALTHY), ["ann"])["unknown"]
+    assert isinstance(unknown, dict)
+    assert {name.partition(".")[0] for name in unknown} == {"kfd", "render_nodes", "disk", "apt"}
+
+
+def test_a_relative_root_is_the_same_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FIXTURES)
+    assert collect(HEALTHY.name) == collect(str(HEALTHY))
+
+
+def test_names_that_are_not_utf8_still_fit_json(tmp_path: Path) -> None:
+    folder = tmp_path / "etc/profile.d"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff.sh")).write_text("export HSA_X=1\n")
+    facts: Any = collect(str(tmp_path))
+    assert json.dumps(facts, ensure_ascii=False).encode()
+    assert facts["variables"][0]["place"] == "/etc/profile.d/?.sh"
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
+def test_the_same_facts_with_each_python(version: str) -> None:
+    """Ansible runs these files with the target's own Python and nothing else."""
+    python = shutil.which(f"python{version}")
+    if python is None or subprocess.run([python, "-V"], capture_output=True).returncode:
+        pytest.skip(f"no python{version} that starts on this machine")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(rdna1.host.__path__[0]).parents[1]),
+    }
+    code = (
+        "import json, sys; from rdna1.host import collect\n"
+        "print(json.dumps(collect(sys.argv[1], ['ann'])))"
+    )
+    done = subprocess.run(
+        [python, "-W", "error", "-S", "-c", code, str(HEALTHY)],
+        capture_output=True,
+        env=environment,
+    )
+    assert done.stderr == b""
+    assert json.loads(done.stdout) == collect(str(HEALTHY), ["ann"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    damaged=st.dictionaries(
+        st.sampled_from(HEALTHY_FILES),
+        st.none() | st.binary(max_size=200) | st.text(max_size=200).map(str.encode),
+        max_size=8,
+    )
+)
+def test_damaged_trees_give_facts_that_fit(
+    tmp_path_factory: pytest.TempPathFactory, damaged: dict[str, bytes | None]
+) -> None:
+    root = tmp_path_factory.mktemp("damaged") / "root"
+    shutil.copytree(HEALTHY, root, symlinks=True)
+    for name, content in damaged.items():
+        (root / name).unlink()
+        if content is not None:
+            (root / name).write_bytes(content)
+    load_facts(collect(str(root), ["ann"]))
+    shutil.rmtree(root)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rdna1.host import collect, locks
+from rdna1.host.dpkg import is_relevant
+from rdna1.host.reader import Reader
+
+if TYPE_CHECKING:
+    from unit.host.conftest import Tree
+
+STATUS = "/var/lib/dpkg/status"
+
+
+def entry(name: str, version: str, status: str = "install ok installed") -> str:
+    return f"Package: {name}\nStatus: {status}\nArchitecture: amd64\nVersion: {version}\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["rocm-core", "rocm-core5.2.0", "hsa-rocr", "hsakmt-roct-dev", "hip-runtime-amd", "hipcc"],
+        *[
+            "comgr",
+            "rocminfo",
+            "rocblas",
+            "miopen-hip",
+            "rccl",
+            "rocprofiler",
+            "openmp-extras-runtime",
+        ],
+        *["libamdhip64-5", "libhsa-runtime64-1", "libhsakmt1", "libamd-comgr2", "librocblas0"],
+        *["rocm-smi", "librocm-smi64-1", "rocm-device-libs-17", "libhipblas0", "libmiopen1"],
+        *["amdgpu-dkms", "amdgpu-install", "libdrm-amdgpu-amdgpu1", "python3-torch", "libtorch2.6"],
+    ],
+)
+def test_names_of_rocm_and_pytorch(name: str) -> None:
+    assert is_relevant(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rocs", "librocksdb8.9", "libhippocanvas-perl", "libdrm-amdgpu1", "python3-rocker", "hsail"],
+)
+def test_names_of_others(name: str) -> None:
+    assert not is_relevant(name)
+
+
+def test_packages_and_what_dpkg_did_not_finish(tree: Tree) -> None:
+    status = "\n".join(
+        [
+            entry("rocminfo", "5.7.1-3build1", "hold ok installed"),
+            entry("bash", "5.2"),
+            entry("rocm-smi", "5.7", "deinstall ok config-files"),
+            entry("amdgpu-dkms", "1:6.2.4", "install ok half-configured"),
+            entry("broken", "1", "install reinstreq installed"),
+            entry("menu", "1", "install ok triggers-pending"),
+        ]
+    )
+    facts: Any = collect(str(tree({STATUS: status})))
+    assert facts["apt"]["packages"] == {"rocminfo": "5.7.1-3build1"}
+    assert facts["apt"]["half_configured"] == ["amdgpu-dkms", "broken", "menu"]
+
+
+def test_rocm_of_each_source(tree: Tree) -> None:
+    status = "\n".join(
+        [
+            entry("rocm-core", "5.7.1.50701-98~22.04"),
+            entry("comgr", "2.5.0.50701-98~22.04"),
+            entry("rocm-core5.2.0", "5.2.0.50200-65"),
+            entry("libamdhip64-5", "5.7.1-3"),
+            entry("amdgpu-dkms", "1:6.2.4.50701-1664922.22.04"),
+            entry("python3-torch", "2.6.0+dfsg-7"),
+        ]
+    )
+    root = tree(
+        {
+            STATUS: status,
+            "/opt/rocm-5.7.1/.info/version": "5.7.1-98\n",
+            "/var/lib/dpkg/info/rocm-core.list": "/opt/rocm-5.7.1/.info/version\n",
+            "/opt/rocm-6.0/.info/version": "6.0.0-91\nmore\n",
+            "/opt/rocm-empty/bin/x": "",
+        }
+    )
+    (root / "opt/rocm").symlink_to("/opt/rocm-6.0")
+    facts: Any = collect(str(root))
+    assert [(part["source"], part["name"]) for part in facts["rocm"]] == [
+        ("amd", "rocm-core"),
+        ("amd", "comgr"),
+        ("amd", "rocm-core5.2.0"),
+        ("distro", "libamdhip64-5"),
+        ("folder", "/opt/rocm-6.0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"\xff\x00" * 1000, b"Package: \n\n\nStatus: x\n", b"\n" * 99]
+)
+def test_a_damaged_status_file(tree: Tree, junk: bytes) -> None:
+    facts: Any = collect(str(tree({STATUS: junk})))
+    assert facts["apt"]["packages"] == {}
+    assert facts["glibc"] is None
+    assert "libc6 is not installed" in facts["unknown"]["glibc"]
+
+
+def test_a_big_status_file_is_read_quickly(tree: Tree) -> None:
+    filler = "Description: words\n" + " more words of a description\n" * 10
+    root = tree({STATUS: "\n".join(entry(f"package{i}", "1") + filler for i in range(5000))})
+    start = time.perf_counter()
+    collect(str(root))
+    assert time.perf_counter() - start < 1
+
+
+def test_the_holder_of_a_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    files = (str(tmp_path / "none"), str(lock))
+    assert locks.lock_holder(Reader("/"), files) is None
+    code = (
+        "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.lockf(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        found = locks.lock_holder(Reader("/"), files)
+    assert found is not None
+    assert found["pid"] == holder.pid
+    assert str(found["command"]).startswith(sys.executable)
+    assert locks.lock_holder(Reader("/"), files) is None
+
+
+def test_locks_of_a_tree_are_unknown(tree: Tree) -> None:
+    facts: Any = collect(str(tree({})))
+    assert facts["unknown"]["apt.lock_holder"] == "locks belong to a running machine"

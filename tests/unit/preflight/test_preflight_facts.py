@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdna1.preflight import CHECKS, FactsError, judge, load_facts
+from rdna1.stacks import load_stack
+
+if TYPE_CHECKING:
+    from unit.preflight.conftest import MakeFacts
+
+
+class Tagged(str):
+    """As Ansible hands over strings."""
+
+
+def test_facts_come_as_data_or_as_json(make_facts: MakeFacts) -> None:
+    data = make_facts({})
+    assert load_facts(data) == load_facts(json.dumps(data).encode())
+    tagged = {Tagged(name): value for name, value in data.items()} | {"glibc": Tagged("2.39")}
+    facts = load_facts(tagged)
+    assert facts == load_facts(data)
+    assert type(facts.glibc) is str
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 2}, "facts of schema version 2; this is for 1"),
+        ({"schema_version": "1"}, "Expected `int`, got `str` - at `$.schema_version`"),
+        ({"os": {}}, "missing required field `id` - at `$.os`"),
+        ({"displays": [{"slot": 1}]}, "Expected `str`, got `int` - at `$.displays[0].slot`"),
+        ({"kfd.device": {"path": "/dev/kfd", "owner": "a", "group": "b", "mode": "9"}}, "mode"),
+        ({"glibc": 2.39}, "Expected `str | null`, got `float` - at `$.glibc`"),
+        ({"disk": {1, 2}}, "facts are no plain data"),
+    ],
+)
+def test_facts_that_do_not_fit(
+    make_facts: MakeFacts, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(FactsError) as caught:
+        load_facts(make_facts(changes))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "facts are not JSON: Input data was truncated"),
+        (b'{"schema_version": 1, "os": {"id": "ubu', "truncated"),
+        (b"\x7fELF", "facts are not JSON"),
+        (b'{"schema_version": 1, "root": "\xff"}', "facts are not UTF-8"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"{}", "missing required field `schema_version`"),
+        (b'{"schema_version": 1, "x": ' + b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_json_that_does_not_fit(text: bytes, message: str) -> None:
+    with pytest.raises(FactsError) as caught:
+        load_facts(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in nested data."""
+    found = [path] if path else []
+    steps = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for step, inner in steps:
+        found += places(inner, (*path, step))
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: MakeFacts) -> None:
+    facts = make_facts({})
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(places(facts)))
+        owner = facts
+        for step in path[:-1]:
+            owner = owner[step]
+        if data.draw(st.booleans()):
+            owner[path[-1]] = data.draw(VALUES)
+        else:
+            del owner[path[-1]]
+    try:
+        loaded = load_facts(facts)
+    except FactsError as error:
+        assert "\n" not in str(error)
+        return
+    report = judge(loaded, load_stack("rocm-5.7"))
+    assert len(report.checks) == len(CHECKS)
+    assert not [f for f in report.checks if "broke" in f.summary]
+
+
+@settings(max_examples=200, deadline=None)
+@given(cut=st.integers(0, 10_000), junk=st.binary(max_size=8))
+def test_damaged_json_is_judged_or_named(cut: int, junk: bytes, make_facts: MakeFacts) -> None:
+    text = json.dumps(make_facts({})).encode()
+    cut = min(cut, len(text))
+    try:
+        facts = load_facts(text[:cut] + junk + text[cut + len(junk) :])
+    except FactsError as error:
+        assert "\n" not in str(error)
+        return
+    assert len(judge(facts, load_stack("rocm-5.7")).checks) == len(CHECKS)
