@@ -14,7 +14,8 @@ SANDBOX = ROOT / "sandbox" / "box"
 # What holds for every box: no card, the distribution's PyTorch.
 VARIABLES = {
     "ansible_become": False,
-    "ansible_connection": "containers.podman.podman",
+    "ansible_connection": "box",
+    "ansible_python_interpreter": "/usr/bin/python3",
     "preflight_ignore": ["card", "kernel-driver", "kfd"],
     "rdna1_pytorch_source": "distro",
 }

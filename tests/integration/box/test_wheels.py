@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from packaging.utils import parse_wheel_filename
 
 from rdna1.stacks import load_stack
 from support.boxes import ROOT, Box
+from support.pythons import find_python
 from support.wheels import serve, write_stand_in
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
@@ -24,16 +24,10 @@ PYTHON = "/opt/rdna1/rocm-5.7/bin/python"
 @pytest.fixture
 def python_3_12() -> Path:
     """Folder of a Python 3.12 that can be shown to a box, whose own is too new for the wheels."""
-    # A shim of pyenv answers on the path even where its version is not the active one.
-    commands = (
-        ["python3.12", "-c", "import sys; print(sys.base_prefix)"],
-        ["pyenv", "prefix", "3.12"],
-    )
-    for command in filter(lambda command: shutil.which(command[0]), commands):
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        if found.returncode == 0:
-            return Path(found.stdout.strip())
-    pytest.skip("no Python 3.12 on this machine to lend to the box")
+    python = find_python("3.12")
+    if python is None:
+        pytest.skip("no Python 3.12 on this machine to lend to the box")
+    return python.parents[1]
 
 
 @pytest.fixture

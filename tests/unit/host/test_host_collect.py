@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import rdna1.host
 from rdna1.host import collect
 from rdna1.preflight import load_facts
+from support.pythons import find_python
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TREES = sorted(path for path in FIXTURES.iterdir() if path.is_dir())
@@ -53,9 +54,9 @@ def test_names_that_are_not_utf8_still_fit_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
 def test_the_same_facts_with_each_python(version: str) -> None:
     """Ansible runs these files with the target's own Python and nothing else."""
-    python = shutil.which(f"python{version}")
-    if python is None or subprocess.run([python, "-V"], capture_output=True).returncode:
-        pytest.skip(f"no python{version} that starts on this machine")
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"no python{version} on this machine")
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(Path(rdna1.host.__path__[0]).parents[1]),
@@ -65,7 +66,7 @@ def test_the_same_facts_with_each_python(version: str) -> None:
         "print(json.dumps(collect(sys.argv[1], ['ann'])))"
     )
     done = subprocess.run(
-        [python, "-W", "error", "-S", "-c", code, str(HEALTHY)],
+        [str(python), "-W", "error", "-S", "-c", code, str(HEALTHY)],
         capture_output=True,
         env=environment,
     )
