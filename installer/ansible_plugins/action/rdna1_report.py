@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         text = provision_text(
             report, width=shutil.get_terminal_size().columns, colour=bool(ANSIBLE_COLOR)
         )
-        Display().display(f"\n{text}\nReport: {destination / 'report.json'}")
+        Display().display(f"\n{text}\nReport: {_short(destination / 'report.json')}")
         failed = report.validation.verdict == "fail"
         return {**result, "changed": False, "failed": failed, "msg": _message(report)}
 
@@ -86,6 +86,12 @@ def _packages(stack: Stack, installed: Mapping[str, str]) -> dict[str, str]:
     sets = [packages.packages for source in stack.rocm_sources.values() for packages in source]
     names = sorted({*stack.pytorch.distro_packages, *(name for names in sets for name in names)})
     return {name: str(installed[name]) for name in names if name in installed}
+
+
+def _short(path: Path) -> Path:
+    """The path as seen from the folder that the user is in, where it is below it."""
+    absolute = path.resolve()
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 
 
 def _write(report: ProvisionReport, path: Path) -> None:

@@ -72,6 +72,9 @@ def _preflight(report: Report | None) -> Text:
         return Text("left out", "yellow")
     counted = Counter(finding.status for finding in report.checks)
     counts = ", ".join(f"{number} {status}" for status, number in counted.items())
+    ignored = [finding.id for finding in report.checks if finding.status == "ignored"]
+    if ignored:
+        counts += f": {', '.join(ignored)}"
     return Text.assemble((report.verdict, _STYLES[report.verdict]), f" ({counts})")
 
 

@@ -63,7 +63,7 @@ MISTAKES = {
     "a forbidden variable": ("HSA_ENABLE_SDMA:", "MIOPEN_FIND_ENFORCE:", "environment"),
     "a value that is no string": ('HSA_ENABLE_SDMA: "0"', "HSA_ENABLE_SDMA: 0", "variables"),
     "another name": ("name: rocm-5.7", "name: rocm-5.8", "name"),
-    "a refusal without a way out": ("    remedy: Use Ubuntu 24.04 or", "    #", "releases[3]"),
+    "a refusal without a way out": ("support: community", "support: refused", "releases[1]"),
 }
 
 

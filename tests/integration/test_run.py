@@ -1,0 +1,70 @@
+"""./run as a user calls it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "tests" / "fixtures"
+
+
+def run(*arguments: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*before, "./run", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_no_verb_shows_the_usage() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "usage: ./run VERB" in done.stderr
+
+
+def test_help_names_every_verb() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for verb in ("demo", "preflight", "provision", "rollback", "test", "lint", "pin", "clean"):
+        assert f"\n  {verb} " in done.stdout
+
+
+def test_an_unknown_verb_is_named() -> None:
+    done = run("dmeo")
+    assert done.returncode == 2
+    assert "unknown verb 'dmeo'" in done.stderr
+
+
+def test_unknown_tests_are_named() -> None:
+    done = run("test", "untit")
+    assert done.returncode == 2
+    assert "unknown tests 'untit': unit, integration or molecule" in done.stderr
+
+
+@pytest.mark.parametrize(("stack", "code"), [("rocm-5.7", 0), ("rocm-5.2", 1), ("rocm-5.8", 2)])
+def test_the_exit_code_is_that_of_the_verb(stack: str, code: int) -> None:
+    tree = FIXTURES / "ubuntu-24.04-rx5700xt"
+    assert run("preflight", "--stack", stack, "--root", str(tree)).returncode == code
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
+@pytest.mark.parametrize("verb", ["demo", "test"])
+def test_what_needs_root_says_so(verb: str) -> None:
+    done = run(verb, before=("setpriv", "--reuid=65534", "--clear-groups"))
+    assert done.returncode == 1
+    assert f"Remedy: sudo ./run {verb}" in done.stderr
+
+
+def test_the_sandbox_script_shows_its_usage() -> None:
+    done = subprocess.run(
+        [ROOT / "sandbox" / "box", "craete"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "usage: sandbox/box image" in done.stderr
