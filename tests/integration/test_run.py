@@ -55,7 +55,7 @@ def test_the_exit_code_is_that_of_the_verb(stack: str, code: int) -> None:
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is missing")
-@pytest.mark.parametrize("verb", ["demo", "test"])
+@pytest.mark.parametrize("verb", ["demo", "test", "clean"])
 def test_what_needs_root_says_so(verb: str) -> None:
     done = run(verb, before=("setpriv", "--reuid=65534", "--clear-groups"))
     assert done.returncode == 1

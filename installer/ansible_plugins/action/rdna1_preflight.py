@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 
 try:
     from rdna1.cli.output import UsageError, write_report
-    from rdna1.preflight import CheckIdError, FactsError, Report, judge, load_facts
+    from rdna1.preflight import CheckIdError, FactsError, Report, find_check, judge, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.text import preflight_text
     from rdna1.stacks import PytorchSource, RocmSource, UnknownStackError, load_stack
@@ -131,9 +131,13 @@ def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
 def _refusal(report: Report, arguments: Mapping[str, Any]) -> str:
     statuses = {"fail", "warn"} if arguments["strict"] else {"fail"}
     failed = [check.id for check in report.checks if check.status in statuses]
-    return (
+    text = (
         f"refused for the stack {report.stack}, nothing was changed: {', '.join(failed)}. "
-        "Each finding above names its remedy; the whole report is in "
-        f"{arguments['report']}. Checks that are not strict can be ignored by name: "
-        f"preflight_ignore: [{', '.join(failed)}]"
+        f"Each finding above names its remedy; the whole report is in {arguments['report']}."
     )
+    ignorable = [check_id for check_id in failed if not find_check(check_id).strict]
+    if ignorable:
+        text += f" To go on all the same: preflight_ignore: [{', '.join(ignorable)}]"
+    if len(ignorable) < len(failed):
+        text += " A strict check protects the machine and cannot be ignored."
+    return text

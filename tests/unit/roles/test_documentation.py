@@ -72,3 +72,5 @@ def test_shared_variables_are_known_to_the_preflight_action() -> None:
     }
     action = load_by_path(ROOT / "installer/ansible_plugins/action/rdna1_preflight.py")
     assert used - plugins == set(action.SHARED_VARIABLES)
+    documented = set(re.findall(r"^\| `(rdna1_\w+)` \|", (ROOT / "README.md").read_text(), re.M))
+    assert documented == set(action.SHARED_VARIABLES)
