@@ -20,7 +20,13 @@ try:
     from rdna1.preflight import CheckIdError, FactsError, Report, find_check, judge, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.text import preflight_text
-    from rdna1.stacks import PytorchSource, RocmSource, UnknownStackError, load_stack
+    from rdna1.stacks import (
+        PytorchSource,
+        RocmSource,
+        UnknownStackError,
+        load_stack,
+        requested_packages,
+    )
     from rdna1.yaml_data import DataFileError
 except ImportError as error:
     raise AnsibleActionFail(
@@ -46,6 +52,7 @@ ARGUMENTS = {
     "users": {"type": "list", "elements": "str", "default": []},
     "ignore": {"type": "list", "elements": "str", "default": []},
     "strict": {"type": "bool", "default": False},
+    "fail": {"type": "bool", "default": True},
     "root": {"type": "str", "default": "/"},
     "report": {"type": "str", "required": True},
 }
@@ -65,7 +72,11 @@ class ActionModule(ActionBase):
         refuse_unknown_variables(variables)
         facts = self._execute_module(
             module_name="rdna1_facts",
-            module_args={"root": arguments["root"], "users": arguments["users"]},
+            module_args={
+                "root": arguments["root"],
+                "users": arguments["users"],
+                "packages": requested_packages(),
+            },
             task_vars=variables,
         )
         if facts.get("failed"):
@@ -88,14 +99,15 @@ class ActionModule(ActionBase):
             report, width=shutil.get_terminal_size().columns, colour=bool(ANSIBLE_COLOR)
         )
         Display().display(f"\nPreflight of {variables['inventory_hostname']}\n{text}")
-        if report.verdict == "refuse" or (arguments["strict"] and report.verdict == "warn"):
-            raise AnsibleActionFail(_refusal(report, arguments))
+        blockers = _blockers(report, strict=arguments["strict"])
+        if blockers and arguments["fail"]:
+            raise AnsibleActionFail(_refusal(report, blockers, arguments["report"]))
+        judged = msgspec.to_builtins(report)
         return {
             **result,
-            "ansible_facts": {
-                **facts["ansible_facts"],
-                "rdna1_preflight": msgspec.to_builtins(report),
-            },
+            "ansible_facts": {**facts["ansible_facts"], "rdna1_preflight": judged},
+            "report": judged,
+            "blockers": blockers,
             "changed": False,
             "msg": f"verdict: {report.verdict}",
         }
@@ -128,16 +140,20 @@ def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
     )
 
 
-def _refusal(report: Report, arguments: Mapping[str, Any]) -> str:
-    statuses = {"fail", "warn"} if arguments["strict"] else {"fail"}
-    failed = [check.id for check in report.checks if check.status in statuses]
+def _blockers(report: Report, *, strict: bool) -> list[str]:
+    """Ids of the checks that refuse the machine; with ``strict`` warnings do so as well."""
+    statuses = {"fail", "warn"} if strict else {"fail"}
+    return [check.id for check in report.checks if check.status in statuses]
+
+
+def _refusal(report: Report, blockers: list[str], path: str) -> str:
     text = (
-        f"refused for the stack {report.stack}, nothing was changed: {', '.join(failed)}. "
-        f"Each finding above names its remedy; the whole report is in {arguments['report']}."
+        f"refused for the stack {report.stack}, nothing was changed: {', '.join(blockers)}. "
+        f"Each finding above names its remedy; the whole report is in {path}."
     )
-    ignorable = [check_id for check_id in failed if not find_check(check_id).strict]
+    ignorable = [check_id for check_id in blockers if not find_check(check_id).strict]
     if ignorable:
         text += f" To go on all the same: preflight_ignore: [{', '.join(ignorable)}]"
-    if len(ignorable) < len(failed):
+    if len(ignorable) < len(blockers):
         text += " A strict check protects the machine and cannot be ignored."
     return text

@@ -21,6 +21,11 @@ options:
     type: list
     elements: str
     default: []
+  packages:
+    description: Packages whose candidates apt is asked for.
+    type: list
+    elements: str
+    default: []
 author: [rdna1 contributors]
 """
 
@@ -44,10 +49,15 @@ def main() -> None:
         argument_spec={
             "root": {"type": "path", "default": "/"},
             "users": {"type": "list", "elements": "str", "default": []},
+            "packages": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    facts = collect(root=module.params["root"], users=module.params["users"])
+    facts = collect(
+        root=module.params["root"],
+        users=module.params["users"],
+        packages=module.params["packages"],
+    )
     module.exit_json(changed=False, ansible_facts={"rdna1": facts})
 
 

@@ -9,10 +9,11 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 WRONG_USAGE = 2
 INTERRUPTED = 130
+_NARROWEST, _WIDEST = 60, 100
 
 
 class UsageError(Exception):
@@ -48,6 +49,22 @@ def run_command(program: str, command: Callable[[], int]) -> int:
         return WRONG_USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+class TextStyle(NamedTuple):
+    """How a text report is written: columns of its lines, and whether in colours."""
+
+    width: int
+    colour: bool
+
+
+def text_style(output: Path | None) -> TextStyle:
+    """The style that suits the terminal, or the file, that a report goes to."""
+    columns = shutil.get_terminal_size().columns
+    return TextStyle(
+        width=max(_NARROWEST, min(columns, _WIDEST)),
+        colour=output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+    )
 
 
 def write_report(text: str, output: Path | None) -> None:

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
-import pwd
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rdna1.cli.output import ArgumentParser, UsageError, run_command, write_report
-from rdna1.host import collect
-from rdna1.preflight import (
-    CHECKS,
-    CheckIdError,
-    Facts,
-    FactsError,
-    Report,
-    find_check,
-    judge,
-    load_facts,
-)
+from rdna1.cli import advise, fix, matrix
+from rdna1.cli.machine import add_machine, add_root, add_user, collect_facts, read_facts
+from rdna1.cli.output import ArgumentParser, UsageError, run_command, text_style, write_report
+from rdna1.preflight import CHECKS, CheckIdError, FactsError, Report, find_check, judge
 from rdna1.report.json import to_json
 from rdna1.stacks import DEFAULT_STACK, UnknownStackError, load_stack, stack_names
 from rdna1.yaml_data import DataFileError
 
 _PROGRAM = "rdna1-preflight"
-_COMMANDS = ("check", "facts", "explain", "list")
-_NARROWEST, _WIDEST = 60, 100
+_COMMANDS = ("check", "facts", "matrix", "advise", "fix", "explain", "list")
 _EXAMPLES = """\
 examples:
   rdna1-preflight                                  judge this machine
@@ -38,6 +26,9 @@ examples:
   rdna1-preflight facts > box.json                 collect on one machine,
   rdna1-preflight --facts box.json                 judge on another
   rdna1-preflight explain find-enforce
+  rdna1-preflight advise                           which stack, and what else?
+  rdna1-preflight matrix                           which stack goes where?
+  rdna1-preflight fix --dry-run                    what could be put right?
 
 exit codes: 0 proceed, 1 refused, 2 wrong usage or unreadable input
 """
@@ -60,11 +51,17 @@ def _run(arguments: list[str]) -> int:
     options = _parser().parse_args(_with_command(arguments))
     try:
         if options.command == "facts":
-            write_report(to_json(_collect(options)), None)
+            write_report(to_json(collect_facts(options)), None)
         elif options.command == "explain":
             write_report(_explanation(options.id), None)
         elif options.command == "list":
             write_report(_listing(), None)
+        elif options.command == "matrix":
+            return matrix.run(options)
+        elif options.command == "advise":
+            return advise.run(options)
+        elif options.command == "fix":
+            return fix.run(options)
         else:
             return _check(options)
     except (UnknownStackError, CheckIdError, FactsError, DataFileError) as error:
@@ -74,46 +71,10 @@ def _run(arguments: list[str]) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     stack = load_stack(options.stack)
-    report = judge(_facts(options), stack, ignore=options.ignore)
+    report = judge(read_facts(options), stack, ignore=options.ignore)
     write_report(_rendered(report, options.format, options.output), options.output)
     refused = report.verdict == "refuse" or (options.strict and report.verdict == "warn")
     return 1 if refused else 0
-
-
-def _facts(options: argparse.Namespace) -> Facts:
-    if options.facts is None:
-        return load_facts(_collect(options))
-    if options.user:
-        raise UsageError("--user cannot be used with --facts: saved facts say whom they are about")
-    is_stdin = options.facts == "-"
-    place = "standard input" if is_stdin else options.facts
-    try:
-        data = sys.stdin.buffer.read() if is_stdin else Path(options.facts).read_bytes()
-        return load_facts(data)
-    except OSError as error:
-        raise UsageError(f"{place}: {error.strerror}") from error
-    except FactsError as error:
-        raise FactsError(f"{place}: {error}") from error
-
-
-def _collect(options: argparse.Namespace) -> dict[str, object]:
-    root = Path(options.root or "/")
-    try:
-        os.scandir(root).close()
-    except OSError as error:
-        raise UsageError(f"--root {root}: {error.strerror}") from error
-    users = options.user or (_callers() if root.resolve() == Path("/") else [])
-    return collect(str(root), users)
-
-
-def _callers() -> list[str]:
-    """The person who runs the command, also through sudo; nobody for an id without a name."""
-    if os.environ.get("SUDO_USER"):
-        return [os.environ["SUDO_USER"]]
-    try:
-        return [pwd.getpwuid(os.getuid()).pw_name]
-    except KeyError:
-        return []
 
 
 def _rendered(report: Report, form: str, output: Path | None) -> str:
@@ -126,12 +87,8 @@ def _rendered(report: Report, form: str, output: Path | None) -> str:
         return preflight_junit(report)
     from rdna1.report.text import preflight_text
 
-    columns = shutil.get_terminal_size().columns
-    return preflight_text(
-        report,
-        width=max(_NARROWEST, min(columns, _WIDEST)),
-        colour=output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
-    )
+    style = text_style(output)
+    return preflight_text(report, width=style.width, colour=style.colour)
 
 
 def _explanation(check_id: str) -> str:
@@ -166,7 +123,7 @@ def _parser() -> ArgumentParser:
     judging = _judging_options()
     parser = ArgumentParser(
         prog=_PROGRAM,
-        usage="%(prog)s [check|facts|explain ID|list] [options]",
+        usage="%(prog)s [check|facts|matrix|advise|fix|explain ID|list] [options]",
         description="Judge whether a machine is fit for a ROCm and PyTorch stack on an RDNA1 card.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -183,8 +140,11 @@ def _parser() -> ArgumentParser:
     facts = commands.add_parser(
         "facts", help="print what is known of a machine as JSON", allow_abbrev=False
     )
-    _add_root(facts)
-    _add_user(facts)
+    add_root(facts)
+    add_user(facts)
+    matrix.add_command(commands)
+    advise.add_command(commands)
+    fix.add_command(commands)
     explain = commands.add_parser("explain", help="say why a check exists", allow_abbrev=False)
     explain.add_argument("id", metavar="ID", help="of a check")
     commands.add_parser("list", help="list the checks", allow_abbrev=False)
@@ -200,10 +160,7 @@ def _judging_options() -> ArgumentParser:
         metavar="NAME",
         help=f"stack to judge for: {', '.join(stack_names())} (default: %(default)s)",
     )
-    place = group.add_mutually_exclusive_group()
-    _add_root(place)
-    place.add_argument("--facts", metavar="FILE", help="judge saved facts; - reads standard input")
-    _add_user(group)
+    add_machine(group)
     group.add_argument(
         "--ignore",
         type=_ids,
@@ -220,25 +177,6 @@ def _judging_options() -> ArgumentParser:
         "--output", type=Path, metavar="FILE", help="write the report there instead of printing it"
     )
     return parser
-
-
-def _add_root(options: argparse._ActionsContainer) -> None:
-    options.add_argument(
-        "--root",
-        metavar="DIR",
-        help="root folder of the machine: a mounted disk or a tree of files (default: /)",
-    )
-
-
-def _add_user(options: argparse._ActionsContainer) -> None:
-    options.add_argument(
-        "--user",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME",
-        help="users whose groups and start files matter (default: the caller, unless --root)",
-    )
 
 
 def _ids(text: str) -> list[str]:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rdna1.cli.output import INTERRUPTED, ArgumentParser, UsageError, run_command, write_report
+from rdna1.cli.output import (
+    INTERRUPTED,
+    ArgumentParser,
+    UsageError,
+    run_command,
+    text_style,
+    write_report,
+)
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import UnusableDeviceError
 from rdna1.conv.smoke import SmokeReport, run_smoke, smoke_cases
 
 _PROGRAM = "rdna1-validate"
-_NARROWEST, _WIDEST = 60, 100
 
 # The time limit under which the first investigation of a card called a convolution hung.
 _DEFAULT_TIMEOUT = 15.0
@@ -126,12 +130,8 @@ def _rendered(report: SmokeReport, form: str, output: Path | None) -> str:
         return smoke_junit(report)
     from rdna1.report.smoke import smoke_text
 
-    columns = shutil.get_terminal_size().columns
-    return smoke_text(
-        report,
-        width=max(_NARROWEST, min(columns, _WIDEST)),
-        colour=output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
-    )
+    style = text_style(output)
+    return smoke_text(report, width=style.width, colour=style.colour)
 
 
 def _parser() -> ArgumentParser:

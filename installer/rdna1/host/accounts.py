@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from .reader import Reader, UnreadableError
 
+_FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
+_NOBODY = 65534
+
 
 class User(NamedTuple):
     """One line of /etc/passwd."""
@@ -70,6 +73,21 @@ def _membership(name: str, user: User | None, listed: list[Group]) -> dict[str, 
         "exists": user is not None,
         "groups": [group.name for group in listed if group.gid == primary or name in group.members],
     }
+
+
+def homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
+    """Home folders of root and of the asked users; without names of all with a uid from 1000.
+
+    Raises:
+        UnreadableError: /etc/passwd cannot be read.
+    """
+
+    def is_asked(user: User) -> bool:
+        if user.uid == 0 or user.name in names:
+            return True
+        return not names and user.uid >= _FIRST_PERSON and user.uid != _NOBODY
+
+    return sorted({user.home for user in users(reader) if is_asked(user)})
 
 
 def owner_name(reader: Reader, uid: int) -> str:

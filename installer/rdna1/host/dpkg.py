@@ -33,6 +33,7 @@ class Package(NamedTuple):
         name: without architecture.
         version: as dpkg has it, epoch and revision included.
         architecture: Debian's name, ``amd64`` for example.
+        wanted: what was asked for: ``install``, ``hold`` and so on (dpkg-query(1)).
         flag: ``ok`` or ``reinstreq``.
         state: ``installed``, ``half-configured`` and so on (dpkg-query(1)).
     """
@@ -40,6 +41,7 @@ class Package(NamedTuple):
     name: str
     version: str
     architecture: str
+    wanted: str
     flag: str
     state: str
 
@@ -118,6 +120,15 @@ def half_configured(status: Status) -> list[str]:
     return [p.name for p in status.packages() if not p.settled]
 
 
+def held(status: Status) -> list[str]:
+    """Names of the packages that were told to stay as they are (apt-mark(8), hold).
+
+    Raises:
+        UnreadableError: the status file cannot be read.
+    """
+    return [p.name for p in status.packages() if p.wanted == "hold"]
+
+
 def is_relevant(name: str) -> bool:
     """Whether a package of this name belongs to ROCm or PyTorch."""
     return _RELEVANT.fullmatch(name) is not None
@@ -125,12 +136,12 @@ def is_relevant(name: str) -> bool:
 
 def _package(paragraph: str) -> Package:
     wanted, _, state = _field(paragraph, "Status").partition(" ")
-    del wanted  # "hold" and "deinstall" say what is asked for, not what is there
     flag, _, state = state.partition(" ")
     return Package(
         name=_field(paragraph, "Package"),
         version=_field(paragraph, "Version"),
         architecture=_field(paragraph, "Architecture"),
+        wanted=wanted,
         flag=flag,
         state=state,
     )

@@ -7,17 +7,29 @@ from typing import Sequence
 from . import (
     accounts,
     amdgpu,
+    apt_keys,
+    apt_policy,
+    apt_preferences,
+    apt_settings,
+    apt_sources,
     container,
     devices,
     disk,
     dpkg,
+    firmware,
     kfd,
     locks,
+    miopen,
+    modules,
     pci,
+    pcie,
+    pep668,
     pythons,
     rocm,
+    session,
     system,
     variables,
+    virtual,
 )
 from .reader import Reader
 from .unknown import Unknown
@@ -25,21 +37,27 @@ from .unknown import Unknown
 SCHEMA_VERSION = 1
 
 
-def collect(root: str = "/", users: Sequence[str] = ()) -> dict[str, object]:
+def collect(
+    root: str = "/", users: Sequence[str] = (), packages: Sequence[str] = ()
+) -> dict[str, object]:
     """Collect the facts of a machine.
 
     Args:
         root: root folder of the machine: ``/``, a mounted disk, or a tree of files.
         users: names of the users whose groups and start files matter.
+        packages: names of the packages whose candidates apt is asked for.
 
     Returns:
         Plain data that JSON can hold. ``unknown`` names each fact that could not be read
         with the reason; the fact itself is None or lacks the part.
     """
     reader = Reader(root)
+    # Asked first and heard last: apt thinks while everything else is read.
+    question = apt_policy.Question(reader, packages)
     names = tuple(users)
     unknown = Unknown()
     status = dpkg.Status(reader)
+    apt = _apt(reader, status, unknown)
     facts: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "root": reader.root,
@@ -53,14 +71,22 @@ def collect(root: str = "/", users: Sequence[str] = ()) -> dict[str, object]:
         "glibc": unknown.ask("glibc", system.glibc, reader, status),
         "container": unknown.ask("container", container.container, reader),
         **_graphics(reader, unknown),
+        **_hardware(reader, unknown),
         "users": unknown.ask("users", accounts.memberships, reader, names),
+        "session": unknown.ask("session", session.session, reader),
         "pythons": unknown.ask("pythons", pythons.pythons, reader),
+        "externally_managed": unknown.ask("externally_managed", pep668.externally_managed, reader),
         "disk": unknown.ask("disk", disk.disk, reader),
-        "apt": _apt(reader, status, unknown),
+        "apt": apt,
         "rocm": unknown.ask("rocm", rocm.rocm, reader, status, unknown),
         "variables": variables.variables(reader, names, unknown),
+        "profiles": unknown.ask("profiles", miopen.profiles, reader),
+        "miopen_databases": unknown.ask(
+            "miopen_databases", miopen.databases, reader, names, unknown
+        ),
         "unknown": unknown,
     }
+    apt["candidates"] = unknown.ask("apt.candidates", question.candidates)
     return {name: _encodable(value) for name, value in facts.items()}
 
 
@@ -79,11 +105,37 @@ def _graphics(reader: Reader, unknown: Unknown) -> dict[str, object]:
     }
 
 
+def _hardware(reader: Reader, unknown: Unknown) -> dict[str, object]:
+    return {
+        "pcie": unknown.ask("pcie", pcie.links, reader, unknown),
+        "virtualization": unknown.ask("virtualization", virtual.virtualization, reader),
+        "memory_bytes": unknown.ask("memory_bytes", virtual.memory_bytes, reader),
+        "secure_boot": unknown.ask("secure_boot", firmware.secure_boot, reader),
+        "firmware": unknown.ask("firmware", firmware.firmware_files, reader),
+        "modules": {
+            "kernels": unknown.ask("modules.kernels", modules.kernels, reader),
+            "dkms": unknown.ask("modules.dkms", modules.dkms_builds, reader),
+        },
+    }
+
+
 def _apt(reader: Reader, status: dpkg.Status, unknown: Unknown) -> dict[str, object]:
     return {
         "packages": unknown.ask("apt.packages", dpkg.relevant_packages, status),
         "half_configured": unknown.ask("apt.half_configured", dpkg.half_configured, status),
         "lock_holder": unknown.ask("apt.lock_holder", locks.lock_holder, reader),
+        "held": unknown.ask("apt.held", dpkg.held, status),
+        **_apt_settings(reader, unknown),
+    }
+
+
+def _apt_settings(reader: Reader, unknown: Unknown) -> dict[str, object]:
+    sources = unknown.ask("apt.sources", apt_sources.sources, reader, unknown)
+    return {
+        "sources": None if sources is None else [source.as_fact() for source in sources],
+        "keyrings": unknown.ask("apt.keyrings", apt_keys.keyrings, reader, sources or [], unknown),
+        "pins": unknown.ask("apt.pins", apt_preferences.pins, reader, unknown),
+        "proxies": unknown.ask("apt.proxies", apt_settings.proxies, reader, unknown),
     }
 
 

@@ -15,7 +15,8 @@ def nodes(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
     """Processors and cards that the driver offers for computing.
 
     ``vendor_id`` and ``device_id`` are four hex digits as on the PCI bus; ``gfx_target`` is
-    LLVM's name, or None for a processor; ``fw_version`` is that of the MEC firmware.
+    LLVM's name, or None for a processor; ``fw_version`` is that of the MEC firmware;
+    ``slot`` is the place on the PCI bus, or None where the driver gives none.
 
     Args:
         reader: of the machine.
@@ -58,4 +59,12 @@ def _node(reader: Reader, number: int) -> dict[str, object]:
         "vendor_id": f"{values.get('vendor_id', 0):04x}",
         "device_id": f"{values.get('device_id', 0):04x}",
         "fw_version": values.get("fw_version"),
+        "slot": _slot(values.get("domain", 0), values.get("location_id", 0)),
     }
+
+
+def _slot(domain: int, location: int) -> str | None:
+    """Name of a place on the PCI bus: 8 bits of bus, 5 of device, 3 of function."""
+    if location == 0:  # a processor, or an old kernel
+        return None
+    return f"{domain:04x}:{location >> 8:02x}:{location >> 3 & 31:02x}.{location & 7}"

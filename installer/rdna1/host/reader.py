@@ -75,6 +75,14 @@ class Reader:
         Raises:
             UnreadableError: missing, not permitted, no regular file, or larger than ``limit``.
         """
+        return self.data(path, limit).decode("utf-8", "replace")
+
+    def data(self, path: str, limit: int = TEXT_LIMIT) -> bytes:
+        """As `text`, but the bytes as they are.
+
+        Raises:
+            UnreadableError: missing, not permitted, no regular file, or larger than ``limit``.
+        """
         place = self.locate(path)
         try:
             # Without O_NONBLOCK a named pipe would wait for its writer for ever.
@@ -87,7 +95,7 @@ class Reader:
             raise _unreadable(path, error) from error
         if len(data) > limit:
             raise UnreadableError(f"{path}: larger than {limit} bytes")
-        return data.decode("utf-8", "replace")
+        return data
 
     def optional_text(self, path: str) -> str | None:
         """As `text`, but None when the file does not exist.

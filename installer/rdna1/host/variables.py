@@ -15,8 +15,8 @@ ENVIRONMENT = "environment"
 Parser = Callable[[str], Iterator[settings.Setting]]
 
 _WATCHED = re.compile(
-    r"\b(?:(?:HSA|HIP|ROCM|ROCR|MIOPEN|AMD)_\w+|GPU_MAX_HW_QUEUES|PYTORCH_ROCM_ARCH"
-    r"|PYTORCH_HIP_ALLOC_CONF|CUDA_VISIBLE_DEVICES)\b"
+    r"\b(?:(?:HSA|HIP|ROC|ROCM|ROCR|MIOPEN|AMD)_\w+|GPU_MAX_HW_QUEUES|PYTORCH_ROCM_ARCH"
+    r"|PYTORCH_HIP_ALLOC_CONF|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH)\b"
 )
 _SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
     ("/etc/environment", settings.of_list),
@@ -41,8 +41,6 @@ _HOME_FILES: tuple[tuple[str, Parser], ...] = (
     (".config/fish/config.fish", settings.of_fish),
 )
 _HOME_FOLDER = (".config/environment.d", ".conf", settings.of_list)
-_FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
-_NOBODY = 65534
 
 
 def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
@@ -88,7 +86,7 @@ def _files(
         yield from _folder_files(reader, folder, end, parse, unknown)
     for path in unknown.ask(f"variables.{_UNITS}", _units, reader) or []:
         yield path, settings.of_unit
-    for home in unknown.ask("variables.homes", _homes, reader, names) or []:
+    for home in unknown.ask("variables.homes", accounts.homes, reader, names) or []:
         yield from _home_files(reader, home, unknown)
 
 
@@ -110,15 +108,6 @@ def _units(reader: Reader) -> list[str]:
         elif name.endswith(".d"):
             found += [f"{path}/{drop_in}" for drop_in in reader.optional_names(path)]
     return found
-
-
-def _homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
-    def is_asked(user: accounts.User) -> bool:
-        if user.uid == 0 or user.name in names:
-            return True
-        return not names and user.uid >= _FIRST_PERSON and user.uid != _NOBODY
-
-    return sorted({user.home for user in accounts.users(reader) if is_asked(user)})
 
 
 def _home_files(reader: Reader, home: str, unknown: Unknown) -> Iterator[tuple[str, Parser]]:

@@ -8,6 +8,8 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from rdna1.preflight.apt_facts import Apt
+
 SCHEMA_VERSION = 1
 
 T = TypeVar("T")
@@ -81,6 +83,7 @@ class KfdNode(msgspec.Struct, frozen=True):
     vendor_id: str
     device_id: str
     fw_version: Count | None
+    slot: str | None = None
 
 
 class Kfd(msgspec.Struct, frozen=True):
@@ -97,12 +100,61 @@ class Amdgpu(msgspec.Struct, frozen=True):
     blacklisted: list[str] | None
 
 
+class Link(msgspec.Struct, frozen=True):
+    """A display device's link; speeds and widths are None off PCI Express."""
+
+    slot: str
+    speed: str | None
+    width: Count | None
+    max_speed: str | None
+    max_width: Count | None
+    atomics: bool | None
+    virtual_function: bool
+
+
+class DkmsBuild(msgspec.Struct, frozen=True):
+    """A version of amdgpu that DKMS knows, and the kernels it is built for."""
+
+    version: str
+    kernels: list[str]
+
+
+class Modules(msgspec.Struct, frozen=True):
+    """Installed kernels, and AMD's own driver for them."""
+
+    kernels: list[str] | None
+    dkms: list[DkmsBuild] | None
+
+
 class User(msgspec.Struct, frozen=True):
     """A user who was asked about."""
 
     name: str
     exists: bool
     groups: list[str]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """The login session that collected the facts."""
+
+    user: str
+    groups: list[str]
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A profile script of this project; ``modified`` is in seconds since 1970."""
+
+    path: str
+    modified: int
+
+
+class MiopenDatabase(msgspec.Struct, frozen=True):
+    """A folder of MIOpen in a home; ``oldest`` and ``newest`` file in seconds since 1970."""
+
+    path: str
+    files: Count
+    oldest: int
+    newest: int
 
 
 class Python(msgspec.Struct, frozen=True):
@@ -118,21 +170,6 @@ class Space(msgspec.Struct, frozen=True):
     path: str
     free_bytes: Count
     device: int
-
-
-class LockHolder(msgspec.Struct, frozen=True):
-    """The process that holds apt's or dpkg's lock; ``pid`` 0 is one outside a container."""
-
-    pid: Count
-    command: str
-
-
-class Apt(msgspec.Struct, frozen=True):
-    """Packages as dpkg knows them."""
-
-    packages: dict[str, str] | None
-    half_configured: list[str] | None
-    lock_holder: LockHolder | None
 
 
 class RocmPart(msgspec.Struct, frozen=True):
@@ -156,6 +193,11 @@ class Variable(msgspec.Struct, frozen=True):
         """``file:line``, or ``environment``."""
         return self.place if self.line is None else f"{self.place}:{self.line}"
 
+    @property
+    def expands(self) -> bool:
+        """Whether a shell puts something else in place of parts of the value."""
+        return "$" in self.value or "`" in self.value
+
 
 class Facts(msgspec.Struct, frozen=True):
     """All facts of one machine; None is a fact that could not be read.
@@ -175,12 +217,22 @@ class Facts(msgspec.Struct, frozen=True):
     kfd: Kfd
     render_nodes: list[DeviceFile] | None
     amdgpu: Amdgpu
+    pcie: list[Link] | None
+    virtualization: str | None
+    memory_bytes: Count | None
+    secure_boot: bool | None
+    firmware: list[str] | None
+    modules: Modules
     users: list[User] | None
+    session: Session | None
     pythons: list[Python] | None
+    externally_managed: list[str] | None
     disk: list[Space] | None
     apt: Apt
     rocm: list[RocmPart] | None
     variables: list[Variable]
+    profiles: list[Profile] | None
+    miopen_databases: list[MiopenDatabase] | None
     unknown: dict[str, str]
 
     def known(self, name: str, value: T | None) -> T:

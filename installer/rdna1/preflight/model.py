@@ -10,6 +10,7 @@ import msgspec
 
 from rdna1.cards import CardList
 from rdna1.preflight.facts import Facts
+from rdna1.repositories import AmdRepository, amd_repository
 from rdna1.stacks import PytorchSource, RocmSource, Stack
 
 Status = Literal["pass", "warn", "fail", "skip", "ignored"]
@@ -55,6 +56,7 @@ class Case(msgspec.Struct, frozen=True):
     cards: CardList
     pytorch_source: PytorchSource
     rocm_source: RocmSource
+    amd: AmdRepository = msgspec.field(default_factory=amd_repository)
 
 
 class Outcome(msgspec.Struct, frozen=True):

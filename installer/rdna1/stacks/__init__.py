@@ -20,6 +20,8 @@ Support = Literal["supported", "community", "refused"]
 RocmSource = Literal["distro", "none"]
 PytorchSource = Literal["index", "distro"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+ReleaseVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+KernelVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
 VariableName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]*$")]
 
 
@@ -40,7 +42,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     os: Text
-    version: Text
+    version: ReleaseVersion
     support: Support
     rocm_source: RocmSource
     reasons: list[Text] = []
@@ -51,6 +53,11 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.support == "refused" and not (self.reasons and self.remedy):
             raise ValueError("a refused release needs reasons and a remedy")
 
+    @property
+    def name(self) -> str:
+        """Name of the release for people."""
+        return release_name(self.os, self.version)
+
 
 class PackageSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Packages of a ROCm source on one release."""
@@ -60,11 +67,37 @@ class PackageSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: Annotated[list[Text], msgspec.Meta(min_length=1)]
 
 
+class Dependency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What packages of AMD depend on, and not every release has.
+
+    Attributes:
+        of: the packages of AMD.
+        any_of: one of these packages is enough.
+    """
+
+    of: Annotated[list[Text], msgspec.Meta(min_length=1)]
+    any_of: Annotated[list[Text], msgspec.Meta(min_length=1)]
+
+
 class GlibcRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """glibc versions the wheels load on: ``minimum`` included, ``below`` not."""
 
     minimum: Text
     below: Text | None = None
+
+
+class KernelRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Kernels (``major.minor``) that people saw the stack work with.
+
+    Attributes:
+        oldest_seen: the oldest of them.
+        newest_seen: the newest of them.
+        freezes_from: from this one on freezes are reported; None when there is no report.
+    """
+
+    oldest_seen: KernelVersion
+    newest_seen: KernelVersion
+    freezes_from: KernelVersion | None = None
 
 
 class DiskNeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,13 +147,27 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     releases: Annotated[list[Release], msgspec.Meta(min_length=1)]
     rocm_sources: dict[RocmSource, list[PackageSet]]
     glibc: GlibcRange
+    kernel: KernelRange
     disk_gib: DiskNeed
     pytorch: Pytorch
     environment: Environment
+    amd_dependencies: list[Dependency] = []
 
     def release(self, os: str, version: str) -> Release | None:
         """The entry for a release, or None when the stack says nothing about it."""
         return next((r for r in self.releases if (r.os, r.version) == (os, version)), None)
+
+    @property
+    def offered_releases(self) -> str:
+        """The releases that are not refused, for people."""
+        notes = {"supported": "", "community": " (community)"}
+        offered = [release for release in self.releases if release.support in notes]
+        return " or ".join(f"{release.name}{notes[release.support]}" for release in offered)
+
+
+def release_name(os: str, version: str) -> str:
+    """Name for people of the release with this ``ID`` and ``VERSION_ID``."""
+    return f"{os.capitalize()} {version}"
 
 
 def stack_folder() -> Path:
@@ -132,6 +179,22 @@ def stack_names() -> list[str]:
     """Names of all stacks, the default first."""
     names = {path.stem for path in stack_folder().glob("*.yml")}
     return sorted(names, key=lambda name: (name != DEFAULT_STACK, name))
+
+
+def requested_packages() -> list[str]:
+    """Names of all packages that some stack installs with apt, or whose absence it names.
+
+    Raises:
+        rdna1.yaml_data.DataFileError: a stack file is damaged.
+    """
+    names: set[str] = set()
+    for stack in map(load_stack, stack_names()):
+        names.update(stack.pytorch.distro_packages)
+        for sets in stack.rocm_sources.values():
+            names.update(name for each in sets for name in each.packages)
+        for dependency in stack.amd_dependencies:
+            names.update(dependency.any_of)
+    return sorted(names)
 
 
 def load_stack(name: str, folder: Path | None = None) -> Stack:

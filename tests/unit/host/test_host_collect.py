@@ -34,7 +34,8 @@ def test_every_fixture_gives_facts_that_fit(root: Path) -> None:
 def test_the_healthy_tree_leaves_open_only_what_a_tree_cannot_tell() -> None:
     unknown = collect(str(HEALTHY), ["ann"])["unknown"]
     assert isinstance(unknown, dict)
-    assert {name.partition(".")[0] for name in unknown} == {"kfd", "render_nodes", "disk", "apt"}
+    of_a_running_machine = {"kfd", "render_nodes", "disk", "apt", "session"}
+    assert {name.partition(".")[0] for name in unknown} == of_a_running_machine
 
 
 def test_a_relative_root_is_the_same_tree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,8 @@ def test_kfd_nodes(tree: Tree) -> None:
                 {
                     f"{nodes}/0/properties": "cpu_cores_count 12\nsimd_count 0\n",
                     f"{nodes}/10/properties": "simd_count 80\nfw_version 144\nvendor_id 4098\n"
-                    "device_id 29471\ngfx_target_version 100100\nodd line here\n",
+                    "device_id 29471\ngfx_target_version 100100\nodd line here\n"
+                    "location_id 3045\ndomain 0\n",
                     f"{nodes}/2/properties": b"\xff\x00",
                 }
             )
@@ -100,6 +101,7 @@ def test_kfd_nodes(tree: Tree) -> None:
             "vendor_id": "0000",
             "device_id": "0000",
             "fw_version": None,
+            "slot": None,
         },
         {
             "node": 10,
@@ -108,6 +110,7 @@ def test_kfd_nodes(tree: Tree) -> None:
             "vendor_id": "1002",
             "device_id": "731f",
             "fw_version": 144,
+            "slot": "0000:0b:1c.5",
         },
     ]
     assert facts["unknown"]["kfd.nodes.2"] == f"{nodes}/2/properties: no simd_count"

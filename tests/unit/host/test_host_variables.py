@@ -69,6 +69,7 @@ def test_places_that_set_nothing(tree: Tree, path: str) -> None:
         *[(name, True) for name in ("HSA_X", "HIP_X", "ROCM_X", "ROCR_X", "MIOPEN_X", "AMD_X")],
         *[(name, True) for name in ("GPU_MAX_HW_QUEUES", "PYTORCH_ROCM_ARCH")],
         *[(name, True) for name in ("PYTORCH_HIP_ALLOC_CONF", "CUDA_VISIBLE_DEVICES")],
+        *[(name, True) for name in ("LD_LIBRARY_PATH", "ROC_X")],
         *[(name, False) for name in ("PATH", "MY_HSA_X", "HSA", "GPU_MAX_HW_QUEUES_X", "hsa_x")],
     ],
 )

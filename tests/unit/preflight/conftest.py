@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rdna1.host import collect
+from rdna1.stacks import requested_packages
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 GIB = 1024**3
@@ -25,6 +26,11 @@ def make_facts() -> MakeFacts:
     healthy["disk"] = [
         {"path": path, "free_bytes": 50 * GIB, "device": 1} for path in ("/", "/opt", "/var")
     ]
+    healthy["session"] = {"user": "ann", "groups": ["ann", "render"]}
+    healthy["apt"]["candidates"] = {
+        name: {"version": "1", "origins": ["http://archive.ubuntu.com/ubuntu noble/universe amd64"]}
+        for name in requested_packages()
+    }
     healthy["unknown"] = {}
 
     def make(changes: Mapping[str, object]) -> Any:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdna1.preflight import CHECKS, Finding, judge, load_facts
+from rdna1.preflight import CHECKS, judge, load_facts
 from rdna1.stacks import load_stack
+from support.findings import UNREAD, Row, assert_row, unknown
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
 
 GIB = 1024**3
-
-
-class Row(NamedTuple):
-    """One machine, given by what differs from one with nothing wrong, and the finding."""
-
-    check: str
-    case: str
-    changes: Mapping[str, object]
-    status: str
-    words: tuple[str, ...]
-    stack: str = "rocm-5.7"
-    options: Mapping[str, str] = {}
 
 
 def os_facts(os_id: str, version: str | None, name: str) -> dict[str, object]:
@@ -38,10 +28,6 @@ def os_facts(os_id: str, version: str | None, name: str) -> dict[str, object]:
             "id_like": [],
         }
     }
-
-
-def unknown(name: str) -> dict[str, object]:
-    return {name: None, f"unknown.{name}": "/x: Permission denied"}
 
 
 def display(device: str, vendor: str = "1002", driver: str | None = "amdgpu") -> dict[str, object]:
@@ -97,7 +83,6 @@ CPU_NODE = {
     "device_id": "0000",
     "fw_version": None,
 }
-UNREAD = "could not be read: /x: Permission denied"
 UBUNTU_20 = os_facts("ubuntu", "20.04", "Ubuntu 20.04.6 LTS")
 DISTRO_PYTORCH = {"pytorch_source": "distro"}
 
@@ -326,17 +311,7 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.check}-{row.case}")
 def test_check(row: Row, make_facts: MakeFacts) -> None:
-    finding = finding_of(row, make_facts)
-    assert finding.status == row.status, finding
-    text = "\n".join([finding.summary, *finding.evidence, finding.remedy])
-    for words in row.words:
-        assert words in text
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.check}-{row.case}")
-def test_every_warning_and_failure_names_a_remedy(row: Row, make_facts: MakeFacts) -> None:
-    finding = finding_of(row, make_facts)
-    assert bool(finding.remedy) == (finding.status in ("warn", "fail"))
+    assert_row(row, make_facts)
 
 
 def test_nothing_is_wrong_with_the_machine_that_the_rows_change(make_facts: MakeFacts) -> None:
@@ -347,7 +322,7 @@ def test_nothing_is_wrong_with_the_machine_that_the_rows_change(make_facts: Make
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_every_check_is_explained_and_exercised(check: Any) -> None:
-    rows = [row for row in ROWS if row.check == check.id]
+    rows = [row for row in all_rows() if row.check == check.id]
     assert "pass" in {row.status for row in rows}
     assert {"warn", "fail"} & {row.status for row in rows}
     assert [row for row in rows if row.case == "unknown" or "unknown" in row.case]
@@ -356,8 +331,7 @@ def test_every_check_is_explained_and_exercised(check: Any) -> None:
     assert len(check.explanation.splitlines()) > 2
 
 
-def finding_of(row: Row, make_facts: MakeFacts) -> Finding:
-    facts = load_facts(make_facts(row.changes))
-    options: Any = row.options
-    report = judge(facts, load_stack(row.stack), **options)
-    return next(finding for finding in report.checks if finding.id == row.check)
+def all_rows() -> list[Row]:
+    """The rows of this module and of its neighbours test_checks_*.py."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("test_checks_*.py"))
+    return [*ROWS, *(row for name in names for row in importlib.import_module(name).ROWS)]

@@ -63,7 +63,7 @@ def test_rocm_52_on_ubuntu_2404_is_refused_with_its_reasons() -> None:
 )
 def test_trees_that_are_refused(capsys: pytest.CaptureFixture[str], tree: str, words: str) -> None:
     assert main(["check", "--root", str(FIXTURES / tree)]) == 1
-    assert words in capsys.readouterr().out
+    assert words in " ".join(capsys.readouterr().out.split())
 
 
 def test_warnings_proceed_unless_strict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,9 +76,9 @@ def test_warnings_proceed_unless_strict(capsys: pytest.CaptureFixture[str]) -> N
 def test_ignored_findings_are_shown_and_proceed(capsys: pytest.CaptureFixture[str]) -> None:
     tree = str(FIXTURES / "debian-13-no-card")
     assert main(["--root", tree, "--ignore", "card,python", "--ignore", "groups"]) == 0
-    text = capsys.readouterr().out
-    assert "ignored  card           no RDNA1 card" in text
-    assert "(ignored: card, python)" in " ".join(text.split())
+    text = " ".join(capsys.readouterr().out.split())
+    assert "ignored card no RDNA1 card" in text
+    assert "(ignored: card, python)" in text
 
 
 def test_saved_facts_are_judged_anywhere(tmp_path: Path) -> None:

@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
 
 from rdna1.stacks import DEFAULT_STACK
+from support.modules import load_by_path
 
 ROOT = Path(__file__).parents[3]
 ROLES = sorted((ROOT / "roles").iterdir())
 
 
-def load_by_path(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-role_tables = load_by_path(ROOT / "docs" / "role_tables.py")
+generate = load_by_path(ROOT / "docs" / "generate.py")
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_defaults_are_those_of_the_argument_spec(role: Path) -> None:
     defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
-    options = role_tables.argument_spec(role)
+    options = generate.argument_spec(role)
     assert defaults == {name: option["default"] for name, option in options.items()}
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-def test_readme_table_is_that_of_the_argument_spec(role: Path) -> None:
-    assert (role / "README.md").read_text() == role_tables.with_table(role)
-
-
-@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_variables_carry_the_name_of_their_role(role: Path) -> None:
-    assert all(name.startswith(f"{role.name}_") for name in role_tables.argument_spec(role))
+    assert all(name.startswith(f"{role.name}_") for name in generate.argument_spec(role))
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
@@ -52,7 +38,7 @@ def test_documented_variables_are_used(role: Path) -> None:
         for path in (role / folder).glob("*")
         if (role / folder).is_dir()
     )
-    unused = [name for name in role_tables.argument_spec(role) if name not in text]
+    unused = [name for name in generate.argument_spec(role) if name not in text]
     assert unused == []
 
 

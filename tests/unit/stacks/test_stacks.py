@@ -59,6 +59,7 @@ MISTAKES = {
     "a wrong word": ("support: supported", "support: suported", "releases[0].support"),
     "an unknown key": ("disk_gib:", "disk_gb:", "disk_gb"),
     "a wrong type": ("environment: 15", "environment: lots", "disk_gib.environment"),
+    "no version of a kernel": ('newest_seen: "6', 'newest_seen: "v6', "kernel.newest_seen"),
     "a plain-text index": ("index_url: https", "index_url: http", "pytorch.index_url"),
     "a forbidden variable": ("HSA_ENABLE_SDMA:", "MIOPEN_FIND_ENFORCE:", "environment"),
     "a value that is no string": ('HSA_ENABLE_SDMA: "0"', "HSA_ENABLE_SDMA: 0", "variables"),

@@ -27,7 +27,7 @@ def card(case: Case) -> Outcome:
     Other AMD cards need other stacks, and newer ones need no special stack at all.
     """
     displays = case.facts.known("displays", case.facts.displays)
-    cards = _cards(case)
+    cards = rdna1_cards(case)
     if not cards:
         return Outcome(
             "fail",
@@ -61,7 +61,7 @@ def kernel_driver(case: Case) -> Outcome:
     out, or another driver, vfio-pci for a virtual machine for example, took the card.
     """
     amdgpu = case.facts.amdgpu
-    displays = [display for display, _, _ in _cards(case)]
+    displays = [display for display, _, _ in rdna1_cards(case)]
     drivers = [f"{d.slot}: {d.driver or 'no driver'}" for d in displays]
     kept_out = [f"{place} keeps amdgpu from loading" for place in amdgpu.blacklisted or []]
     if any(display.driver == "amdgpu" for display in displays):
@@ -142,7 +142,7 @@ def groups(case: Case) -> Outcome:
             f"no such user: {', '.join(absent)}",
             remedy="Name users of this machine, or create them first.",
         )
-    needed = _needed_groups(case.facts)
+    needed = needed_groups(case.facts)
     lacking = {user.name: sorted(needed - set(user.groups)) for user in users}
     lines = [f"{name} is not in {', '.join(names)}" for name, names in lacking.items() if names]
     if not lines:
@@ -156,7 +156,7 @@ def groups(case: Case) -> Outcome:
     )
 
 
-def _cards(case: Case) -> list[tuple[Display, Chip, str]]:
+def rdna1_cards(case: Case) -> list[tuple[Display, Chip, str]]:
     """The RDNA1 cards: PCI device, chip and board name."""
     displays = case.facts.known("displays", case.facts.displays)
     found = ((display, case.cards.find(display.vendor, display.device)) for display in displays)
@@ -182,7 +182,7 @@ def _access(facts: Facts, device: DeviceFile) -> Outcome:
     return Outcome("warn", summary, [access], remedy)
 
 
-def _needed_groups(facts: Facts) -> set[str]:
+def needed_groups(facts: Facts) -> set[str]:
     """Groups of the device files that are not open to all; render where nothing tells."""
     devices = [*filter(None, [facts.kfd.device]), *(facts.render_nodes or [])]
     if not devices:

@@ -7,7 +7,7 @@ from packaging.version import InvalidVersion, Version
 
 from rdna1.preflight.facts import OperatingSystem, Space, UnknownFactError
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.stacks import Release, Stack
+from rdna1.stacks import Stack
 
 _GIB = 1024**3
 
@@ -59,8 +59,8 @@ def os_release(case: Case) -> Outcome:
         return Outcome(
             "fail",
             f"{_release_name(found)} is no release of the stack {case.stack.name}",
-            [f"The stack is for {_offered_releases(case.stack)}."],
-            f"Install {_offered_releases(case.stack)}, or choose another stack.",
+            [f"The stack is for {case.stack.offered_releases}."],
+            f"Install {case.stack.offered_releases}, or choose another stack.",
         )
     if release.support == "refused":
         summary = f"{_release_name(found)} cannot hold the stack {case.stack.name}"
@@ -160,16 +160,8 @@ def _release_name(found: OperatingSystem) -> str:
     return f"{found.pretty_name}{version}"
 
 
-def _offered_releases(stack: Stack) -> str:
-    def name(release: Release) -> str:
-        note = " (community)" if release.support == "community" else ""
-        return f"{release.os.capitalize()} {release.version}{note}"
-
-    return " or ".join(name(r) for r in stack.releases if r.support != "refused")
-
-
 def _supported_hint(stack: Stack) -> str:
-    names = [f"{r.os.capitalize()} {r.version}" for r in stack.releases if r.support == "supported"]
+    names = [r.name for r in stack.releases if r.support == "supported"]
     return f"; supported is {' or '.join(names)}" if names else ""
 
 

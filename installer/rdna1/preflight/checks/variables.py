@@ -30,7 +30,10 @@ def find_enforce(case: Case) -> Outcome:
         where = "in no place that could be read" if unread else "nowhere"
         return Outcome("pass", f"{_FIND_ENFORCE} is set {where}", unread)
     evidence = [f"{v.where}: {v.name}={v.value}" for v in forcing or places]
-    remedy = f"Remove these settings, then log in again or run: unset {_FIND_ENFORCE}"
+    remedy = (
+        "Remove these settings, by hand or with rdna1-preflight fix; then log in again or "
+        f"run: unset {_FIND_ENFORCE}"
+    )
     if forcing:
         summary = f"{_FIND_ENFORCE} forces a search that can take 33 minutes a convolution"
         return Outcome("fail", summary, evidence + unread, remedy)

@@ -1,0 +1,123 @@
+"""Write what is generated in the documentation: tables, the matrix and the JSON Schemas.
+
+Run it after a change of an argument spec, a stack or a report: ``python docs/generate.py``. Unit
+tests compare the files with what it would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from rdna1.cards import card_list
+from rdna1.preflight import Facts, Report
+from rdna1.preflight.advice import Advice
+from rdna1.preflight.matrix import Matrix, matrix
+from rdna1.report.fleet import FleetReport
+from rdna1.report.json import to_json
+from rdna1.report.matrix import matrix_markdown
+from rdna1.stacks import load_stack, stack_names
+
+ROOT = Path(__file__).parent.parent
+ROLES = sorted((ROOT / "roles").iterdir())
+_ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
+MATRIX_PAGES = (ROOT / "README.md", ROOT / "docs" / "stacks.md")
+SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
+    "preflight": (Report, "what rdna1-preflight --format json prints"),
+    "facts": (Facts, "what rdna1-preflight facts prints"),
+    "advice": (Advice, "what rdna1-preflight advise --format json prints"),
+    "matrix": (Matrix, "what rdna1-preflight matrix --format json prints"),
+    "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
+}
+
+
+def generated() -> dict[Path, str]:
+    """What every file with generated parts should hold.
+
+    Raises:
+        ValueError: a page lacks the marks of a generated part.
+    """
+    table = matrix_markdown(matrix(map(load_stack, stack_names()), card_list())).rstrip("\n")
+    readmes = {role / "README.md": ("variables", variables_table(role)) for role in ROLES}
+    pages = readmes | dict.fromkeys(MATRIX_PAGES, ("matrix", f"\n{table}\n"))
+    filled = {page: _filled(page, subject, text) for page, (subject, text) in pages.items()}
+    return filled | {schema_path(name): schema(name) for name in SCHEMAS}
+
+
+def argument_spec(role: Path) -> dict[str, Any]:
+    """The options of a role's main entry point."""
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())
+    options: dict[str, Any] = specs["argument_specs"]["main"]["options"]
+    return options
+
+
+def variables_table(role: Path) -> str:
+    """The Markdown table of a role's variables, in the order of its argument spec."""
+    rows = ["| variable | type | default | meaning |", "|---|---|---|---|"]
+    for name, option in argument_spec(role).items():
+        kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
+        choices = ", ".join(
+            f"`{choice}`" if choice else "empty" for choice in option.get("choices", [])
+        )
+        meaning = re.sub(r"C\(([^)]*)\)", r"`\1`", option["description"].strip())
+        if choices:
+            meaning += f" One of {choices}."
+        rows.append(f"| `{name}` | {kind} | {_shown(option['default'])} | {meaning} |")
+    return "\n".join(rows)
+
+
+def schema_path(name: str) -> Path:
+    """File of a schema."""
+    return ROOT / "docs" / "schemas" / f"{name}.schema.json"
+
+
+def schema(name: str) -> str:
+    """The JSON Schema of a report, as it is published."""
+    kind, description = SCHEMAS[name]
+    made = msgspec.json.schema(kind)
+    for part in made["$defs"].values():
+        _describe(part)
+        # Reports hold every key, those with a default too.
+        part["required"] = list(part.get("properties", {}))
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return to_json({"$schema": dialect, "description": description, **made})
+
+
+def _describe(part: dict[str, Any]) -> None:
+    """Give the properties of a structure what its docstring says of them."""
+    text, _, attributes = inspect.cleandoc(part.get("description", "")).partition("Attributes:\n")
+    part["description"] = _joined(text)
+    for name, meaning in _ATTRIBUTE.findall(attributes):
+        part["properties"][name]["description"] = _joined(meaning)
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _filled(page: Path, subject: str, text: str) -> str:
+    """A page with the part between the marks of a subject renewed."""
+    begin, end = f"<!-- begin {subject} -->", f"<!-- end {subject} -->"
+    before, _, rest = page.read_text().partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"{page.relative_to(ROOT)}: the marks {begin} and {end} are missing")
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
+def _shown(default: Any) -> str:
+    text = json.dumps(default) if not isinstance(default, str) else default
+    # A bar would end the cell, inside backticks as well.
+    return f"`{text}`".replace("|", "\\|") if text else "empty"
+
+
+if __name__ == "__main__":
+    for path, content in generated().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)

@@ -1,0 +1,121 @@
+"""Does the actions of a plan."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from rdna1.fix.files import ChangedError, rewrite
+from rdna1.fix.lines import LineError, without
+from rdna1.fix.plan import FORBIDDEN, Action, Plan, RemoveSettings
+from rdna1.host.reader import Reader, UnreadableError
+
+# su keeps the caller's PATH, which lacks the folders of the system's programs.
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Result(msgspec.Struct, frozen=True):
+    """How an action went: ``error`` is the reason of a failure, ``backup`` what it kept."""
+
+    action: Action
+    error: str | None = None
+    backup: str | None = None
+
+
+class ProgramError(Exception):
+    """A program that failed; the message is one line."""
+
+
+def review(planned: Plan, root: str) -> Plan:
+    """Look at the files and leave to the user what cannot be taken out of them safely.
+
+    Args:
+        planned: the plan.
+        root: root folder of the machine.
+    """
+    reader = Reader(root)
+    obstacles = [(action, _obstacle(reader, action)) for action in planned.actions]
+    return Plan(
+        [action for action, obstacle in obstacles if obstacle is None],
+        planned.by_hand + [obstacle for _, obstacle in obstacles if obstacle is not None],
+    )
+
+
+def run_program(command: list[str]) -> None:
+    """Run a program of the system; what it prints goes where this program's output goes.
+
+    Raises:
+        ProgramError: it cannot be started, or fails.
+    """
+    environment = {**os.environ, "PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        # An argument list without a shell; no limit in time, for dpkg must not be killed.
+        done = subprocess.run(  # noqa: S603 - plan.py names the programs
+            command, stdin=subprocess.DEVNULL, env=environment
+        )
+    except OSError as error:
+        raise ProgramError(f"{command[0]}: {error.strerror}") from error
+    if done.returncode:
+        raise ProgramError(f"{command[0]} ended with status {done.returncode}")
+
+
+def apply(
+    planned: Plan, root: str, run: Callable[[list[str]], None] = run_program
+) -> Iterator[Result]:
+    """Do the actions one by one; a failure does not keep the others from being done.
+
+    Args:
+        planned: the plan.
+        root: root folder of the machine.
+        run: runs a program; raises `ProgramError`.
+
+    Yields:
+        The result of each action as soon as it is known.
+    """
+    reader = Reader(root)
+    for action in planned.actions:
+        yield _applied(reader, action, run)
+
+
+def _applied(reader: Reader, action: Action, run: Callable[[list[str]], None]) -> Result:
+    try:
+        if isinstance(action, RemoveSettings):
+            return Result(action, backup=_remove(reader, action))
+        run(action.command)
+    except (UnreadableError, LineError, ChangedError, ProgramError) as error:
+        return Result(action, error=str(error))
+    except OSError as error:
+        return Result(action, error=error.strerror or str(error))
+    return Result(action)
+
+
+def _obstacle(reader: Reader, action: Action) -> str | None:
+    """Why a file must be left to the user, or None."""
+    if not isinstance(action, RemoveSettings):
+        return None
+    try:
+        _edited(reader, action)
+    except UnreadableError as error:
+        return str(error)
+    except LineError as error:
+        return f"{FORBIDDEN} in {action.path}: {error}"
+    return None
+
+
+def _remove(reader: Reader, action: RemoveSettings) -> str:
+    old, new = _edited(reader, action)
+    place = reader.locate(action.path)
+    backup = rewrite(Path(os.path.realpath(place)) if reader.live else place, old, new)
+    return str(backup)
+
+
+def _edited(reader: Reader, action: RemoveSettings) -> tuple[bytes, bytes]:
+    """Content of the file, and what it becomes."""
+    old = reader.data(action.path)
+    # Bytes that are no UTF-8 come back as they were.
+    text = without(action.path, old.decode("utf-8", "surrogateescape"), FORBIDDEN, action.values)
+    return old, text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,125 @@
+"""Which remedies a machine needs, from its facts alone."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rdna1.preflight.checks.graphics import needed_groups
+from rdna1.preflight.facts import Facts, User, Variable
+
+FORBIDDEN = "MIOPEN_FIND_ENFORCE"
+# No remedy puts anybody into other groups, whatever a device file asks for.
+_CARD_GROUPS = frozenset(["render", "video"])
+
+
+class RemoveSettings(msgspec.Struct, frozen=True):
+    """Take the lines that set the forbidden variable out of a file.
+
+    Attributes:
+        path: of the file, on the machine.
+        values: number of each line, from 1, to the value it sets.
+    """
+
+    path: str
+    values: dict[int, str]
+
+    @property
+    def title(self) -> str:
+        """The action in one line."""
+        lines = ", ".join(map(str, sorted(self.values)))
+        word = "lines" if len(self.values) > 1 else "line"
+        return f"remove {FORBIDDEN} from {self.path}, {word} {lines}"
+
+
+class AddToGroups(msgspec.Struct, frozen=True):
+    """Add a user to groups of the card."""
+
+    user: str
+    groups: list[str]
+
+    @property
+    def title(self) -> str:
+        """The action in one line."""
+        return f"add {self.user} to {', '.join(self.groups)}"
+
+    @property
+    def command(self) -> list[str]:
+        """The program that does it, and its arguments."""
+        return ["usermod", "-aG", ",".join(self.groups), "--", self.user]
+
+
+class ConfigurePackages(msgspec.Struct, frozen=True):
+    """Let dpkg finish what it began."""
+
+    packages: list[str]
+
+    @property
+    def title(self) -> str:
+        """The action in one line."""
+        return f"finish {len(self.packages)} packages with dpkg --configure -a"
+
+    @property
+    def command(self) -> list[str]:
+        """The program that does it, and its arguments: the machine's own files stay."""
+        return ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"]
+
+
+Action = RemoveSettings | AddToGroups | ConfigurePackages
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Actions in their order, and what is left to the user with the reasons."""
+
+    actions: list[Action]
+    by_hand: list[str]
+
+
+def plan(facts: Facts) -> Plan:
+    """Plan the remedies.
+
+    Groups and packages belong to the running machine: under another root they are left to
+    the user.
+    """
+    places = [v for v in facts.variables if v.name == FORBIDDEN]
+    by_hand = [
+        f"{v.where}: {FORBIDDEN}={v.value}: run unset {FORBIDDEN} in this shell"
+        for v in places
+        if v.line is None
+    ]
+    system, left = _of_system(facts)
+    if facts.root != "/":
+        left += [f"on the machine itself: {action.title}" for action in system]
+        system = []
+    return Plan([*_removals(places), *system], by_hand + left)
+
+
+def _removals(places: list[Variable]) -> list[Action]:
+    values: dict[str, dict[int, str]] = {}
+    for place in places:
+        if place.line is not None:
+            values.setdefault(place.place, {})[place.line] = place.value
+    return [RemoveSettings(path, found) for path, found in values.items()]
+
+
+def _of_system(facts: Facts) -> tuple[list[Action], list[str]]:
+    actions: list[Action] = []
+    left = []
+    for user in facts.users or []:
+        action = _joining(facts, user)
+        if action is not None and user.exists:
+            actions.append(action)
+        elif action is not None and user.groups:
+            left.append(
+                f"{user.name} is no user of /etc/passwd: {action.title} where it is managed"
+            )
+    unfinished, holder = facts.apt.half_configured, facts.apt.lock_holder
+    if unfinished and holder is not None:
+        left.append(f"dpkg is locked by process {holder.pid} ({holder.command}): wait for it")
+    elif unfinished:
+        actions.append(ConfigurePackages(unfinished))
+    return actions, left
+
+
+def _joining(facts: Facts, user: User) -> AddToGroups | None:
+    groups = sorted(needed_groups(facts) & _CARD_GROUPS - set(user.groups))
+    return AddToGroups(user.name, groups) if groups and user.name != "root" else None

@@ -1,0 +1,48 @@
+"""Kernels that are installed, and builds of AMD's own driver for them."""
+
+from __future__ import annotations
+
+from .reader import Reader
+
+_KERNELS = "/lib/modules"
+_BUILDS = "/var/lib/dkms/amdgpu"
+# Beside the kernels, a version's folder in DKMS' tree holds these.
+_NO_KERNELS = frozenset(["source", "build"])
+
+
+def kernels(reader: Reader) -> list[str]:
+    """Releases of the kernels whose modules are installed.
+
+    A folder that only holds what other programs left behind is no installed kernel.
+
+    Raises:
+        UnreadableError: there is no folder of modules, in a container for example.
+    """
+    names = reader.names(_KERNELS)
+    return [name for name in names if reader.exists(f"{_KERNELS}/{name}/kernel")]
+
+
+def dkms_builds(reader: Reader) -> list[dict[str, object]]:
+    """``version`` of each amdgpu that DKMS knows, and the ``kernels`` it is built for.
+
+    Raises:
+        UnreadableError: a folder of DKMS exists and cannot be read.
+    """
+    return [
+        {"version": version, "kernels": _built_for(reader, f"{_BUILDS}/{version}")}
+        for version in reader.optional_names(_BUILDS)
+        # Links such as kernel-6.8.0-45-generic-x86_64 lead to the builds that are listed.
+        if version != "original_module" and reader.link_name(f"{_BUILDS}/{version}") is None
+    ]
+
+
+def _built_for(reader: Reader, folder: str) -> list[str]:
+    return [
+        kernel
+        for kernel in reader.optional_names(folder)
+        if kernel not in _NO_KERNELS
+        and any(
+            reader.optional_names(f"{folder}/{kernel}/{architecture}/module")
+            for architecture in reader.optional_names(f"{folder}/{kernel}")
+        )
+    ]

@@ -1,0 +1,311 @@
+"""Rules about AMD's package repository among apt's sources."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from urllib.parse import urlsplit
+
+from packaging.version import InvalidVersion, Version
+
+from rdna1.preflight.apt_facts import Key, Keyring, Pin, Source
+from rdna1.preflight.facts import UnknownFactError
+from rdna1.preflight.model import Case, Outcome, check
+
+_ROCM_PATH = re.compile(r"/rocm/apt/(?P<version>[^/\s]+)")
+_ARCHIVE_PRIORITY = 500
+_CONTESTED = "rocminfo"  # of the packages that both offer, the one others depend on exactly
+_SQV_SINCE = "13"  # of Debian
+_NONE = "no source of AMD is enabled"
+
+
+@check(
+    "amd-key",
+    "Key of AMD's repository",
+    references=(
+        "ROCm/ROCm docs/deploy/linux/os-native/install.md at docs/5.7.1",
+        "ROCm/legacy-rocm-build#854",
+        "ROCm/legacy-rocm-build#1538",
+        "ROCm/legacy-rocm-build#5619",
+    ),
+)
+def amd_key(case: Case) -> Outcome:
+    """Apt takes nothing from AMD's repository unless it has AMD's key.
+
+    The key has one fingerprint since 2016 and was prolonged several times: copies fetched
+    before say that it has expired. The newer apt of Debian 13 also refuses keys that are
+    vouched for with SHA-1 from 2026-02-01 on.
+    """
+    sources = [source for source in _amd_sources(case) if not source.trusted]
+    if not sources:
+        return Outcome("pass", _NONE)
+    wrong = [line for source in sources for line in _wrong_keys(case, source)]
+    if wrong:
+        remedy = (
+            f"Fetch {case.amd.key_url}, compare its fingerprint with {_spaced(case)}, and "
+            f"put it into {case.amd.keyring} with: gpg --dearmor"
+        )
+        return Outcome("fail", "apt does not have the key of AMD's repository", wrong, remedy)
+    keys = [key for source in sources for _, key in _keys_of(case, source) if _is_amd(case, key)]
+    if _refuses_sha1(case) and any(key.sha1 for key in keys):
+        return Outcome(
+            "warn",
+            "AMD's key is vouched for with SHA-1, which apt of Debian 13 may refuse",
+            [f"{_spaced(case)}: its own signature is over SHA-1"],
+            f"Fetch {case.amd.key_url} again, or do without AMD's repository.",
+        )
+    ends = sorted({key.expires or "never" for key in keys})
+    return Outcome("pass", f"the key of AMD's repository is right; it expires: {', '.join(ends)}")
+
+
+@check(
+    "amd-signature",
+    "AMD's source is signed",
+    references=(
+        "ROCm/ROCm docs/deploy/linux/os-native/install.md at docs/5.7.1",
+        "ROCm/legacy-rocm-build#2362",
+        "sources.list(5)",
+    ),
+)
+def amd_signature(case: Case) -> Outcome:
+    """A source of AMD must be checked against AMD's key, and against no other.
+
+    With trusted=yes anybody on the way to the server can install programs as root. Without
+    signed-by every key that apt trusts vouches for AMD's packages, AMD's for every other
+    archive, and an expired copy in the common keyring stops the update.
+    """
+    sources = _amd_sources(case)
+    trusted = [_shown(source) for source in sources if source.trusted]
+    if trusted:
+        remedy = f"Replace trusted=yes by signed-by={case.amd.keyring} and put AMD's key there."
+        return Outcome("fail", "apt takes AMD's packages without a signature", trusted, remedy)
+    unsigned = [_shown(source) for source in sources if not source.signed_by]
+    if unsigned:
+        remedy = f"Add signed-by={case.amd.keyring} and put AMD's key there."
+        return Outcome("warn", "AMD's source does not name its key", unsigned, remedy)
+    return Outcome("pass", "each source of AMD names its key" if sources else _NONE)
+
+
+@check(
+    "amd-suite",
+    "Suite of AMD's source",
+    references=(
+        "ROCm/ROCm docs/deploy/linux/linux.template.jinja at docs/5.7.1",
+        "ROCm/legacy-rocm-build#2993",
+        "ROCm/legacy-rocm-build#2939",
+    ),
+)
+def amd_suite(case: Case) -> Outcome:
+    """AMD's repository has a suite for each release it supported at the time, and no other.
+
+    ROCm 5.7 exists for focal and jammy; noble begins with ROCm 6.2, and nothing was ported
+    back. Many scripts name a suite "ubuntu", which AMD documents for neither 5.2 nor 5.7.
+    """
+    sources = [(source, version) for source in _amd_sources(case) for version in _rocm(source)]
+    if not sources:
+        return Outcome("pass", "no source of AMD's ROCm is enabled")
+    release = case.facts.known("os", case.facts.os).codename
+    judged = [
+        (_shown(source), *_suite(case, version, suite, release))
+        for source, version in sources
+        for suite in source.suites
+    ]
+    lines = [f"{shown}: {reason}" for shown, _, reason in judged if reason]
+    remedy = "Remove the source, or name a suite and version that exist for this release."
+    if any(status == "fail" for _, status, _ in judged):
+        return Outcome("fail", "AMD's source names a suite that does not exist", lines, remedy)
+    if lines:
+        return Outcome("warn", "AMD's source is not made for this release", lines, remedy)
+    return Outcome("pass", "AMD's source is made for this release", [j[0] for j in judged])
+
+
+@check(
+    "amd-source",
+    "AMD's sources fit the stack",
+    references=("ROCm/ROCm#5555", "ROCm/legacy-rocm-build#1899"),
+)
+def amd_source(case: Case) -> Outcome:
+    """The sources of AMD must be of one version, and absent where the stack needs none.
+
+    Every version of ROCm has its own repository. With two of them apt mixes packages that
+    depend on each other's exact version; left over beside the distribution's ROCm, AMD's
+    packages of the same name replace it with the next update.
+    """
+    sources = [(source, version) for source in _amd_sources(case) for version in _rocm(source)]
+    versions = sorted({version for _, version in sources})
+    lines = [_shown(source) for source, _ in sources]
+    if len(versions) > 1:
+        summary = f"AMD's sources are of several versions of ROCm: {', '.join(versions)}"
+        return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
+    if sources and case.rocm_source == "distro":
+        files = " ".join(sorted({source.file for source, _ in sources}))
+        return Outcome(
+            "warn",
+            "a source of AMD is enabled, and the stack takes ROCm of the distribution",
+            lines,
+            f"Disable it in {files}; then run as root: apt update",
+        )
+    version = f"AMD's sources are of ROCm {versions[0]} alone" if versions else _NONE
+    return Outcome("pass", version, lines)
+
+
+@check(
+    "amd-pin",
+    "AMD's packages outrank the distribution's",
+    references=(
+        "ROCm/ROCm docs/deploy/linux/os-native/install.md at docs/5.7.1",
+        "ROCm/legacy-rocm-build#1899",
+        "ROCm/legacy-rocm-build#3656",
+        "ROCm/ROCm#3946",
+        "ROCm/rocm-install-on-linux#583",
+    ),
+)
+def amd_pin(case: Case) -> Outcome:
+    """With AMD's repository apt must prefer AMD's packages, which takes a pin.
+
+    Ubuntu's rocminfo 5.7.1-3build1 counts as newer than AMD's 1.0.0.50701, and AMD's
+    packages depend on their own to the digit: without the pin apt cannot install them. A
+    pin that was written with echo and kept its backslashes is none.
+    """
+    sources = [source for source in _amd_sources(case) if _rocm(source)]
+    if not sources:
+        return Outcome("pass", "no source of AMD's ROCm is enabled")
+    if case.rocm_source == "distro":
+        return Outcome("skip", "the stack takes ROCm of the distribution")
+    candidate = (case.facts.apt.candidates or {}).get(_CONTESTED)
+    # An installed version that no archive has any more says nothing about which one wins.
+    origins = [o for o in (candidate.origins if candidate else []) if not o.startswith("/")]
+    by_amd = any(case.amd.host in origin for origin in origins)
+    if candidate and origins and not by_amd:
+        lines = [f"{_CONTESTED} {candidate.version}: {origin}" for origin in origins]
+        return Outcome("warn", f"apt prefers another {_CONTESTED} to AMD's", lines, _pin(case))
+    pins = [pin for pin in case.facts.known("apt.pins", case.facts.apt.pins) if _pins(case, pin)]
+    if by_amd or pins:
+        lines = [f"{pin.where}: {pin.pin}, priority {pin.priority}" for pin in pins]
+        return Outcome("pass", "apt prefers AMD's packages", lines)
+    lines = [_shown(source) for source in sources]
+    return Outcome("warn", "nothing makes apt prefer AMD's packages", lines, _pin(case))
+
+
+def _amd_sources(case: Case) -> list[Source]:
+    """Enabled sources of packages from AMD's host, or from a mirror with its folders."""
+    facts = case.facts
+    sources = facts.known("apt.sources", facts.apt.sources)
+    unread = facts.unread("apt.sources")
+    found = [s for s in sources if s.enabled and "deb" in s.types and _is_amds(case, s)]
+    if not found and unread:
+        raise UnknownFactError(unread[0])
+    return found
+
+
+def _is_amds(case: Case, source: Source) -> bool:
+    return any(case.amd.host == _host(uri) or _ROCM_PATH.search(uri) for uri in source.uris)
+
+
+def _host(uri: str) -> str | None:
+    try:
+        return urlsplit(uri).hostname
+    except ValueError:  # brackets that hold no address
+        return None
+
+
+def _rocm(source: Source) -> list[str]:
+    """Versions of ROCm that a source offers; none for that of the driver."""
+    return [match["version"] for match in map(_ROCM_PATH.search, source.uris) if match]
+
+
+def _shown(source: Source) -> str:
+    return f"{source.where}: {' '.join(source.uris)} {' '.join(source.suites)}"
+
+
+def _keys_of(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
+    """The keys apt checks a source with.
+
+    Raises:
+        UnknownFactError: one of its keyrings could not be read.
+    """
+    facts = case.facts
+    keyrings = facts.known("apt.keyrings", facts.apt.keyrings)
+    paths = [name for name in source.signed_by if "/" in name]
+    for path in paths:
+        facts.known_or_absent(f"apt.keyrings.{path}", None)
+    used = [k for k in keyrings if (k.path in paths if paths else k.for_all)]
+    return [(keyring, key) for keyring in used for key in keyring.keys]
+
+
+def _is_amd(case: Case, key: Key) -> bool:
+    return key.fingerprint == case.amd.fingerprint
+
+
+def _wrong_keys(case: Case, source: Source) -> list[str]:
+    """What is wrong with the key of a source; nothing for a right one."""
+    keys = _keys_of(case, source)
+    keyrings = case.facts.known("apt.keyrings", case.facts.apt.keyrings)
+    missing = [k.path for k in keyrings if not k.exists and k.path in source.signed_by]
+    right = [(keyring, key) for keyring, key in keys if _is_amd(case, key)]
+    if any(not key.expired and not key.revoked for _, key in right):
+        return []
+    if right:
+        return [
+            f"{keyring.path}: {_spaced(case)} "
+            + ("is revoked" if key.revoked else f"expired on {key.expires}")
+            for keyring, key in right
+        ]
+    unread = case.facts.unread("apt.keyrings")
+    if unread and not source.signed_by:
+        raise UnknownFactError(unread[0])
+    if missing:
+        return [f"{source.where}: {path} does not exist" for path in missing]
+    others = ", ".join(key.fingerprint for _, key in keys[:3]) if source.signed_by else ""
+    return [
+        f"{source.where}: the key {_spaced(case)} is not there" + (f", but {others}" * bool(others))
+    ]
+
+
+def _refuses_sha1(case: Case) -> bool:
+    """Whether apt checks keys with sqv, which distrusts SHA-1 from 2026-02-01 on."""
+    found = case.facts.os
+    if found is None or found.id != "debian":
+        return False
+    return not _is_older(found.version_id or "", _SQV_SINCE)
+
+
+def _spaced(case: Case) -> str:
+    """The fingerprint in groups of four, as GnuPG shows it."""
+    return " ".join(re.findall("....", case.amd.fingerprint))
+
+
+def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[str, str]:
+    """Status and reason of one suite; no reason where it is right."""
+    known = case.amd.suites_of(version)
+    first = case.amd.first_rocm.get(suite)
+    if first is not None and _is_older(version, first):
+        return "fail", f"{suite} begins with ROCm {first}"
+    if known is not None and suite not in known.documented:
+        documented = f"AMD documents {' and '.join(known.documented)} for ROCm {version}"
+        if suite in known.seen:
+            return "warn", f"{documented}; {suite} was seen in scripts"
+        return "fail", f"{documented}, not {suite}"
+    if suite != release:
+        return "warn", f"{suite} is another release than {release or 'this one'}"
+    return "pass", ""
+
+
+def _is_older(version: str, first: str) -> bool:
+    try:
+        return Version(version) < Version(first)
+    except InvalidVersion:  # "latest", "debian"
+        return False
+
+
+def _pins(case: Case, pin: Pin) -> bool:
+    """Whether a pin lifts AMD's packages above any archive's."""
+    target = pin.pin.replace('"', "")
+    is_amds = case.amd.pin.release in target or target == f"origin {case.amd.host}"
+    covers = any(fnmatch.fnmatchcase(_CONTESTED, pattern) for pattern in pin.packages)
+    return is_amds and covers and pin.priority > _ARCHIVE_PRIORITY
+
+
+def _pin(case: Case) -> str:
+    lines = "; ".join(case.amd.pin.text.splitlines())
+    return f"Write into {case.amd.pin.file} the lines: {lines}. Then run as root: apt update"

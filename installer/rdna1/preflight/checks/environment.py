@@ -1,0 +1,235 @@
+"""Rules about variables that PyTorch, ROCm and the dynamic linker read."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, ON
+from rdna1.preflight.checks.settings import settings_of, shown, unread_places
+from rdna1.preflight.facts import Facts, Variable
+from rdna1.preflight.model import Case, Outcome, check
+from rdna1.stacks import Stack
+
+_CLR_FLAGS = "ROCm/clr rocclr/utils/flags.hpp at rocm-5.7.0"
+_BUILDER = "pytorch/builder manywheel/build_rocm.sh at release/2.2"
+
+_DEAD = {
+    "PYTORCH_ROCM_ARCH": "is read when PyTorch is built, not by a finished wheel",
+    "HIP_FORCE_COARSE_GRAIN": "is in no source of HIP 5.7",
+    "ROC_ENABLE_PRE_VEGA": "is about gfx8 cards",
+}
+_LIBRARY_PATH = re.compile("LD_LIBRARY_PATH")
+_ROCM_FOLDER = re.compile(r"/opt/rocm[^/]*(/.*)?")
+# The oldest release whose wheels were seen to be built with --force-rpath.
+_FIRST_WITH_RPATH = Version("2.2")
+
+_OF_HIP, _OF_CUDA = "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
+_VISIBLE = re.compile(f"ROCR_VISIBLE_DEVICES|{_OF_HIP}|{_OF_CUDA}")
+
+# Rules of their own judge these, or several places add to one value.
+_JUDGED_ELSEWHERE = re.compile(
+    rf"HSA_OVERRIDE_GFX_VERSION(_\d+)?|MIOPEN_FIND_ENFORCE|{_LIBRARY_PATH.pattern}"
+)
+_UNITS = "/etc/systemd/system/"
+_SERVICES = "/etc/systemd/system"
+
+
+@check(
+    "dead-variables",
+    "Variables that do nothing",
+    references=(_CLR_FLAGS, _BUILDER, DEBUGGING),
+)
+def dead_variables(case: Case) -> Outcome:
+    """Advice on RDNA1 repeats variables that no program reads, or that say the default.
+
+    They do no harm, but who sets them believes that they did something. PYTORCH_ROCM_ARCH
+    is right where PyTorch is built; MIOPEN_DEBUG_CONV_GEMM=1 and its like only repeat that
+    a family of algorithms is switched on.
+    """
+    dead = [
+        f"{shown(v)} {reason}" for v in case.facts.variables if (reason := _why_dead(v, case.stack))
+    ]
+    unread = unread_places(case.facts)
+    if dead:
+        return Outcome("warn", "some variables do nothing", dead + unread, "Remove these settings.")
+    return Outcome("pass", "no variable is known to do nothing", unread)
+
+
+@check(
+    "library-path",
+    "LD_LIBRARY_PATH keeps out of ROCm",
+    references=(_BUILDER, "pytorch/builder e904a85d Set FORCE_RPATH for ROCm"),
+)
+def library_path(case: Case) -> Outcome:
+    """PyTorch's wheels bring their own ROCm; LD_LIBRARY_PATH can put another in its place.
+
+    Wheels from 2.2 on are built so that their own libraries win. Those of 1.13.1 are not:
+    with /opt/rocm in LD_LIBRARY_PATH they load libraries that they were not built with.
+    PyTorch of the distribution does so too.
+    """
+    places = [
+        v
+        for v in settings_of(case.facts, _LIBRARY_PATH)
+        if any(_ROCM_FOLDER.fullmatch(folder) for folder in v.value.split(":"))
+    ]
+    evidence = [shown(v) for v in places] + unread_places(case.facts)
+    if not places:
+        return Outcome("pass", "LD_LIBRARY_PATH names no folder of ROCm", evidence)
+    remedy = "Take /opt/rocm out of LD_LIBRARY_PATH in these places, then log in again."
+    if case.pytorch_source == "distro":
+        summary = "LD_LIBRARY_PATH puts another ROCm before the distribution's"
+        return Outcome("warn", summary, evidence, remedy)
+    version = _torch_version(case.stack)
+    if version < _FIRST_WITH_RPATH:
+        summary = f"LD_LIBRARY_PATH replaces the ROCm that PyTorch {version.public} brings"
+        return Outcome("fail", summary, evidence, remedy)
+    summary = f"PyTorch {version.public} loads its own ROCm whatever LD_LIBRARY_PATH says"
+    return Outcome("pass", summary, evidence)
+
+
+@check(
+    "visible-devices",
+    "No variable hides the card",
+    references=(
+        "ROCm/ROCR-Runtime src/core/runtime/amd_filter_device.cpp",
+        "ROCm/clr rocclr/device/rocm/rocdevice.cpp",
+        "ROCm documentation: GPU isolation techniques",
+    ),
+)
+def visible_devices(case: Case) -> Outcome:
+    """ROCR_, HIP_ and CUDA_VISIBLE_DEVICES choose the cards that a program sees.
+
+    The runtimes read a list of indices from the left and stop at the first that is none:
+    -1, or an index beyond the last card. An empty ROCR_VISIBLE_DEVICES hides all cards; an
+    empty HIP_ or CUDA_VISIBLE_DEVICES hides none, and HIP reads the latter only without
+    the former.
+    """
+    facts = case.facts
+    count = _gpu_count(facts)
+    places = [v for v in settings_of(facts, _VISIBLE) if not v.expands]
+    if any(v.name == _OF_HIP and v.value.strip() for v in places):
+        places = [v for v in places if v.name != _OF_CUDA]
+    hiding = [shown(v) for v in places if _hides_all(v, count)]
+    empty = [shown(v) for v in places if not v.value.strip() and not _hides_all(v, count)]
+    unread = unread_places(facts)
+    if hiding:
+        summary = "a variable hides every card from ROCm's programs"
+        return Outcome(
+            "fail", summary, hiding + unread, "Remove these settings, then log in again."
+        )
+    if empty:
+        summary = "an empty variable looks as if it hid the cards, and hides none"
+        return Outcome("warn", summary, empty + unread, "Remove these settings.")
+    chosen = [shown(v) for v in places]
+    return Outcome("pass", "no variable hides every card", chosen + unread)
+
+
+@check(
+    "variable-conflicts",
+    "Each variable has one value",
+    references=("environment.d(5)", "pam_env.conf(5)", "systemd.exec(5)"),
+)
+def variable_conflicts(case: Case) -> Outcome:
+    """A variable with several values acts differently in each kind of session.
+
+    A login shell reads /etc/profile.d, a graphical session may not, a service reads
+    neither. What was measured in one of them does not hold in the others.
+    """
+    wanted = case.stack.environment.variables
+    places = [
+        v
+        for v in case.facts.variables
+        if v.name not in wanted and not v.expands and not _JUDGED_ELSEWHERE.fullmatch(v.name)
+    ]
+    evidence = [
+        f"{v.name}: {', '.join(f'{o.value!r} in {o.where}' for o in others)}"
+        for v, others in _conflicts(places)
+    ]
+    unread = unread_places(case.facts)
+    if evidence:
+        remedy = "Keep each variable in one of these places."
+        return Outcome("warn", "variables have several values", evidence + unread, remedy)
+    return Outcome("pass", "no variable has several values", unread)
+
+
+@check(
+    "other-profile",
+    "Profile script of one stack",
+    references=("Debian's /etc/profile reads /etc/profile.d/*.sh in the order of names",),
+)
+def other_profile(case: Case) -> Outcome:
+    """The profile scripts of two stacks are both read at login.
+
+    What only one of them sets stays, so that filters meant for one PyTorch act on the
+    other.
+    """
+    profiles = case.facts.known("profiles", case.facts.profiles)
+    own = case.stack.environment.profile
+    others = [profile.path for profile in profiles if profile.path != own]
+    if others:
+        return Outcome(
+            "warn",
+            f"the profile script of another stack than {case.stack.name} is there",
+            others,
+            f"As root: rm {shlex.join(others)}. Then log in again.",
+        )
+    return Outcome("pass", "there is no profile script of another stack")
+
+
+def _why_dead(variable: Variable, stack: Stack) -> str | None:
+    if variable.name in _DEAD:
+        return _DEAD[variable.name]
+    is_family = FAMILY.fullmatch(variable.name) and variable.name not in stack.environment.variables
+    return "is the default" if is_family and variable.value.strip().lower() in ON else None
+
+
+def _torch_version(stack: Stack) -> Version:
+    pinned = next(r for r in map(Requirement, stack.pytorch.requirements) if r.name == "torch")
+    return max(Version(specifier.version) for specifier in pinned.specifier)
+
+
+def _gpu_count(facts: Facts) -> int | None:
+    """Number of cards that KFD offers, or None where that is not certain."""
+    if facts.kfd.nodes is None or facts.unread("kfd.nodes"):
+        return None
+    return sum(node.gfx_target is not None for node in facts.kfd.nodes) or None
+
+
+def _hides_all(variable: Variable, count: int | None) -> bool:
+    first = variable.value.split(",")[0].strip()
+    if not first:
+        return variable.name == "ROCR_VISIBLE_DEVICES"
+    if first.upper().startswith("GPU-"):
+        return False
+    if not re.fullmatch(r"\d{1,9}", first, re.ASCII):
+        return True
+    return count is not None and int(first) >= count
+
+
+def _conflicts(places: list[Variable]) -> list[tuple[Variable, list[Variable]]]:
+    """Each variable with the places of its values where one program reads two of them."""
+    found = []
+    for name in sorted({v.name for v in places}):
+        same = [v for v in places if v.name == name]
+        for scope in sorted({_scope(v.place) for v in same}):
+            read = [v for v in same if _scope(v.place) in (scope, _parent(scope))]
+            if len({v.value for v in read}) > 1 and len({v.place for v in read}) > 1:
+                found.append((read[0], read))
+    return found
+
+
+def _scope(place: str) -> str:
+    """Who reads a place: a home's user, a unit, all services, or every login (empty)."""
+    if place.startswith(_UNITS):
+        return _UNITS + place.removeprefix(_UNITS).split("/")[0].removesuffix(".d")
+    if place.startswith("/etc/systemd/"):
+        return _SERVICES
+    return place.partition("/.")[0] if "/." in place else ""
+
+
+def _parent(scope: str) -> str:
+    return _SERVICES if scope.startswith(_UNITS) else "" if scope != _SERVICES else _SERVICES

@@ -1,0 +1,96 @@
+"""Rules about MIOpen: which algorithms it may use, and what it remembers of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from rdna1.preflight.checks.settings import is_profile, shown, unread_places
+from rdna1.preflight.facts import Variable
+from rdna1.preflight.model import Case, Outcome, check
+
+DEBUGGING = "ROCm/MIOpen docs/DebugAndLogging.md at rocm-5.7.0"
+
+# What MIOpen takes for no and yes (src/include/miopen/env.hpp).
+_OFF = frozenset(["0", "no", "off", "false", "disable", "disabled"])
+ON = frozenset(["1", "yes", "on", "true", "enable", "enabled"])
+
+FAMILY = re.compile(r"MIOPEN_DEBUG_CONV_(FFT|DIRECT|GEMM|WINOGRAD|IMPLICIT_GEMM)")
+_FILTER = re.compile(
+    rf"{FAMILY.pattern}(_\w+)?|MIOPEN_DEBUG_AMD_\w+"
+    r"|MIOPEN_DEBUG_(GCN_ASM_KERNELS|HIP_KERNELS|OPENCL_CONVOLUTIONS)"
+)
+_ONLY_SOLVER = "MIOPEN_DEBUG_FIND_ONLY_SOLVER"
+
+
+@check(
+    "miopen-filters",
+    "Filters of MIOpen's algorithms are those of the stack",
+    references=(DEBUGGING, "hkevin01/rocm-patch docs/BREAKTHROUGH.md"),
+)
+def miopen_filters(case: Case) -> Outcome:
+    """Which algorithms MIOpen may use decides which convolutions hang.
+
+    The limits that a stack documents were measured with the filters of its profile script.
+    Other places that are read later, or programs that no login starts, run with other
+    algorithms: what was measured then says nothing about them.
+    """
+    wanted = case.stack.environment.variables
+    places = [v for v in case.facts.variables if not is_profile(v.place) and not v.expands]
+    others = [shown(v) for v in places if _differs(v, wanted)]
+    unread = unread_places(case.facts)
+    if not others:
+        return Outcome("pass", "no other place sets other filters", unread)
+    profile = case.stack.environment.profile
+    return Outcome(
+        "warn",
+        "filters of MIOpen's algorithms differ from those of the stack",
+        others + unread,
+        f"Remove these settings; {profile} sets those of the stack. Then measure again.",
+    )
+
+
+@check(
+    "miopen-databases",
+    "Age of MIOpen's databases",
+    references=(
+        DEBUGGING,
+        "ROCm/MIOpen docs/cache.md at rocm-5.7.0",
+        "comfyanonymous/ComfyUI#10369",
+    ),
+)
+def miopen_databases(case: Case) -> Outcome:
+    """MIOpen remembers per user which algorithm was fastest among those it was allowed.
+
+    After a change of the filters it goes on with what it remembers, also with algorithms
+    that are switched off now. Files older than the stack's profile script come from before
+    its filters. The folders hold nothing that MIOpen does not make again.
+    """
+    if not any(_FILTER.fullmatch(name) for name in case.stack.environment.variables):
+        return Outcome("pass", f"the stack {case.stack.name} has no filters")
+    facts = case.facts
+    databases = facts.known("miopen_databases", facts.miopen_databases)
+    profiles = facts.known("profiles", facts.profiles)
+    changed = next((p.modified for p in profiles if p.path == case.stack.environment.profile), None)
+    old = [d for d in databases if changed is None or d.oldest < changed]
+    unread = [f"not read: {reason}" for reason in facts.unread("miopen_databases")]
+    if not old:
+        return Outcome("pass", "no database of MIOpen is older than the stack's filters", unread)
+    when = "As soon as the stack is provisioned" if changed is None else "As their users"
+    return Outcome(
+        "warn",
+        "databases of MIOpen come from before the stack's filters",
+        [f"{d.path}: {d.files} files" for d in old] + unread,
+        f"{when}: rm -r {shlex.join(d.path for d in old)}",
+    )
+
+
+def _differs(variable: Variable, wanted: dict[str, str]) -> bool:
+    """Whether a setting lets MIOpen use other algorithms than the profile script does."""
+    value = variable.value.strip().lower()
+    if variable.name == _ONLY_SOLVER:
+        return value != wanted.get(_ONLY_SOLVER, "").lower()
+    if not _FILTER.fullmatch(variable.name):
+        return False
+    is_off = value in _OFF
+    return is_off != (wanted.get(variable.name, "").lower() in _OFF)

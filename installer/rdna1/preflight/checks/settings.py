@@ -1,0 +1,29 @@
+"""What the rules about variables share: which places set one, and how to show them."""
+
+from __future__ import annotations
+
+import re
+
+from rdna1.preflight.facts import Facts, Variable
+
+_PROFILE = re.compile(r"/etc/profile\.d/rocm-rdna1-[^/]*\.sh")
+
+
+def settings_of(facts: Facts, names: re.Pattern[str]) -> list[Variable]:
+    """The places that set a variable whose whole name matches."""
+    return [variable for variable in facts.variables if names.fullmatch(variable.name)]
+
+
+def is_profile(place: str) -> bool:
+    """Whether a place is a profile script of this project, of any stack."""
+    return _PROFILE.fullmatch(place) is not None
+
+
+def shown(variable: Variable) -> str:
+    """A setting as a line of evidence."""
+    return f"{variable.where}: {variable.name}={variable.value}"
+
+
+def unread_places(facts: Facts) -> list[str]:
+    """Evidence of the files that may set variables and could not be read."""
+    return [f"not read: {reason}" for reason in facts.unread("variables")]

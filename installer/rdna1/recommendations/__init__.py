@@ -1,0 +1,50 @@
+"""What an owner can do beside choosing a stack (``recommendations.yml`` names the sources)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from rdna1.yaml_data import load
+
+CardKind = Literal["rdna1", "newer", "other", "none", "unknown"]
+Line = Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[^\n]+$")]
+Lines = Annotated[list[Line], msgspec.Meta(min_length=1)]
+
+
+class Recommendation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to go.
+
+    Attributes:
+        id: its name for programs.
+        title: what to do, in a few words.
+        cards: kinds of cards of the boxes that it is for; ``newer`` is RDNA2 and later,
+            ``other`` any other AMD card or the graphics of a processor.
+        how: what to do, in a sentence or two; ``{gfx_target}`` stands for the card's.
+        gains: what speaks for it.
+        costs: what speaks against it.
+        sources: documents, files and issues behind it.
+        stack: name of the stack that it means, if it means one.
+    """
+
+    id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9.-]+$")]
+    title: Line
+    cards: Annotated[list[CardKind], msgspec.Meta(min_length=1)]
+    how: Line
+    gains: Lines
+    costs: Lines
+    sources: Lines
+    stack: str | None = None
+
+
+@cache
+def recommendations() -> list[Recommendation]:
+    """Load ``recommendations.yml``.
+
+    Raises:
+        rdna1.yaml_data.DataFileError: the file is damaged.
+    """
+    return load(Path(__file__).with_name("recommendations.yml"), list[Recommendation])

@@ -1,0 +1,395 @@
+"""The rules about variables and sessions against machines that are right, wrong, and not known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.findings import UNREAD, Row, assert_row, unknown
+
+if TYPE_CHECKING:
+    from unit.preflight.conftest import MakeFacts
+
+OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
+UNITS = "/etc/systemd/system"
+PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
+OTHER_PROFILE = "/etc/profile.d/rocm-rdna1-52.sh"
+UNREAD_PLACE = {"unknown.variables./root": "/root: Permission denied"}
+NOT_READ = "not read: /root: Permission denied"
+CPU: dict[str, object] = {
+    "node": 0,
+    "gfx_target": None,
+    "simd_count": 0,
+    "vendor_id": "0000",
+    "device_id": "0000",
+}
+CARD: dict[str, object] = {
+    "node": 1,
+    "gfx_target": "gfx1010",
+    "simd_count": 80,
+    "vendor_id": "1002",
+}
+NODES: list[dict[str, object]] = [
+    {**CPU, "fw_version": None},
+    {**CARD, "device_id": "731f", "fw_version": 145},
+]
+IGPU: dict[str, object] = {**NODES[1], "node": 2, "gfx_target": "gfx90c", "device_id": "1638"}
+
+
+def setting(
+    name: str, value: str, place: str = "/etc/environment", line: int | None = 1
+) -> dict[str, object]:
+    return {"name": name, "value": value, "place": place, "line": line}
+
+
+def set_to(*settings: dict[str, object], **changes: object) -> dict[str, object]:
+    return {"variables": list(settings), **changes}
+
+
+def override(value: str, place: str = PROFILE, suffix: str = "") -> dict[str, object]:
+    return set_to(setting(OVERRIDE + suffix, value, place))
+
+
+def databases(*oldest: int, profile: int | None = 100) -> dict[str, object]:
+    return {
+        "profiles": [] if profile is None else [{"path": PROFILE, "modified": profile}],
+        "miopen_databases": [
+            {"path": f"/home/u{i}/.config/miopen", "files": 2, "oldest": change, "newest": 500}
+            for i, change in enumerate(oldest)
+        ],
+    }
+
+
+def in_session(*groups: str, user: str = "ann") -> dict[str, object]:
+    return {"session": {"user": user, "groups": list(groups)}}
+
+
+def visible(name: str, value: str) -> dict[str, object]:
+    return set_to(setting(f"{name}_VISIBLE_DEVICES", value), **{"kfd.nodes": NODES})
+
+
+WRONG_FORMS = [
+    *("", "gfx1030", "10.3", "1030", "10.3.0.0", "10.3.0 ", "v10.3.0", "10,3,0", "10.-3.0"),
+    *("64.0.0", "10.256.0", "10.3.256", "10.\u0663.0", "9" * 5000 + ".0.0"),
+]
+FORM_ROWS = [
+    Row("gfx-override-form", "nowhere", {}, "pass", ("is not set",)),
+    *[
+        Row("gfx-override-form", f"right {v}", override(v), "pass", ("well-formed",))
+        for v in ("10.3.0", "10.1.0", "0.0.0", "63.255.255")
+    ],
+    *[
+        Row(
+            "gfx-override-form",
+            f"wrong {v}",
+            override(v),
+            "fail",
+            (f"{PROFILE}:1: {OVERRIDE}={v}",),
+        )
+        for v in WRONG_FORMS
+    ],
+    Row("gfx-override-form", "of one node", override("10", suffix="_1"), "fail", ("VERSION_1=10",)),
+    Row("gfx-override-form", "other name", override("x", suffix="_X"), "pass", ("is not set",)),
+    Row("gfx-override-form", "expands", override("$V"), "pass", ("depends on other", "=$V")),
+    Row("gfx-override-form", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+VALUE_ROWS = [
+    Row("gfx-override", "nowhere", {}, "pass", ("not set",)),
+    Row("gfx-override", "that of the profile", override("10.3.0"), "pass", ("that of the stack",)),
+    Row("gfx-override", "malformed", override("gfx1030"), "pass", ()),
+    Row(
+        "gfx-override",
+        "native",
+        override("10.1.0", "/home/ann/.bashrc"),
+        "warn",
+        ("/home/ann/.bashrc:1", "10.1.0", "rocm-5.7 sets 10.3.0"),
+    ),
+    Row("gfx-override", "another major", override("11.0.0"), "fail", ("another major version",)),
+    Row("gfx-override", "of one node", override("9.0.0", suffix="_1"), "fail", ("VERSION_1=9",)),
+    Row("gfx-override", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+REACH_ROWS = [
+    Row(
+        "gfx-override-reach", "the stack's own", {}, "pass", ("RDNA1 card only", "10.3.0: measure")
+    ),
+    Row("gfx-override-reach", "in the profile", override("10.3.0"), "pass", ("rdna1-validate",)),
+    Row(
+        "gfx-override-reach",
+        "in the process",
+        set_to(setting(OVERRIDE, "10.3.0", "environment", None)),
+        "pass",
+        (),
+    ),
+    Row(
+        "gfx-override-reach",
+        "for all programs",
+        override("10.3.0", "/etc/environment"),
+        "warn",
+        ("/etc/environment:1", "Leave the variable to the stack's profile"),
+    ),
+    Row("gfx-override-reach", "native", override("10.1.0", "/etc/environment"), "pass", ()),
+    Row(
+        "gfx-override-reach",
+        "beside another GPU",
+        {"kfd.nodes": [*NODES, IGPU]},
+        "warn",
+        ("reaches node 2 too: gfx90c", "firmware"),
+    ),
+    Row("gfx-override-reach", "unknown", unknown("kfd.nodes"), "pass", ("/x: Permission denied",)),
+]
+FILTER_ROWS = [
+    Row("miopen-filters", "nowhere", {}, "pass", ("no other place",)),
+    Row(
+        "miopen-filters",
+        "in the profile",
+        set_to(setting("MIOPEN_DEBUG_CONV_FFT", "0", PROFILE)),
+        "pass",
+        (),
+    ),
+    Row(
+        "miopen-filters",
+        "same in other words",
+        set_to(setting("MIOPEN_DEBUG_CONV_FFT", "Off")),
+        "pass",
+        (),
+    ),
+    Row(
+        "miopen-filters",
+        "on again",
+        set_to(setting("MIOPEN_DEBUG_CONV_DIRECT", "1", "/home/ann/.bashrc", 7)),
+        "warn",
+        ("/home/ann/.bashrc:7: MIOPEN_DEBUG_CONV_DIRECT=1", PROFILE, "measure again"),
+    ),
+    Row(
+        "miopen-filters",
+        "the last family off",
+        set_to(setting("MIOPEN_DEBUG_CONV_GEMM", "0")),
+        "warn",
+        ("MIOPEN_DEBUG_CONV_GEMM=0",),
+    ),
+    Row(
+        "miopen-filters",
+        "one solver",
+        set_to(setting("MIOPEN_DEBUG_FIND_ONLY_SOLVER", "GemmFwdRest")),
+        "warn",
+        ("GemmFwdRest",),
+    ),
+    Row(
+        "miopen-filters",
+        "no filter",
+        set_to(setting("MIOPEN_LOG_LEVEL", "0"), setting("MIOPEN_DEBUG_CONV_GEMM", "1")),
+        "pass",
+        (),
+    ),
+    Row(
+        "miopen-filters",
+        "stack without",
+        set_to(setting("MIOPEN_DEBUG_CONV_FFT", "0")),
+        "warn",
+        ("MIOPEN_DEBUG_CONV_FFT=0", "rocm-rdna1-52.sh"),
+        "rocm-5.2",
+    ),
+    Row("miopen-filters", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+DATABASE_ROWS = [
+    Row("miopen-databases", "none", databases(), "pass", ("no database",)),
+    Row("miopen-databases", "newer", databases(100), "pass", ()),
+    Row(
+        "miopen-databases",
+        "one older",
+        databases(99, 300),
+        "warn",
+        ("/home/u0/.config/miopen: 2 files", "As their users: rm -r /home/u0/.config/miopen"),
+    ),
+    Row(
+        "miopen-databases",
+        "not provisioned",
+        databases(99, profile=None),
+        "warn",
+        ("As soon as the stack is provisioned: rm -r",),
+    ),
+    Row("miopen-databases", "no filters", databases(99), "pass", ("no filters",), "rocm-5.2"),
+    Row(
+        "miopen-databases",
+        "partly unknown",
+        {**databases(), "unknown.miopen_databases./root": "/root: Permission denied"},
+        "pass",
+        (NOT_READ,),
+    ),
+    Row("miopen-databases", "unknown", unknown("miopen_databases"), "skip", (UNREAD,)),
+    Row("miopen-databases", "profile unknown", unknown("profiles"), "skip", (UNREAD,)),
+]
+PROFILE_ROWS = [
+    Row("other-profile", "none", {}, "pass", ("no profile script of another",)),
+    Row("other-profile", "own", databases(), "pass", ()),
+    Row(
+        "other-profile",
+        "two",
+        {"profiles": [{"path": p, "modified": 1} for p in (OTHER_PROFILE, PROFILE)]},
+        "warn",
+        (f"rm {OTHER_PROFILE}.", "another stack than rocm-5.7"),
+    ),
+    Row("other-profile", "unknown", unknown("profiles"), "skip", (UNREAD,)),
+]
+VISIBLE_ROWS = [
+    Row("visible-devices", "nowhere", {}, "pass", ("no variable hides",)),
+    *[
+        Row("visible-devices", f"{name} {value}", visible(name, value), status, words)
+        for name, value, status, words in (
+            ("ROCR", "0", "pass", ("ROCR_VISIBLE_DEVICES=0",)),
+            ("ROCR", "GPU-deadbeef", "pass", ()),
+            ("HIP", "0,1", "pass", ()),
+            ("ROCR", "", "fail", ("hides every card", "/etc/environment:1: ROCR_VISIBLE")),
+            ("ROCR", "-1", "fail", ()),
+            ("HIP", "-1", "fail", ()),
+            ("CUDA", "-1", "fail", ("CUDA_VISIBLE_DEVICES=-1", "Remove")),
+            ("CUDA", "none", "fail", ()),
+            ("HIP", "1", "fail", ()),
+            ("HIP", "", "warn", ("hides none",)),
+            ("CUDA", " ", "warn", ()),
+            ("CUDA", "$GPUS", "pass", ()),
+        )
+    ],
+    Row(
+        "visible-devices",
+        "HIP before CUDA",
+        set_to(setting("CUDA_VISIBLE_DEVICES", "-1"), setting("HIP_VISIBLE_DEVICES", "0")),
+        "pass",
+        ("HIP_VISIBLE_DEVICES=0",),
+    ),
+    Row(
+        "visible-devices",
+        "number of cards unknown",
+        {**visible("HIP", "1"), **unknown("kfd.nodes")},
+        "pass",
+        (),
+    ),
+    Row("visible-devices", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+LIBRARIES = "/usr/local/lib:/opt/rocm-5.7.1/lib:$LD_LIBRARY_PATH"
+LIBRARY_ROWS = [
+    Row("library-path", "nowhere", {}, "pass", ("no folder of ROCm",)),
+    Row("library-path", "other", set_to(setting("LD_LIBRARY_PATH", "/opt/rocky/lib")), "pass", ()),
+    Row(
+        "library-path",
+        "wheel that keeps its own",
+        set_to(setting("LD_LIBRARY_PATH", LIBRARIES)),
+        "pass",
+        ("PyTorch 2.2.2 loads its own", "/opt/rocm-5.7.1/lib"),
+    ),
+    Row(
+        "library-path",
+        "wheel that does not",
+        set_to(setting("LD_LIBRARY_PATH", "/opt/rocm", "/home/ann/.bashrc", 4)),
+        "fail",
+        ("PyTorch 1.13.1 brings", "/home/ann/.bashrc:4"),
+        "rocm-5.2",
+    ),
+    Row(
+        "library-path",
+        "PyTorch of the distribution",
+        set_to(setting("LD_LIBRARY_PATH", LIBRARIES)),
+        "warn",
+        ("before the distribution's",),
+        options={"pytorch_source": "distro"},
+    ),
+    Row("library-path", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+
+
+def conflict(case: str, first: str, second: str, status: str, name: str = "HSA_XNACK") -> Row:
+    changes = set_to(setting(name, "1", first), setting(name, "0", second, 5))
+    words = (f"{name}: '1' in {first}:1, '0' in {second}:5",) if status == "warn" else ()
+    return Row("variable-conflicts", case, changes, status, words)
+
+
+CONFLICT_ROWS = [
+    Row("variable-conflicts", "nowhere", {}, "pass", ("no variable has several",)),
+    conflict("system and home", "/etc/environment", "/home/ann/.bashrc", "warn"),
+    conflict("two files of a home", "/home/ann/.bashrc", "/home/ann/.config/fish/a", "warn"),
+    conflict("two homes", "/home/ann/.bashrc", "/home/bob/.bashrc", "pass"),
+    conflict("one file", "/etc/environment", "/etc/environment", "pass"),
+    conflict("login and service", "/etc/environment", f"{UNITS}/a.service", "pass"),
+    conflict("two services", f"{UNITS}/a.service", f"{UNITS}/b.service", "pass"),
+    conflict("unit", "/etc/systemd/system.conf", f"{UNITS}/a.service.d/b.conf", "warn"),
+    conflict("unit and drop-in", f"{UNITS}/a.service", f"{UNITS}/a.service.d/b.conf", "warn"),
+    conflict("judged elsewhere", "/etc/environment", "/etc/profile", "pass", OVERRIDE),
+    conflict("list", "/etc/environment", "/etc/profile", "pass", "LD_LIBRARY_PATH"),
+    conflict("of the stack", "/etc/environment", "/etc/profile", "pass", "HSA_ENABLE_SDMA"),
+    Row(
+        "variable-conflicts",
+        "same value",
+        set_to(setting("HSA_XNACK", "1"), setting("HSA_XNACK", "1", "/etc/profile")),
+        "pass",
+        (),
+    ),
+    Row("variable-conflicts", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+DEAD_ROWS = [
+    Row("dead-variables", "nowhere", {}, "pass", ("no variable",)),
+    *[
+        Row("dead-variables", name, set_to(setting(name, "1")), "warn", (f"{name}=1 {words}",))
+        for name, words in (
+            ("PYTORCH_ROCM_ARCH", "is read when PyTorch is built"),
+            ("HIP_FORCE_COARSE_GRAIN", "is in no source"),
+            ("ROC_ENABLE_PRE_VEGA", "is about gfx8"),
+            ("MIOPEN_DEBUG_CONV_GEMM", "is the default"),
+        )
+    ],
+    Row(
+        "dead-variables",
+        "alive",
+        set_to(setting("MIOPEN_DEBUG_CONV_GEMM", "0"), setting("MIOPEN_DEBUG_CONV_FFT", "1")),
+        "pass",
+        (),
+    ),
+    Row("dead-variables", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+]
+SESSION_ROWS = [
+    Row("session-groups", "fresh", {}, "pass", ("session of ann",)),
+    Row(
+        "session-groups",
+        "old",
+        {**in_session("ann"), "users": [{"name": "ann", "exists": True, "groups": ["render"]}]},
+        "warn",
+        ("did not log in again since joining render", "groups of the session: ann", "Log out"),
+    ),
+    Row(
+        "session-groups",
+        "no member at all",
+        {**in_session("ann"), "users": [{"name": "ann", "exists": True, "groups": []}]},
+        "skip",
+        ("see groups",),
+    ),
+    Row("session-groups", "of another user", in_session(user="bob"), "skip", ("bob",)),
+    Row(
+        "session-groups",
+        "of root",
+        {
+            **in_session("root", user="root"),
+            "users": [{"name": "root", "exists": True, "groups": ["root"]}],
+        },
+        "skip",
+        ("root",),
+    ),
+    Row("session-groups", "unknown", unknown("session"), "skip", (UNREAD,)),
+]
+ROWS = [
+    *FORM_ROWS,
+    *VALUE_ROWS,
+    *REACH_ROWS,
+    *FILTER_ROWS,
+    *DATABASE_ROWS,
+    *PROFILE_ROWS,
+    *VISIBLE_ROWS,
+    *LIBRARY_ROWS,
+    *CONFLICT_ROWS,
+    *DEAD_ROWS,
+    *SESSION_ROWS,
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.check}-{row.case[:40]}")
+def test_check(row: Row, make_facts: MakeFacts) -> None:
+    assert_row(row, make_facts)
