@@ -11,6 +11,9 @@ import yaml
 
 T = TypeVar("T")
 
+# libyaml reads ten times as fast; not every build of PyYAML has it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _PATH_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]+)`")
 
@@ -33,9 +36,7 @@ def load(path: Path, kind: type[T]) -> T:
         DataFileError: unreadable file, wrong YAML, or a value that does not fit ``kind``.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node, data = _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataFileError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -52,6 +53,16 @@ def load(path: Path, kind: type[T]) -> T:
         raise DataFileError(
             f"{path}:{_line_of(node, key)}: {key or 'top level'}: {cause}"
         ) from error
+
+
+def _parse(text: str) -> tuple[yaml.Node | None, object]:
+    """The document as nodes, which know their lines, and as plain data."""
+    loader = _LOADER(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _split(message: str) -> tuple[str, str]:

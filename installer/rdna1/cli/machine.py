@@ -6,6 +6,7 @@ import argparse
 import os
 import pwd
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rdna1.cli.output import UsageError
@@ -14,15 +15,21 @@ from rdna1.preflight import Facts, FactsError, load_facts
 from rdna1.stacks import requested_packages
 
 
-def read_facts(options: argparse.Namespace) -> Facts:
+def read_facts(
+    options: argparse.Namespace, meanwhile: Callable[[], object] = lambda: None
+) -> Facts:
     """Facts of the machine that the options of `add_machine` name.
+
+    Args:
+        options: as parsed.
+        meanwhile: as `rdna1.host.collect` takes it.
 
     Raises:
         UsageError: a folder or file that cannot be read, or ``--user`` beside ``--facts``.
         FactsError: a file that holds no facts of this version.
     """
     if options.facts is None:
-        return load_facts(collect_facts(options))
+        return load_facts(collect_facts(options, meanwhile))
     if options.user:
         raise UsageError("--user cannot be used with --facts: saved facts say whom they are about")
     is_stdin = options.facts == "-"
@@ -36,8 +43,14 @@ def read_facts(options: argparse.Namespace) -> Facts:
         raise FactsError(f"{place}: {error}") from error
 
 
-def collect_facts(options: argparse.Namespace) -> dict[str, object]:
+def collect_facts(
+    options: argparse.Namespace, meanwhile: Callable[[], object] = lambda: None
+) -> dict[str, object]:
     """Facts of the machine under ``--root`` as plain data.
+
+    Args:
+        options: as parsed.
+        meanwhile: as `rdna1.host.collect` takes it.
 
     Raises:
         UsageError: the folder cannot be read.
@@ -48,7 +61,7 @@ def collect_facts(options: argparse.Namespace) -> dict[str, object]:
     except OSError as error:
         raise UsageError(f"--root {root}: {error.strerror}") from error
     users = options.user or (_callers() if root.resolve() == Path("/") else [])
-    return collect(str(root), users, requested_packages())
+    return collect(str(root), users, requested_packages(), meanwhile)
 
 
 def add_machine(options: argparse._ActionsContainer) -> None:

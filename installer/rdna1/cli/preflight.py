@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rdna1.cli import advise, fix, matrix
@@ -71,24 +72,31 @@ def _run(arguments: list[str]) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     stack = load_stack(options.stack)
-    report = judge(read_facts(options), stack, ignore=options.ignore)
-    write_report(_rendered(report, options.format, options.output), options.output)
+    renderer = partial(_import_renderer, options.format, options.output)
+    facts = read_facts(options, meanwhile=renderer)
+    report = judge(facts, stack, ignore=options.ignore)
+    write_report(renderer()(report), options.output)
     refused = report.verdict == "refuse" or (options.strict and report.verdict == "warn")
     return 1 if refused else 0
 
 
-def _rendered(report: Report, form: str, output: Path | None) -> str:
-    # Each form is imported where it is used: rich alone costs more than judging.
+def _import_renderer(form: str, output: Path | None) -> Callable[[Report], str]:
+    """What writes a report in a form; imported where it is used, as rich costs more than judging.
+
+    Args:
+        form: ``text``, ``json`` or ``junit``.
+        output: the file it is for, or None for standard output.
+    """
     if form == "json":
-        return to_json(report)
+        return to_json
     if form == "junit":
         from rdna1.report.junit import preflight_junit
 
-        return preflight_junit(report)
+        return preflight_junit
     from rdna1.report.text import preflight_text
 
     style = text_style(output)
-    return preflight_text(report, width=style.width, colour=style.colour)
+    return partial(preflight_text, width=style.width, colour=style.colour)
 
 
 def _explanation(check_id: str) -> str:

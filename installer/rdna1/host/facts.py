@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 from . import (
     accounts,
@@ -38,7 +38,10 @@ SCHEMA_VERSION = 1
 
 
 def collect(
-    root: str = "/", users: Sequence[str] = (), packages: Sequence[str] = ()
+    root: str = "/",
+    users: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, object]:
     """Collect the facts of a machine.
 
@@ -46,6 +49,7 @@ def collect(
         root: root folder of the machine: ``/``, a mounted disk, or a tree of files.
         users: names of the users whose groups and start files matter.
         packages: names of the packages whose candidates apt is asked for.
+        meanwhile: called while apt thinks, for work that would otherwise follow.
 
     Returns:
         Plain data that JSON can hold. ``unknown`` names each fact that could not be read
@@ -86,6 +90,7 @@ def collect(
         ),
         "unknown": unknown,
     }
+    meanwhile()
     apt["candidates"] = unknown.ask("apt.candidates", question.candidates)
     return {name: _encodable(value) for name, value in facts.items()}
 

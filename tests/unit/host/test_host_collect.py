@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import rdna1.host
 from rdna1.host import collect
 from rdna1.preflight import load_facts
+from support.examples import examples
 from support.pythons import find_python
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -75,7 +76,7 @@ def test_the_same_facts_with_each_python(version: str) -> None:
     assert json.loads(done.stdout) == collect(str(HEALTHY), ["ann"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     damaged=st.dictionaries(
         st.sampled_from(HEALTHY_FILES),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rdna1.preflight import CHECKS, FactsError, judge, load_facts
 from rdna1.stacks import load_stack
+from support.examples import examples
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
@@ -89,7 +90,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(data=st.data())
 def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: MakeFacts) -> None:
     facts = make_facts({})
@@ -112,7 +113,7 @@ def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: Make
     assert not [f for f in report.checks if "broke" in f.summary]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(cut=st.integers(0, 10_000), junk=st.binary(max_size=8))
 def test_damaged_json_is_judged_or_named(cut: int, junk: bytes, make_facts: MakeFacts) -> None:
     text = json.dumps(make_facts({})).encode()

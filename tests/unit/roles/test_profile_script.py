@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
 
+from support.examples import examples
+
 ROLE = Path(__file__).parents[3] / "roles" / "environment"
 SHELLS = ["dash", "bash"]
 RX_5700_XT = ("0x1002", "0x731f")
@@ -126,7 +128,7 @@ def test_nothing_else_stays_in_the_shell(shell: str, tmp_path: Path) -> None:
     assert source(shell, script, "! type __rdna1_card_present").returncode == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     value=st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1)
 )

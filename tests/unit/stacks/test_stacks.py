@@ -91,7 +91,7 @@ def test_a_mistake_is_named_by_file_line_and_key(
     [
         (b'title: "open', "not YAML"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"title: \x07", "not YAML: .*special characters"),
+        (b"title: \x07", "not YAML: .*characters"),
         (b"", "Expected `object`"),
         (b"- a list", "Expected `object`"),
     ],
