@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 
-from packaging.requirements import Requirement
 from packaging.version import Version
 
 from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, ON
@@ -188,6 +187,9 @@ def _why_dead(variable: Variable, stack: Stack) -> str | None:
 
 
 def _torch_version(stack: Stack) -> Version:
+    # Its parser takes longer to import than all checks to run, and few machines need it.
+    from packaging.requirements import Requirement
+
     pinned = next(r for r in map(Requirement, stack.pytorch.requirements) if r.name == "torch")
     return max(Version(specifier.version) for specifier in pinned.specifier)
 

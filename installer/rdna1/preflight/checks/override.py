@@ -73,6 +73,7 @@ def gfx_override(case: Case) -> Outcome:
 @check(
     "gfx-override-reach",
     f"Reach of {_NAME}",
+    needs=("card",),
     references=(
         _TOPOLOGY,
         "LLVM features of gfx1010 in ziglang/zig lib/std/Target/amdgcn.zig at 0.17.1",
