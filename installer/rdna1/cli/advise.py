@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.machine import add_machine, read_facts
-from rdna1.cli.output import text_style, write_report
+from rdna1.cli.output import add_report_options, text_style, write_report
 
 if TYPE_CHECKING:
     from rdna1.cli.output import ArgumentParser
@@ -34,12 +34,7 @@ def add_command(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     add_machine(parser)
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write it there instead of printing it"
-    )
+    add_report_options(parser, "text", "json")
 
 
 def run(options: argparse.Namespace) -> int:

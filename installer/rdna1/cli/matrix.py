@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdna1.cli.output import text_style, write_report
+from rdna1.cli.output import add_report_options, text_style, write_report
 
 if TYPE_CHECKING:
     from rdna1.cli.output import ArgumentParser
@@ -29,15 +29,7 @@ def add_command(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--format",
-        choices=("text", "markdown", "json"),
-        default="text",
-        help="default: %(default)s",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write it there instead of printing it"
-    )
+    add_report_options(parser, "text", "markdown", "json")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -67,6 +67,21 @@ def text_style(output: Path | None) -> TextStyle:
     )
 
 
+def add_report_options(options: argparse._ActionsContainer, *formats: str) -> None:
+    """Add ``--format`` and ``--output``.
+
+    Args:
+        options: a parser or a group of its options.
+        formats: the forms a report has, the default first.
+    """
+    options.add_argument(
+        "--format", choices=formats, default=formats[0], help="default: %(default)s"
+    )
+    options.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the report there instead of printing it"
+    )
+
+
 def write_report(text: str, output: Path | None) -> None:
     """Write a finished report.
 

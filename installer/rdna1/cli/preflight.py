@@ -11,7 +11,14 @@ from pathlib import Path
 
 from rdna1.cli import advise, fix, matrix
 from rdna1.cli.machine import add_machine, add_root, add_user, collect_facts, read_facts
-from rdna1.cli.output import ArgumentParser, UsageError, run_command, text_style, write_report
+from rdna1.cli.output import (
+    ArgumentParser,
+    UsageError,
+    add_report_options,
+    run_command,
+    text_style,
+    write_report,
+)
 from rdna1.preflight import CHECKS, CheckIdError, FactsError, Report, find_check, judge
 from rdna1.report.json import to_json
 from rdna1.stacks import DEFAULT_STACK, UnknownStackError, load_stack, stack_names
@@ -178,12 +185,7 @@ def _judging_options() -> ArgumentParser:
         help="checks whose warnings and failures shall not count; they are shown all the same",
     )
     group.add_argument("--strict", action="store_true", help="refuse on warnings too")
-    group.add_argument(
-        "--format", choices=("text", "json", "junit"), default="text", help="default: %(default)s"
-    )
-    group.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the report there instead of printing it"
-    )
+    add_report_options(group, "text", "json", "junit")
     return parser
 
 

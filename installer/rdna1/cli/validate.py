@@ -15,6 +15,7 @@ from rdna1.cli.output import (
     INTERRUPTED,
     ArgumentParser,
     UsageError,
+    add_report_options,
     run_command,
     text_style,
     write_report,
@@ -171,12 +172,7 @@ def _parser() -> ArgumentParser:
         metavar="N",
         help="leave out layers whose input is higher or wider, in pixels",
     )
-    smoke.add_argument(
-        "--format", choices=("text", "json", "junit"), default="text", help="default: %(default)s"
-    )
-    smoke.add_argument(
-        "--output", type=Path, metavar="FILE", help="write the report there instead of printing it"
-    )
+    add_report_options(smoke, "text", "json", "junit")
     return parser
 
 
