@@ -9,6 +9,8 @@ from typing import TypeVar
 import msgspec
 import yaml
 
+from rdna1.errors import InputError
+
 T = TypeVar("T")
 
 # libyaml reads ten times as fast; not every build of PyYAML has it.
@@ -18,7 +20,7 @@ _PATH_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<key>[^`]+)`")
 
 
-class DataFileError(Exception):
+class DataFileError(InputError):
     """A data file that cannot be used; the message names file, line, key and cause."""
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rdna1.cli.machine import add_root, add_user, collect_facts
 from rdna1.cli.output import UsageError, write_report
-from rdna1.preflight import load_facts
 
 if TYPE_CHECKING:
     from rdna1.cli.output import ArgumentParser
@@ -42,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """
     # Of no use to the other commands, whose time counts.
     from rdna1.fix import apply, plan, review
+    from rdna1.preflight import load_facts
 
     facts = load_facts(collect_facts(options))
     planned = review(plan(facts), facts.root)

@@ -8,11 +8,15 @@ import pwd
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdna1.cli.output import UsageError
+from rdna1.errors import InputError
 from rdna1.host import collect
-from rdna1.preflight import Facts, FactsError, load_facts
 from rdna1.stacks import requested_packages
+
+if TYPE_CHECKING:
+    from rdna1.preflight.facts import Facts
 
 
 def read_facts(
@@ -25,22 +29,30 @@ def read_facts(
         meanwhile: as `rdna1.host.collect` takes it.
 
     Raises:
-        UsageError: a folder or file that cannot be read, or ``--user`` beside ``--facts``.
-        FactsError: a file that holds no facts of this version.
+        InputError: a folder or file that cannot be read or holds no facts of this version, or
+            ``--user`` beside ``--facts``.
     """
     if options.facts is None:
-        return load_facts(collect_facts(options, meanwhile))
+        return _load(collect_facts(options, meanwhile))
     if options.user:
         raise UsageError("--user cannot be used with --facts: saved facts say whom they are about")
     is_stdin = options.facts == "-"
     place = "standard input" if is_stdin else options.facts
     try:
         data = sys.stdin.buffer.read() if is_stdin else Path(options.facts).read_bytes()
-        return load_facts(data)
     except OSError as error:
         raise UsageError(f"{place}: {error.strerror}") from error
-    except FactsError as error:
-        raise FactsError(f"{place}: {error}") from error
+    try:
+        return _load(data)
+    except InputError as error:
+        raise UsageError(f"{place}: {error}") from error
+
+
+def _load(data: dict[str, object] | bytes) -> Facts:
+    # Imported after apt has been asked, which thinks meanwhile.
+    from rdna1.preflight.facts import load_facts
+
+    return load_facts(data)
 
 
 def collect_facts(

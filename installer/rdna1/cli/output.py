@@ -11,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from rdna1.errors import InputError
+
 WRONG_USAGE = 2
 INTERRUPTED = 130
 _NARROWEST, _WIDEST = 60, 100
 
 
-class UsageError(Exception):
-    """Wrong usage or unreadable input; the message is the line that the user reads."""
+class UsageError(InputError):
+    """Wrong usage, or a file that cannot be read or written."""
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -33,18 +35,18 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run_command(program: str, command: Callable[[], int]) -> int:
-    """Run a command and turn its usage errors into one line on stderr.
+    """Run a command and turn wrong usage and unusable input into one line on stderr.
 
     Args:
         program: name before the message.
         command: does the work and returns the exit code.
 
     Returns:
-        What ``command`` returned, or 2 after a `UsageError`.
+        What ``command`` returned, or 2 after an `InputError`.
     """
     try:
         return command()
-    except UsageError as error:
+    except InputError as error:
         print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
         return WRONG_USAGE
     except KeyboardInterrupt:

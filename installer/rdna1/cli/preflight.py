@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdna1.cli import advise, fix, matrix
 from rdna1.cli.machine import add_machine, add_root, add_user, collect_facts, read_facts
@@ -19,13 +20,13 @@ from rdna1.cli.output import (
     text_style,
     write_report,
 )
-from rdna1.preflight import CHECKS, CheckIdError, FactsError, Report, find_check, judge
 from rdna1.report.json import to_json
-from rdna1.stacks import DEFAULT_STACK, UnknownStackError, load_stack, stack_names
-from rdna1.yaml_data import DataFileError
+from rdna1.stacks import DEFAULT_STACK, load_stack, stack_names
+
+if TYPE_CHECKING:
+    from rdna1.preflight import Report
 
 _PROGRAM = "rdna1-preflight"
-_COMMANDS = ("check", "facts", "matrix", "advise", "fix", "explain", "list")
 _EXAMPLES = """\
 examples:
   rdna1-preflight                                  judge this machine
@@ -57,38 +58,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     options = _parser().parse_args(_with_command(arguments))
-    try:
-        if options.command == "facts":
-            write_report(to_json(collect_facts(options)), None)
-        elif options.command == "explain":
-            write_report(_explanation(options.id), None)
-        elif options.command == "list":
-            write_report(_listing(), None)
-        elif options.command == "matrix":
-            return matrix.run(options)
-        elif options.command == "advise":
-            return advise.run(options)
-        elif options.command == "fix":
-            return fix.run(options)
-        else:
-            return _check(options)
-    except (UnknownStackError, CheckIdError, FactsError, DataFileError) as error:
-        raise UsageError(str(error)) from error
-    return 0
+    return _COMMANDS[options.command](options)
 
 
 def _check(options: argparse.Namespace) -> int:
     stack = load_stack(options.stack)
-    renderer = partial(_import_renderer, options.format, options.output)
-    facts = read_facts(options, meanwhile=renderer)
+    facts = read_facts(options, meanwhile=partial(_import_tools, options))
+    judge, write = _import_tools(options)
     report = judge(facts, stack, ignore=options.ignore)
-    write_report(renderer()(report), options.output)
+    write_report(write(report), options.output)
     refused = report.verdict == "refuse" or (options.strict and report.verdict == "warn")
     return 1 if refused else 0
 
 
-def _import_renderer(form: str, output: Path | None) -> Callable[[Report], str]:
-    """What writes a report in a form; imported where it is used, as rich costs more than judging.
+def _import_tools(
+    options: argparse.Namespace,
+) -> tuple[Callable[..., Report], Callable[[Report], str]]:
+    """What judges facts, and what writes the report: imported while apt is thinking."""
+    from rdna1.preflight import judge
+
+    return judge, _renderer(options.format, options.output)
+
+
+def _renderer(form: str, output: Path | None) -> Callable[[Report], str]:
+    """What writes a report in a form; rich costs more than judging, so others do not pay for it.
 
     Args:
         form: ``text``, ``json`` or ``junit``.
@@ -106,20 +99,43 @@ def _import_renderer(form: str, output: Path | None) -> Callable[[Report], str]:
     return partial(preflight_text, width=style.width, colour=style.colour)
 
 
-def _explanation(check_id: str) -> str:
-    check = find_check(check_id)
+def _facts(options: argparse.Namespace) -> int:
+    write_report(to_json(collect_facts(options)), None)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from rdna1.preflight import find_check
+
+    check = find_check(options.id)
     title = f"{check.id}: {check.title}" + (" (strict: cannot be ignored)" if check.strict else "")
     needs = [f"Judged only when these are right: {', '.join(check.needs)}"] if check.needs else []
     references = ["Behind it:", *(f"  {reference}" for reference in check.references)]
-    return "\n".join([title, "", check.explanation, "", *needs, *references])
+    write_report("\n".join([title, "", check.explanation, "", *needs, *references]), None)
+    return 0
 
 
-def _listing() -> str:
+def _list(_: argparse.Namespace) -> int:
+    from rdna1.preflight import CHECKS
+
     width = max(len(check.id) for check in CHECKS)
-    return "\n".join(
+    lines = [
         f"{check.id:{width}}  {'strict' if check.strict else '      '}  {check.title}"
         for check in CHECKS
-    )
+    ]
+    write_report("\n".join(lines), None)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "facts": _facts,
+    "matrix": matrix.run,
+    "advise": advise.run,
+    "fix": fix.run,
+    "explain": _explain,
+    "list": _list,
+}
 
 
 def _with_command(arguments: list[str]) -> list[str]:

@@ -7,7 +7,6 @@ import re
 import subprocess
 from typing import Sequence
 
-from .apt_sources import without_credentials
 from .reader import Reader, UnreadableError
 
 _PROGRAM = "/usr/bin/apt-cache"
@@ -78,6 +77,8 @@ class Question:
 
 def parse(output: str) -> dict[str, dict[str, object]]:
     """Candidates in what ``apt-cache policy NAME...`` prints in the C locale."""
+    from .apt_sources import without_credentials  # when apt has answered, not before it is asked
+
     found: dict[str, dict[str, object]] = {}
     origins: list[str] = []
     name = wanted = shown = ""

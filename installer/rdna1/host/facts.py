@@ -1,4 +1,4 @@
-"""Puts all facts together."""
+"""Puts all facts together; imported while apt thinks."""
 
 from __future__ import annotations
 
@@ -37,32 +37,25 @@ from .unknown import Unknown
 SCHEMA_VERSION = 1
 
 
-def collect(
-    root: str = "/",
-    users: Sequence[str] = (),
-    packages: Sequence[str] = (),
-    meanwhile: Callable[[], object] = lambda: None,
+def facts(
+    reader: Reader,
+    users: Sequence[str],
+    question: apt_policy.Question,
+    meanwhile: Callable[[], object],
 ) -> dict[str, object]:
-    """Collect the facts of a machine.
+    """All facts of a machine, for `rdna1.host.collect`, which says what they are.
 
     Args:
-        root: root folder of the machine: ``/``, a mounted disk, or a tree of files.
-        users: names of the users whose groups and start files matter.
-        packages: names of the packages whose candidates apt is asked for.
-        meanwhile: called while apt thinks, for work that would otherwise follow.
-
-    Returns:
-        Plain data that JSON can hold. ``unknown`` names each fact that could not be read
-        with the reason; the fact itself is None or lacks the part.
+        reader: of the machine's files.
+        users: as there.
+        question: put to apt already; its answer is awaited last.
+        meanwhile: as there.
     """
-    reader = Reader(root)
-    # Asked first and heard last: apt thinks while everything else is read.
-    question = apt_policy.Question(reader, packages)
     names = tuple(users)
     unknown = Unknown()
     status = dpkg.Status(reader)
     apt = _apt(reader, status, unknown)
-    facts: dict[str, object] = {
+    found: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "root": reader.root,
         "system": unknown.ask("system", system.system, reader, status),
@@ -92,7 +85,7 @@ def collect(
     }
     meanwhile()
     apt["candidates"] = unknown.ask("apt.candidates", question.candidates)
-    return {name: _encodable(value) for name, value in facts.items()}
+    return {name: _encodable(value) for name, value in found.items()}
 
 
 def _graphics(reader: Reader, unknown: Unknown) -> dict[str, object]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from typing import Iterator, NamedTuple, Tuple
 
 Packet = Tuple[int, bytes]
@@ -79,6 +78,8 @@ def keys(data: bytes) -> list[Key]:
 
 
 def _key(body: bytes, signatures: list[_Signature]) -> Key:
+    import hashlib  # loads OpenSSL: not while apt is still to be asked
+
     # RFC 4880, section 12.2, defines the fingerprint with SHA-1.
     hashed = b"\x99" + len(body).to_bytes(2, "big") + body
     fingerprint = hashlib.sha1(hashed).hexdigest().upper()  # noqa: S324

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from rdna1.errors import InputError
 from rdna1.preflight.apt_facts import Apt
 
 SCHEMA_VERSION = 1
@@ -18,7 +19,7 @@ Mode = Annotated[str, msgspec.Meta(pattern="^[0-7]{4}$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class FactsError(Exception):
+class FactsError(InputError):
     """Facts that cannot be judged; the message is one line."""
 
 

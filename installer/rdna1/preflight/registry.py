@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from rdna1.errors import InputError
 from rdna1.preflight.checks import (
     amd_repository,
     apt,
@@ -75,7 +76,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-class CheckIdError(Exception):
+class CheckIdError(InputError):
     """An id that no check has, or that of a check that cannot be ignored; one line."""
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from rdna1.errors import InputError
 from rdna1.yaml_data import DataFileError, load
 
 DEFAULT_STACK = "rocm-5.7"
@@ -25,7 +26,7 @@ KernelVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")
 VariableName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]*$")]
 
 
-class UnknownStackError(Exception):
+class UnknownStackError(InputError):
     """No stack of this name; the message lists the known ones and suggests the nearest."""
 
 
