@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -23,7 +23,10 @@ class UsageError(InputError):
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Raises `UsageError` where argparse prints several lines and exits."""
+    """Raises `UsageError` where argparse prints several lines and exits.
+
+    A mistyped option, choice or command is met with the one that was probably meant.
+    """
 
     def error(self, message: str) -> NoReturn:
         """Raise ``message``, which argparse phrases for the user.
@@ -32,6 +35,37 @@ class ArgumentParser(argparse.ArgumentParser):
             UsageError: always.
         """
         raise UsageError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, and refuse what is left here: only the command's own parser knows its options.
+
+        Raises:
+            UsageError: an argument is unknown.
+        """
+        options, left = super().parse_known_args(args, namespace)
+        if left:
+            flags = (argument.partition("=")[0] for argument in left if argument[:1] == "-")
+            hints = (_did_you_mean(flag, self._option_string_actions) for flag in flags)
+            hint = next(filter(None, hints), "")
+            self.error(f"unrecognized arguments: {' '.join(left)}{hint}")
+        return options, left
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _did_you_mean(str(value), map(str, action.choices or ()))
+            raise
+
+
+def _did_you_mean(typed: str, known: Iterable[str]) -> str:
+    # Of no use to a command that was typed right, whose time counts.
+    from difflib import get_close_matches
+
+    near = get_close_matches(typed, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def run_command(program: str, command: Callable[[], int]) -> int:

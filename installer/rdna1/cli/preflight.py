@@ -7,7 +7,6 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli import advise, fix, matrix
@@ -77,26 +76,24 @@ def _import_tools(
     """What judges facts, and what writes the report: imported while apt is thinking."""
     from rdna1.preflight import judge
 
-    return judge, _renderer(options.format, options.output)
+    return judge, _renderer(options)
 
 
-def _renderer(form: str, output: Path | None) -> Callable[[Report], str]:
-    """What writes a report in a form; rich costs more than judging, so others do not pay for it.
+def _renderer(options: argparse.Namespace) -> Callable[[Report], str]:
+    """What writes a report in the form asked for.
 
-    Args:
-        form: ``text``, ``json`` or ``junit``.
-        output: the file it is for, or None for standard output.
+    rich costs more than judging, so the other forms do not pay for it.
     """
-    if form == "json":
+    if options.format == "json":
         return to_json
-    if form == "junit":
+    if options.format == "junit":
         from rdna1.report.junit import preflight_junit
 
         return preflight_junit
     from rdna1.report.text import preflight_text
 
-    style = text_style(output)
-    return partial(preflight_text, width=style.width, colour=style.colour)
+    style = text_style(options.output)
+    return partial(preflight_text, width=style.width, colour=style.colour, verbose=options.verbose)
 
 
 def _facts(options: argparse.Namespace) -> int:
@@ -201,6 +198,9 @@ def _judging_options() -> ArgumentParser:
         help="checks whose warnings and failures shall not count; they are shown all the same",
     )
     group.add_argument("--strict", action="store_true", help="refuse on warnings too")
+    group.add_argument(
+        "-v", "--verbose", action="store_true", help="text: also show each check that passed"
+    )
     add_report_options(group, "text", "json", "junit")
     return parser
 

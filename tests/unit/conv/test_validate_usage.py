@@ -11,7 +11,8 @@ from rdna1.cli.validate import main
     ("arguments", "message"),
     [
         ([], "the following arguments are required: COMMAND"),
-        (["smok"], "invalid choice: 'smok'"),
+        (["smok"], "; did you mean smoke?; see rdna1-validate --help"),
+        (["smoke", "--devcie", "cpu"], "--devcie cpu; did you mean --device?"),
         (["smoke", "--devise", "cpu"], "unrecognized arguments: --devise"),
         (["smoke", "--dev", "cpu"], "unrecognized arguments: --dev"),
         (["smoke", "--device", "gpu"], "'gpu' is no device: use auto, cpu, cuda, cuda:N or sim:"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,20 @@ def test_every_role_and_both_pages_are_generated(generated: dict[Path, str]) -> 
 def test_pages_hold_what_the_command_prints(capsys: pytest.CaptureFixture[str], page: str) -> None:
     assert main(["matrix", "--format", "markdown"]) == 0
     assert f"\n{capsys.readouterr().out}\n<!-- end matrix -->" in (ROOT / page).read_text()
+
+
+def test_the_readme_shows_what_preflight_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = re.search(r"\n\$ rdna1-preflight (.*)\n([^`]*)```", (ROOT / "README.md").read_text())
+    assert shown is not None
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(shown[1].split()) == 1
+    printed = capsys.readouterr().out
+    # Where the README leaves lines out it says so.
+    parts = [re.escape(part) for part in shown[2].split("...\n")]
+    assert re.fullmatch("(.*\n)+".join(parts), printed)
 
 
 def test_a_page_without_marks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

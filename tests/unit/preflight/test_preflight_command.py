@@ -44,6 +44,21 @@ def test_the_tree_of_a_right_machine_passes() -> None:
     assert "WARN" not in done.stdout
 
 
+@pytest.mark.parametrize("option", ["-v", "--verbose"])
+def test_what_passed_is_folded_unless_all_is_asked_for(
+    capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    main(["--root", HEALTHY])
+    folded = capsys.readouterr().out
+    main(["--root", HEALTHY, option])
+    whole = capsys.readouterr().out
+    assert "gfx1010" not in folded
+    assert "gfx1010" in whole
+    ids = [line.split()[1] for line in whole.splitlines() if line[:4] in ("pass", "skip")]
+    assert ids == [check.id for check in CHECKS]
+    assert set(ids) <= set(folded.replace(",", " ").replace(":", " ").split())
+
+
 def test_rocm_52_on_ubuntu_2404_is_refused_with_its_reasons() -> None:
     done = run("--stack", "rocm-5.2", "--root", HEALTHY)
     assert (done.returncode, done.stderr) == (1, "")
@@ -144,7 +159,10 @@ def test_output_to_a_device_leaves_the_device() -> None:
         (["lits"], b"", "unknown command 'lits': did you mean list?"),
         (["--format", "xml"], b"", "invalid choice: 'xml'"),
         (["--sta", "rocm-5.7"], b"", "unrecognized arguments: --sta rocm-5.7"),
-        (["list", "--stack", "x"], b"", "unrecognized arguments: --stack x"),
+        (["list", "--stack", "x"], b"", "--stack x; see rdna1-preflight list --help"),
+        (["--stak", "rocm-5.2"], b"", "--stak rocm-5.2; did you mean --stack?; see"),
+        (["matrix", "--fromat=json"], b"", "--fromat=json; did you mean --format?; see"),
+        (["--format", "jsno"], b"", "; did you mean json?; see"),
         (["--root", HEALTHY, "--output", "/no/such/file"], b"", "/no/such/file: No such file"),
         (["--root", HEALTHY, "--output", "/"], b"", "/: Is a directory"),
     ],

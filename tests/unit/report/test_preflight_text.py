@@ -13,14 +13,45 @@ CHECKS = [
     Finding("doubtful", "Doubtful", "warn", "hm", ["/etc/file:3: A=1"], "think about it", []),
     Finding("bad", "Bad", "fail", "no card " * 20, ["first", "second"], "buy one", []),
     Finding("later", "Later", "skip", "blocked by bad", [], "", []),
+    Finding("other", "Other", "skip", "could not be read", [], "", []),
+    Finding("last", "Last", "skip", "blocked by bad", [], "", []),
     Finding("known", "Known", "ignored", "as expected", ["proof"], "leave it", []),
+    Finding("fine", "Fine", "pass", "all is fine", [], "", []),
 ]
 REPORT = Report(stack="rocm-5.7", verdict="refuse", checks=CHECKS)
 
 
 def test_what_a_person_reads() -> None:
     assert preflight_text(REPORT, width=60, colour=False) == (
+        "pass  good, fine\n"
+        "skip  later, last: blocked by bad\n"
+        "skip  other: could not be read\n"
+        "\n"
+        "WARN     doubtful  hm\n"
+        "                   -  /etc/file:3: A=1\n"
+        "                   => think about it\n"
+        "FAIL     bad       no card no card no card no card no card\n"
+        "                   no card no card no card no card no card\n"
+        "                   no card no card no card no card no card\n"
+        "                   no card no card no card no card no card\n"
+        "                   -  first\n"
+        "                   -  second\n"
+        "                   => buy one\n"
+        "ignored  known     as expected\n"
+        "                   -  proof\n"
+        "                   => leave it\n"
+        "\n"
+        "8 checks: 2 passed, 1 warned, 1 failed, 3 skipped, 1 ignored\n"
+        "(-v shows each)\n"
+        "REFUSE rocm-5.7: nothing should be installed before the\n"
+        "failures are dealt with (ignored: known)\n"
+    )
+
+
+def test_verbose_shows_every_finding_in_the_order_of_the_checks() -> None:
+    assert preflight_text(REPORT, width=60, colour=False, verbose=True) == (
         "pass     good      all is well\n"
+        "                   -  hidden proof\n"
         "WARN     doubtful  hm\n"
         "                   -  /etc/file:3: A=1\n"
         "                   => think about it\n"
@@ -32,13 +63,28 @@ def test_what_a_person_reads() -> None:
         "                   -  second\n"
         "                   => buy one\n"
         "skip     later     blocked by bad\n"
+        "skip     other     could not be read\n"
+        "skip     last      blocked by bad\n"
         "ignored  known     as expected\n"
         "                   -  proof\n"
         "                   => leave it\n"
+        "pass     fine      all is fine\n"
         "\n"
-        "5 checks: 1 passed, 1 warned, 1 failed, 1 skipped, 1 ignored\n"
+        "8 checks: 2 passed, 1 warned, 1 failed, 3 skipped, 1 ignored\n"
         "REFUSE rocm-5.7: nothing should be installed before the\n"
         "failures are dealt with (ignored: known)\n"
+    )
+
+
+def test_the_ids_of_what_passed_are_wrapped() -> None:
+    passed = [Finding(f"check-{n}", "A", "pass", "well", [], "", []) for n in range(12)]
+    report = Report(stack="rocm-5.7", verdict="pass", checks=passed)
+    assert preflight_text(report, width=60, colour=False) == (
+        "pass  check-0, check-1, check-2, check-3, check-4, check-5,\n"
+        "      check-6, check-7, check-8, check-9, check-10, check-11\n"
+        "\n"
+        "12 checks: 12 passed (-v shows each)\n"
+        "PASS rocm-5.7: the machine is ready for the stack\n"
     )
 
 
