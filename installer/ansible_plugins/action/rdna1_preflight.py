@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible.utils.color import ANSIBLE_COLOR
 from ansible.utils.display import Display
 
 try:
-    from rdna1.cli.output import UsageError, write_report
+    from rdna1.cli.action import ReportAction, terminal_style, write
     from rdna1.preflight import CheckIdError, FactsError, Report, find_check, judge, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.text import preflight_text
@@ -45,58 +42,36 @@ SHARED_VARIABLES = frozenset(
     }
 )
 
-ARGUMENTS = {
-    "stack": {"type": "str", "required": True},
-    "rocm_source": {"type": "str", "default": ""},
-    "pytorch_source": {"type": "str", "default": ""},
-    "users": {"type": "list", "elements": "str", "default": []},
-    "ignore": {"type": "list", "elements": "str", "default": []},
-    "strict": {"type": "bool", "default": False},
-    "fail": {"type": "bool", "default": True},
-    "root": {"type": "str", "default": "/"},
-    "report": {"type": "str", "required": True},
-}
 
-
-class ActionModule(ActionBase):
+class ActionModule(ReportAction):
     """Runs ``rdna1_facts`` on the target, judges, prints, writes the report."""
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Run the action; see ``ansible.plugins.action.ActionBase``."""
-        variables = task_vars or {}
-        result: dict[str, Any] = super().run(tmp, variables)
-        validated = self.validate_argument_spec(ARGUMENTS)  # type: ignore[no-untyped-call]
-        arguments: dict[str, Any] = validated[1]
+    ARGUMENTS: ClassVar = {
+        "stack": {"type": "str", "required": True},
+        "rocm_source": {"type": "str", "default": ""},
+        "pytorch_source": {"type": "str", "default": ""},
+        "users": {"type": "list", "elements": "str", "default": []},
+        "ignore": {"type": "list", "elements": "str", "default": []},
+        "strict": {"type": "bool", "default": False},
+        "fail": {"type": "bool", "default": True},
+        "root": {"type": "str", "default": "/"},
+        "report": {"type": "str", "required": True},
+    }
+
+    def report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Judge; see `ReportAction.report`."""
         refuse_unknown_variables(variables)
-        facts = self._execute_module(
-            module_name="rdna1_facts",
-            module_args={
-                "root": arguments["root"],
-                "users": arguments["users"],
-                "packages": requested_packages(),
-            },
-            task_vars=variables,
-        )
-        if facts.get("failed"):
-            return {**result, **facts}
+        asked = {"root": arguments["root"], "users": arguments["users"]}
+        asked["packages"] = requested_packages()
+        facts = self.module("rdna1_facts", asked, variables)["ansible_facts"]
         try:
-            report = _judge(facts["ansible_facts"]["rdna1"], arguments)
-            path = Path(arguments["report"])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_report(to_json(report), path)
-        except (
-            CheckIdError,
-            OSError,
-            UnknownStackError,
-            DataFileError,
-            FactsError,
-            UsageError,
-        ) as error:
+            report = _judge(facts["rdna1"], arguments)
+        except (CheckIdError, UnknownStackError, DataFileError, FactsError) as error:
             raise AnsibleActionFail(str(error)) from error
+        write(to_json(report), Path(arguments["report"]))
+        style = terminal_style()
         text = preflight_text(
-            report, width=shutil.get_terminal_size().columns, colour=bool(ANSIBLE_COLOR)
+            report, width=style.width, colour=style.colour, verbose=Display().verbosity > 0
         )
         Display().display(f"\nPreflight of {variables['inventory_hostname']}\n{text}")
         blockers = _blockers(report, strict=arguments["strict"])
@@ -104,11 +79,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(_refusal(report, blockers, arguments["report"]))
         judged = msgspec.to_builtins(report)
         return {
-            **result,
-            "ansible_facts": {**facts["ansible_facts"], "rdna1_preflight": judged},
+            "ansible_facts": {**facts, "rdna1_preflight": judged},
             "report": judged,
             "blockers": blockers,
-            "changed": False,
             "msg": f"verdict: {report.verdict}",
         }
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host import collect
 
@@ -13,7 +15,7 @@ description:
   - Runs C(rdna1.host) on the target. Changes nothing, needs no network.
 options:
   root:
-    description: Root folder of the system to look at.
+    description: Root folder of the system to look at. The module fails where it is none.
     type: path
     default: /
   users:
@@ -53,8 +55,17 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    root = module.params["root"]
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        # Judged, a folder that is not there would look like a machine without anything.
+        module.fail_json(
+            msg=f"root {root}: {error.strerror}. Remedy: name a folder on the target, as "
+            "preflight_root where the role preflight asks"
+        )
     facts = collect(
-        root=module.params["root"],
+        root=root,
         users=module.params["users"],
         packages=module.params["packages"],
     )

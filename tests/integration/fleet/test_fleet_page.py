@@ -98,7 +98,7 @@ def damaged(folder: Path, file: str, old: str, new: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """A healthy host, eight with faults of their own, and two that cannot be judged."""
+    """A healthy host, eight with faults of their own, and four that cannot be judged."""
     folder = tmp_path_factory.mktemp("fleet")
     return play(
         folder,
@@ -114,6 +114,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
             "newer-card.example": damaged(folder, f"{CARD}/device", "0x731f", "0x73bf"),
             "gone.example": {"ansible_connection": "box"},
             "misspelt.example": {**tree(HEALTHY), "rdna1_stak": "rocm-5.2"},
+            "no-root.example": {"preflight_root": "/no/such"},
+            "file-root.example": tree(f"{HEALTHY}/{STATUS}"),
         },
     )
 
@@ -131,6 +133,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
         ("newer-card", "refuse", "card"),
         ("gone", "unreachable", None),
         ("misspelt", "error", None),
+        ("no-root", "error", None),
+        ("file-root", "error", None),
     ],
 )
 def test_every_host_has_its_verdict(
@@ -160,14 +164,22 @@ def test_reasons_are_those_that_ansible_gave(fleet: Fleet) -> None:
     assert "did you mean rdna1_stack?" in fleet.hosts["misspelt.example"]["reason"]
 
 
+def test_a_root_that_is_no_folder_is_wrong_usage_in_one_line(fleet: Fleet) -> None:
+    remedy = "Remedy: name a folder on the target, as preflight_root where the role preflight asks"
+    no_root = f"root /no/such: No such file or directory. {remedy}"
+    file_root = f"root {FIXTURES / HEALTHY / STATUS}: Not a directory. {remedy}"
+    assert fleet.hosts["no-root.example"]["reason"] == no_root
+    assert fleet.hosts["file-root.example"]["reason"] == file_root
+    assert "Traceback" not in fleet.output
+
+
 def test_the_play_fails_once_and_names_hosts_and_checks(fleet: Fleet) -> None:
     assert fleet.returncode == 2
-    assert fleet.output.count("FAILED!") == 2  # misspelt.example, and the fleet
+    assert fleet.output.count("FAILED!") == 4  # misspelt.example, the two roots, and the fleet
     message = " ".join(fleet.output.split())
-    assert "7 of 11 hosts refused: search.example (" in message
+    assert "7 of 13 hosts refused: search.example (" in message
     assert "mixed.example (rocm-mixture" in message
-    missing = "gone.example (unreachable), misspelt.example (error)."
-    assert f"2 of 11 hosts not judged: {missing}" in message
+    assert "4 of 13 hosts not judged: gone.example (unreachable), misspelt.example (e" in message
 
 
 def test_what_is_the_same_on_several_hosts_stands_once(fleet: Fleet) -> None:
