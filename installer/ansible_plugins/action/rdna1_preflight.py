@@ -14,17 +14,16 @@ from ansible.utils.display import Display
 
 try:
     from rdna1.cli.action import ReportAction, terminal_style, write
-    from rdna1.preflight import CheckIdError, FactsError, Report, find_check, judge, load_facts
+    from rdna1.errors import InputError
+    from rdna1.preflight import Report, find_check, judge, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.text import preflight_text
     from rdna1.stacks import (
         PytorchSource,
         RocmSource,
-        UnknownStackError,
         load_stack,
         requested_packages,
     )
-    from rdna1.yaml_data import DataFileError
 except ImportError as error:
     raise AnsibleActionFail(
         f"the Python that runs Ansible cannot import rdna1 ({error}). Remedy: use "
@@ -66,7 +65,7 @@ class ActionModule(ReportAction):
         facts = self.module("rdna1_facts", asked, variables)["ansible_facts"]
         try:
             report = _judge(facts["rdna1"], arguments)
-        except (CheckIdError, UnknownStackError, DataFileError, FactsError) as error:
+        except InputError as error:
             raise AnsibleActionFail(str(error)) from error
         write(to_json(report), Path(arguments["report"]))
         style = terminal_style()

@@ -11,7 +11,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import ANSIBLE_COLOR
 
-from rdna1.cli.output import TextStyle, UsageError, write_report
+from rdna1.cli.output import TextStyle, write_report
+from rdna1.errors import InputError
 
 
 class ReportAction(ActionBase):
@@ -77,5 +78,5 @@ def write(text: str, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_report(text, path)
-    except (OSError, UsageError) as error:
+    except (OSError, InputError) as error:
         raise AnsibleActionFail(f"the report could not be written: {error}") from error

@@ -18,6 +18,7 @@ from . import (
     dpkg,
     firmware,
     kfd,
+    linker,
     locks,
     miopen,
     modules,
@@ -76,6 +77,7 @@ def facts(
         "disk": unknown.ask("disk", disk.disk, reader),
         "apt": apt,
         "rocm": unknown.ask("rocm", rocm.rocm, reader, status, unknown),
+        "library_folders": unknown.ask("library_folders", linker.library_folders, reader, unknown),
         "variables": variables.variables(reader, names, unknown),
         "profiles": unknown.ask("profiles", miopen.profiles, reader),
         "miopen_databases": unknown.ask(

@@ -16,11 +16,21 @@ class LockHolder(msgspec.Struct, frozen=True):
     command: str
 
 
-class Source(msgspec.Struct, frozen=True):
-    """An entry of apt's sources; ``signed_by`` holds paths, fingerprints or ``file:line``."""
+class Entry(msgspec.Struct, frozen=True):
+    """A place in a file of settings."""
 
     file: str
     line: int
+
+    @property
+    def where(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.line}"
+
+
+class Source(Entry, frozen=True):
+    """An entry of apt's sources; ``signed_by`` holds paths, fingerprints or ``file:line``."""
+
     types: list[str]
     uris: list[str]
     suites: list[str]
@@ -28,11 +38,6 @@ class Source(msgspec.Struct, frozen=True):
     signed_by: list[str]
     trusted: bool
     enabled: bool
-
-    @property
-    def where(self) -> str:
-        """``file:line``."""
-        return f"{self.file}:{self.line}"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -57,33 +62,19 @@ class Keyring(msgspec.Struct, frozen=True):
     keys: list[Key]
 
 
-class Pin(msgspec.Struct, frozen=True):
+class Pin(Entry, frozen=True):
     """A pin of apt's preferences."""
 
-    file: str
-    line: int
     packages: list[str]
     pin: str
     priority: int
 
-    @property
-    def where(self) -> str:
-        """``file:line``."""
-        return f"{self.file}:{self.line}"
 
-
-class ProxySetting(msgspec.Struct, frozen=True):
+class ProxySetting(Entry, frozen=True):
     """A setting of apt that names a proxy."""
 
     name: str
     value: str
-    file: str
-    line: int
-
-    @property
-    def where(self) -> str:
-        """``file:line``."""
-        return f"{self.file}:{self.line}"
 
 
 class Candidate(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from rdna1.errors import InputError
-from rdna1.preflight.apt_facts import Apt
+from rdna1.preflight.apt_facts import Apt, Entry
 
 SCHEMA_VERSION = 1
 
@@ -181,6 +181,12 @@ class RocmPart(msgspec.Struct, frozen=True):
     version: str
 
 
+class LibraryFolder(Entry, frozen=True):
+    """A line of the dynamic linker's configuration that names a folder of libraries."""
+
+    folder: str
+
+
 class Variable(msgspec.Struct, frozen=True):
     """A place that sets a variable; ``line`` is None for the process environment."""
 
@@ -231,6 +237,7 @@ class Facts(msgspec.Struct, frozen=True):
     disk: list[Space] | None
     apt: Apt
     rocm: list[RocmPart] | None
+    library_folders: list[LibraryFolder] | None
     variables: list[Variable]
     profiles: list[Profile] | None
     miopen_databases: list[MiopenDatabase] | None

@@ -141,3 +141,26 @@ def test_the_holder_of_a_lock(tmp_path: Path) -> None:
 def test_locks_of_a_tree_are_unknown(tree: Tree) -> None:
     facts: Any = collect(str(tree({})))
     assert facts["unknown"]["apt.lock_holder"] == "locks belong to a running machine"
+
+
+def test_folders_of_the_dynamic_linker(tree: Tree) -> None:
+    root = tree(
+        {
+            "/etc/ld.so.conf": "include /etc/ld.so.conf.d/*.conf\n",
+            "/etc/ld.so.conf.d/rocm.conf": "# AMD\n/opt/rocm/lib  # links\n\n /opt/rocm/lib64\n",
+            "/etc/ld.so.conf.d/rocm.conf.old": "/opt/rocm-5.2.3/lib\n",
+        }
+    )
+    path = "/etc/ld.so.conf.d/rocm.conf"
+    assert collect(str(root))["library_folders"] == [
+        {"file": path, "line": 2, "folder": "/opt/rocm/lib"},
+        {"file": path, "line": 4, "folder": "/opt/rocm/lib64"},
+    ]
+
+
+def test_a_file_of_the_dynamic_linker_that_cannot_be_read(tree: Tree) -> None:
+    root = tree({"/etc/ld.so.conf.d/a.conf": "/opt/rocm/lib\n"})
+    (root / "etc/ld.so.conf.d/b.conf").mkdir()
+    facts: Any = collect(str(root))
+    assert [entry["folder"] for entry in facts["library_folders"]] == ["/opt/rocm/lib"]
+    assert "b.conf" in facts["unknown"]["library_folders./etc/ld.so.conf.d/b.conf"]

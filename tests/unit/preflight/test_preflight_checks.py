@@ -66,12 +66,21 @@ def enforce(value: str, place: str = "/etc/environment", line: int | None = 2) -
     return {"variables": [{"name": name, "value": value, "place": place, "line": line}]}
 
 
+def linker(folder: str) -> dict[str, object]:
+    file = "/etc/ld.so.conf.d/rocm.conf"
+    return {"library_folders": [{"file": file, "line": 2, "folder": folder}]}
+
+
 def rocm(*parts: tuple[str, str, str]) -> dict[str, object]:
     return {"rocm": [{"source": s, "name": n, "version": v} for s, n, v in parts]}
 
 
 AMD = ("amd", "rocm-core", "5.7.1.50701-98~22.04")
+AMD_HIP = ("amd", "hip-runtime-amd", "5.7.31921.50701-98~22.04")
 DISTRO = ("distro", "rocminfo", "5.7.1-3build1")
+LIBRARY = ("distro", "libhsa-runtime64-1", "5.7.1-2build1")
+HIP_LIBRARY = ("distro", "libamdhip64-5", "5.7.1-3")
+HEADERS = ("distro", "libhsa-runtime-dev", "5.7.1-2build1")
 FOLDER = ("folder", "/opt/rocm-6.0", "6.0.0-91")
 PYTHON_39 = [{"path": "/usr/bin/python3.9", "version": "3.9"}]
 PYTHON_313 = [{"path": "/usr/bin/python3.13", "version": "3.13"}]
@@ -84,6 +93,7 @@ CPU_NODE = {
     "fw_version": None,
 }
 UBUNTU_20 = os_facts("ubuntu", "20.04", "Ubuntu 20.04.6 LTS")
+WHEEL = {"rocm_source": "none"}
 DISTRO_PYTORCH = {"pytorch_source": "distro"}
 
 ROWS = [
@@ -303,7 +313,79 @@ ROWS = [
         "rocm-mixture", "mixed", rocm(AMD, DISTRO), "fail", ("AMD: rocm-core", "distribution: roc")
     ),
     Row("rocm-mixture", "other source", rocm(AMD), "fail", ("would add", "apt purge rocm-core")),
-    Row("rocm-mixture", "wheel only", rocm(AMD), "pass", (), options={"rocm_source": "none"}),
+    Row("rocm-mixture", "wheel only", rocm(AMD), "pass", (), options=WHEEL),
+    *[
+        Row(
+            "rocm-mixture",
+            f"wheel beside AMD and {part[1]}",
+            rocm(AMD, AMD_HIP, part),
+            status,
+            (f"distribution: {part[1]}", words),
+            options=WHEEL,
+        )
+        for part, status, words in (
+            (LIBRARY, "warn", "runtime libraries"),
+            (HIP_LIBRARY, "fail", "apt purge rocm-core hip-runtime-amd"),
+            (HEADERS, "fail", "installed together"),
+            (DISTRO, "fail", "installed together"),
+        )
+    ],
+    Row("rocm-mixture", "one HIP runtime", rocm(AMD, HIP_LIBRARY), "warn", (), options=WHEEL),
+    Row(
+        "rocm-mixture",
+        "library, distribution's ROCm wanted",
+        rocm(AMD, LIBRARY),
+        "fail",
+        ("would add",),
+    ),
+    Row(
+        "rocm-mixture",
+        "linker",
+        {**rocm(AMD, LIBRARY), **linker("/opt/rocm/lib")},
+        "fail",
+        ("compete", "/etc/ld.so.conf.d/rocm.conf:2: /opt/rocm/lib", "run ldconfig"),
+        options=WHEEL,
+    ),
+    Row(
+        "rocm-mixture",
+        "linker, another program",
+        {**rocm(AMD, LIBRARY), **linker("/opt/rocmantic/lib")},
+        "warn",
+        ("runtime libraries",),
+        options=WHEEL,
+    ),
+    Row(
+        "rocm-mixture",
+        "linker, AMD only",
+        {**rocm(AMD), **linker("/opt/rocm-5.7.1/lib")},
+        "pass",
+        (),
+        options=WHEEL,
+    ),
+    Row(
+        "rocm-mixture",
+        "linker unknown",
+        {**rocm(AMD, LIBRARY), **unknown("library_folders")},
+        "fail",
+        (UNREAD,),
+        options=WHEEL,
+    ),
+    Row(
+        "rocm-mixture",
+        "linker unknown in part",
+        {**rocm(AMD, LIBRARY), "unknown.library_folders./x": "/x: Permission denied"},
+        "fail",
+        (UNREAD,),
+        options=WHEEL,
+    ),
+    Row(
+        "rocm-mixture",
+        "linker unknown, no matter",
+        {**rocm(AMD), **unknown("library_folders")},
+        "pass",
+        (),
+        options=WHEEL,
+    ),
     Row("rocm-mixture", "folder", rocm(FOLDER), "warn", ("/opt/rocm-6.0: 6.0.0-91",)),
     Row("rocm-mixture", "unknown", unknown("rocm"), "fail", (UNREAD,)),
 ]

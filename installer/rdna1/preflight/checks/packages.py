@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from rdna1.preflight.facts import RocmPart
+import re
+
+from rdna1.preflight.facts import RocmPart, UnknownFactError
 from rdna1.preflight.model import Case, Outcome, check
 
 _MOST_SHOWN = 6
+_AMD_FOLDER = re.compile(r"/opt/rocm(?![a-z])")
+# A shared library by Debian's way of naming packages: its soname's number ends the name.
+_RUNTIME_LIBRARY = re.compile(r"lib\S*\d(?:t64)?")
 
 
 @check(
@@ -45,35 +50,45 @@ def apt_state(case: Case) -> Outcome:
     "rocm-mixture",
     "ROCm of one source",
     strict=True,
-    references=("ROCm/ROCm#5555", "ROCm/ROCm#1899", "ROCm/rocm-install-on-linux#583"),
+    references=(
+        "ROCm/ROCm#5555",
+        "ROCm/ROCm#1899",
+        "ROCm/rocm-install-on-linux#583",
+        "ROCm/legacy-rocm-build#3306",
+        "ROCm installation on Linux: post-installation instructions (ld.so.conf.d/rocm.conf)",
+    ),
 )
 def rocm_mixture(case: Case) -> Outcome:
     """ROCm of AMD and ROCm of the distribution must not be mixed.
 
     Both have packages called rocminfo or hipcc with versions that outrank each other, and
-    libraries that load each other's files. What apt then installs is broken, or breaks
-    with the next update.
+    headers that do not fit each other. What apt then installs is broken, or breaks with the
+    next update. Only a runtime library of the distribution, which another program may need,
+    stays out of the way: it lies in /usr/lib, AMD's in /opt/rocm. That ends where a file in
+    /etc/ld.so.conf.d, as AMD's guide writes one, names AMD's folder: both libraries have
+    the same name, and each program then loads the one that the linker found first.
     """
     parts = case.facts.known("rocm", case.facts.rocm)
     amd = [part for part in parts if part.source == "amd"]
     distro = [part for part in parts if part.source == "distro"]
-    folders = [part for part in parts if part.source == "folder"]
-    purge_amd = "As root: apt purge " + " ".join(_shown([part.name for part in amd]))
-    if amd and distro:
-        return Outcome(
-            "fail",
-            "ROCm of AMD and of the distribution are installed together",
-            [f"AMD: {line}" for line in _versions(amd)]
-            + [f"distribution: {line}" for line in _versions(distro)],
-            f"Keep one of them. {purge_amd}",
-        )
+    if amd and distro and (clash := _clash(case, amd, distro)):
+        return clash
     if amd and case.rocm_source == "distro":
         return Outcome(
             "fail",
             "ROCm of AMD is installed, and the stack would add the distribution's",
             _versions(amd),
-            f"{purge_amd}; or choose the ROCm source none.",
+            f"{_purge(amd)}; or choose the ROCm source none.",
         )
+    if amd and distro:
+        return Outcome(
+            "warn",
+            "beside AMD's ROCm there are runtime libraries of the distribution",
+            _of_both(amd, distro),
+            "Nothing to do while a program needs them; keep /opt/rocm out of "
+            "/etc/ld.so.conf.d and LD_LIBRARY_PATH.",
+        )
+    folders = [part for part in parts if part.source == "folder"]
     if folders and case.rocm_source == "distro":
         return Outcome(
             "warn",
@@ -82,6 +97,49 @@ def rocm_mixture(case: Case) -> Outcome:
             "Remove the folder, or keep it out of PATH and LD_LIBRARY_PATH.",
         )
     return Outcome("pass", "ROCm has one source at most", _versions(parts))
+
+
+def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome | None:
+    """What breaks where both are installed, if anything does.
+
+    Raises:
+        UnknownFactError: that depends on the linker's configuration, which is not known.
+    """
+    more = [part for part in distro if not _RUNTIME_LIBRARY.fullmatch(part.name)]
+    both_run_hip = any(part.name.startswith("hip-runtime-amd") for part in amd) and any(
+        part.name.startswith("libamdhip64") for part in distro
+    )
+    if more or both_run_hip:
+        return Outcome(
+            "fail",
+            "ROCm of AMD and of the distribution are installed together",
+            _of_both(amd, distro),
+            f"Keep one of them. {_purge(amd)}",
+        )
+    unread = case.facts.unread("library_folders")
+    if unread:
+        raise UnknownFactError(unread[0])
+    folders = case.facts.known("library_folders", case.facts.library_folders)
+    entries = [entry for entry in folders if _AMD_FOLDER.match(entry.folder)]
+    if not entries:
+        return None
+    return Outcome(
+        "fail",
+        "libraries of AMD and of the distribution compete for the same names",
+        [f"{entry.where}: {entry.folder}" for entry in entries] + _of_both(amd, distro),
+        "As root: take these lines out of the files and run ldconfig.",
+    )
+
+
+def _of_both(amd: list[RocmPart], distro: list[RocmPart]) -> list[str]:
+    return [
+        *(f"AMD: {line}" for line in _versions(amd)),
+        *(f"distribution: {line}" for line in _versions(distro)),
+    ]
+
+
+def _purge(amd: list[RocmPart]) -> str:
+    return "As root: apt purge " + " ".join(_shown([part.name for part in amd]))
 
 
 def _versions(parts: list[RocmPart]) -> list[str]:
