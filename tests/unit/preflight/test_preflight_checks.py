@@ -313,6 +313,13 @@ ROWS = [
         "rocm-mixture", "mixed", rocm(AMD, DISTRO), "fail", ("AMD: rocm-core", "distribution: roc")
     ),
     Row("rocm-mixture", "other source", rocm(AMD), "fail", ("would add", "apt purge rocm-core")),
+    Row(
+        "rocm-mixture",
+        "the command names every package",
+        rocm(*(("amd", f"rocm-core5.{n}.0", "5.0.0.50000-1") for n in range(9))),
+        "fail",
+        ("and 3 more", "rocm-core5.7.0 rocm-core5.8.0; or"),
+    ),
     Row("rocm-mixture", "wheel only", rocm(AMD), "pass", (), options=WHEEL),
     *[
         Row(

@@ -139,7 +139,7 @@ def _of_both(amd: list[RocmPart], distro: list[RocmPart]) -> list[str]:
 
 
 def _purge(amd: list[RocmPart]) -> str:
-    return "As root: apt purge " + " ".join(_shown([part.name for part in amd]))
+    return "As root: apt purge " + " ".join(part.name for part in amd)
 
 
 def _versions(parts: list[RocmPart]) -> list[str]:
