@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rdna1.cli.machine import add_root, add_user, collect_facts
-from rdna1.cli.output import UsageError, write_report
+from rdna1.cli.output import UsageError, text_style, write_report
 
 if TYPE_CHECKING:
     from rdna1.cli.output import ArgumentParser
@@ -90,9 +90,26 @@ def _shown(planned: Plan, *, dry_run: bool) -> str:
         return "nothing to fix"
     doing = "would be done:" if dry_run else "to be done:"
     lines = [doing, *(f"  {_described(action)}" for action in planned.actions)]
-    left = ["left to you:", *(f"  {line}" for line in planned.by_hand)]
-    shown = [*(lines if planned.actions else ()), *(left if planned.by_hand else ())]
-    return "\n".join(map(printable, shown))
+    left = ["left to you:", *(_wrapped(printable(line)) for line in planned.by_hand)]
+    shown = [
+        *(map(printable, lines) if planned.actions else ()),
+        *(left if planned.by_hand else ()),
+    ]
+    return "\n".join(shown)
+
+
+def _wrapped(line: str) -> str:
+    """A line of prose; the names of files in it stay whole."""
+    import textwrap
+
+    return textwrap.fill(
+        line,
+        text_style(None).width,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _described(action: Action) -> str:

@@ -38,6 +38,9 @@ def read_facts(
         raise UsageError("--user cannot be used with --facts: saved facts say whom they are about")
     is_stdin = options.facts == "-"
     place = "standard input" if is_stdin else options.facts
+    # Python has no standard input where the caller closed it.
+    if is_stdin and sys.stdin is None:
+        raise UsageError(f"{place}: it is closed")
     try:
         data = sys.stdin.buffer.read() if is_stdin else Path(options.facts).read_bytes()
     except OSError as error:
@@ -67,11 +70,13 @@ def collect_facts(
     Raises:
         UsageError: the folder cannot be read.
     """
-    root = Path(options.root or "/")
+    place = "/" if options.root is None else options.root
     try:
-        os.scandir(root).close()
+        # Not a Path, for which an empty name, as of an unset variable, is the present folder.
+        os.scandir(place).close()
     except OSError as error:
-        raise UsageError(f"--root {root}: {error.strerror}") from error
+        raise UsageError(f"--root {place or repr(place)}: {error.strerror}") from error
+    root = Path(place)
     users = options.user or (_callers() if root.resolve() == Path("/") else [])
     return collect(str(root), users, requested_packages(), meanwhile)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import stat
@@ -99,8 +100,28 @@ def text_style(output: Path | None) -> TextStyle:
     columns = shutil.get_terminal_size().columns
     return TextStyle(
         width=max(_NARROWEST, min(columns, _WIDEST)),
-        colour=output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+        colour=output is None and _is_terminal() and not os.environ.get("NO_COLOR"),
     )
+
+
+def _is_terminal() -> bool:
+    # Python has no standard output where the caller closed it.
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+class _Version(argparse.Action):
+    """Prints the version of the package, which is looked up only where it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        write_report(f"{parser.prog} {version('rdna1')}", None)
+        parser.exit()
+
+
+def add_version(parser: ArgumentParser) -> None:
+    """Add ``--version``."""
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
 
 
 def add_report_options(options: argparse._ActionsContainer, *formats: str) -> None:
@@ -143,6 +164,8 @@ def write_report(text: str, output: Path | None) -> None:
 
 
 def _write_stdout(text: str) -> None:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rdna1.cli import advise, fix, matrix
+from rdna1.cli import advise, explain, fix, matrix
 from rdna1.cli.machine import add_machine, add_root, add_user, collect_facts, read_facts
 from rdna1.cli.output import (
     ArgumentParser,
     UsageError,
     add_report_options,
+    add_version,
     run_command,
     text_style,
     write_report,
@@ -97,30 +98,7 @@ def _renderer(options: argparse.Namespace) -> Callable[[Report], str]:
 
 
 def _facts(options: argparse.Namespace) -> int:
-    write_report(to_json(collect_facts(options)), None)
-    return 0
-
-
-def _explain(options: argparse.Namespace) -> int:
-    from rdna1.preflight import find_check
-
-    check = find_check(options.id)
-    title = f"{check.id}: {check.title}" + (" (strict: cannot be ignored)" if check.strict else "")
-    needs = [f"Judged only when these are right: {', '.join(check.needs)}"] if check.needs else []
-    references = ["Behind it:", *(f"  {reference}" for reference in check.references)]
-    write_report("\n".join([title, "", check.explanation, "", *needs, *references]), None)
-    return 0
-
-
-def _list(_: argparse.Namespace) -> int:
-    from rdna1.preflight import CHECKS
-
-    width = max(len(check.id) for check in CHECKS)
-    lines = [
-        f"{check.id:{width}}  {'strict' if check.strict else '      '}  {check.title}"
-        for check in CHECKS
-    ]
-    write_report("\n".join(lines), None)
+    write_report(to_json(collect_facts(options)), options.output)
     return 0
 
 
@@ -130,21 +108,21 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "matrix": matrix.run,
     "advise": advise.run,
     "fix": fix.run,
-    "explain": _explain,
-    "list": _list,
+    "explain": explain.run_explain,
+    "list": explain.run_list,
 }
 
 
 def _with_command(arguments: list[str]) -> list[str]:
     """Put ``check`` in front where no command is given."""
     first = arguments[0] if arguments else ""
-    if first in (*_COMMANDS, "-h", "--help"):
+    if first in (*_COMMANDS, "-h", "--help", "--version"):
         return arguments
     if first.startswith("-") or not arguments:
         return ["check", *arguments]
     near = difflib.get_close_matches(first, _COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_COMMANDS)}"
-    raise UsageError(f"unknown command {first!r}: {hint}")
+    raise UsageError(f"unknown command {first!r}: {hint}; see {_PROGRAM} --help")
 
 
 def _parser() -> ArgumentParser:
@@ -159,6 +137,7 @@ def _parser() -> ArgumentParser:
         parents=[judging],
         allow_abbrev=False,
     )
+    add_version(parser)
     commands = parser.add_subparsers(
         prog=_PROGRAM, dest="command", metavar="COMMAND", title="commands"
     )
@@ -170,12 +149,11 @@ def _parser() -> ArgumentParser:
     )
     add_root(facts)
     add_user(facts)
+    add_report_options(facts, "json")
     matrix.add_command(commands)
     advise.add_command(commands)
     fix.add_command(commands)
-    explain = commands.add_parser("explain", help="say why a check exists", allow_abbrev=False)
-    explain.add_argument("id", metavar="ID", help="of a check")
-    commands.add_parser("list", help="list the checks", allow_abbrev=False)
+    explain.add_commands(commands)
     return parser
 
 

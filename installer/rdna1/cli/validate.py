@@ -16,6 +16,7 @@ from rdna1.cli.output import (
     ArgumentParser,
     UsageError,
     add_report_options,
+    add_version,
     run_command,
     text_style,
     write_report,
@@ -143,6 +144,7 @@ def _parser() -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    add_version(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     smoke = commands.add_parser(
         "smoke",

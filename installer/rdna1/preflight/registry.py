@@ -88,7 +88,7 @@ def find_check(check_id: str) -> Check:
     """
     checks = {check.id: check for check in CHECKS}
     if check_id not in checks:
-        near = difflib.get_close_matches(check_id, checks, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(checks)}"
+        near = difflib.get_close_matches(check_id.lower(), checks, n=1)
+        hint = f"did you mean {near[0]}?" if near else "rdna1-preflight list names all"
         raise CheckIdError(f"unknown check {check_id!r}: {hint}")
     return checks[check_id]

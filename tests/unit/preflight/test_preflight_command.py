@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -136,6 +137,7 @@ def test_output_to_a_device_leaves_the_device() -> None:
     [
         (["--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--root", f"{HEALTHY}/etc/passwd"], b"", "passwd: Not a directory"),
+        (["--root", ""], b"", "--root '': No such file or directory"),
         (["facts", "--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--facts", "/no/such"], b"", "/no/such: No such file or directory"),
         (["--facts", "/"], b"", "/: Is a directory"),
@@ -156,7 +158,7 @@ def test_output_to_a_device_leaves_the_device() -> None:
         (["--ignore", "os-release"], b"", "os-release protects the machine"),
         (["explain", "glib"], b"", "unknown check 'glib': did you mean glibc?"),
         (["explain"], b"", "arguments are required: ID; see rdna1-preflight explain --help"),
-        (["lits"], b"", "unknown command 'lits': did you mean list?"),
+        (["lits"], b"", "unknown command 'lits': did you mean list?; see"),
         (["--format", "xml"], b"", "invalid choice: 'xml'"),
         (["--sta", "rocm-5.7"], b"", "unrecognized arguments: --sta rocm-5.7"),
         (["list", "--stack", "x"], b"", "--stack x; see rdna1-preflight list --help"),
@@ -252,14 +254,60 @@ def test_every_check_is_listed_and_explained(capsys: pytest.CaptureFixture[str])
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [check.id for check in CHECKS]
-    assert [line.split()[0] for line in lines if line.split()[1] == "strict"] == [
+    assert [line.split()[0] for line in lines if line.endswith(" (strict)")] == [
         check.id for check in CHECKS if check.strict
     ]
+    assert max(map(len, lines)) <= 80
     for check in CHECKS:
         assert main(["explain", check.id]) == 0
         text = capsys.readouterr().out
-        assert check.explanation in text
-        assert all(reference in text for reference in check.references)
+        assert " ".join(check.explanation.split()) in " ".join(text.split())
+        assert all(f"\n  {reference}\n" in text for reference in check.references)
+
+
+def test_explanations_are_wrapped_to_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["explain", "rocm-mixture"]) == 0
+    text, _, references = capsys.readouterr().out.partition("\nBehind it:\n")
+    assert max(map(len, text.splitlines())) <= 60
+    assert references
+
+
+def test_facts_go_to_a_file(tmp_path: Path) -> None:
+    done = run("facts", "--root", HEALTHY, "--output", str(tmp_path / "box.json"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert main(["--facts", str(tmp_path / "box.json"), "--output", os.devnull]) == 0
+
+
+@pytest.mark.parametrize("program", ["preflight", "validate"])
+def test_version(program: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"rdna1.cli.{program}", "--version"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"rdna1-{program} {version('rdna1')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "message"),
+    [
+        *(
+            (words, ">&-", "standard output: it is closed")
+            for words in (f"--root {HEALTHY}", "facts", "list", "matrix", "fix --dry-run")
+        ),
+        ("--facts -", "<&-", "standard input: it is closed"),
+        ("advise --facts -", "<&-", "standard input: it is closed"),
+    ],
+)
+def test_a_closed_stream_is_one_line(arguments: str, closed: str, message: str) -> None:
+    program = [*COMMAND, *arguments.split()]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *program], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"rdna1-preflight: {message}\n"
 
 
 def test_help_shows_commands_options_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
