@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from rdna1.cli.entry import INTERRUPTED
 from rdna1.errors import InputError
 
 WRONG_USAGE = 2
-INTERRUPTED = 130
 _NARROWEST, _WIDEST = 60, 100
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rdna1.cli.entry import INTERRUPTED
 from rdna1.cli.output import (
-    INTERRUPTED,
     ArgumentParser,
     UsageError,
     add_report_options,

@@ -290,6 +290,21 @@ def test_version(program: str) -> None:
     assert done.stdout == f"rdna1-{program} {version('rdna1')}\n"
 
 
+@pytest.mark.parametrize("module", ["rdna1.stacks", "rdna1.host.apt_policy", "rich.table"])
+def test_an_interruption_is_quiet_even_during_the_imports(module: str) -> None:
+    interrupted = f"""
+import os, signal, sys
+def hook(event, arguments):
+    if event == "import" and arguments[0] == {module!r}:
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(hook)
+from rdna1.cli.entry import preflight
+preflight()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "closed", "message"),
     [
