@@ -37,7 +37,7 @@ def read_facts(
     if options.user:
         raise UsageError("--user cannot be used with --facts: saved facts say whom they are about")
     is_stdin = options.facts == "-"
-    place = "standard input" if is_stdin else options.facts
+    place = "standard input" if is_stdin else options.facts or "--facts ''"
     # Python has no standard input where the caller closed it.
     if is_stdin and sys.stdin is None:
         raise UsageError(f"{place}: it is closed")

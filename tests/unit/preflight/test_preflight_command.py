@@ -141,6 +141,7 @@ def test_output_to_a_device_leaves_the_device() -> None:
         (["facts", "--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--facts", "/no/such"], b"", "/no/such: No such file or directory"),
         (["--facts", "/"], b"", "/: Is a directory"),
+        (["--facts", ""], b"", "--facts '': Is a directory"),
         (
             ["--facts", "-"],
             b'{"schema_version": 1, "os',
