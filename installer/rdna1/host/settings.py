@@ -16,6 +16,21 @@ _PAM_VALUE = re.compile(r"""(?:DEFAULT|OVERRIDE)=("[^"]*"|\S+)""")
 _FISH = re.compile(r"\s*set\s+(?:-\S+\s+)*(?P<name>\w+)\s+(?P<value>[^#]*)")
 _UNIT_SETTING = re.compile(r"\s*(?:Default|Manager)?Environment\s*=(.*)", re.DOTALL)
 _UNIT_WORD = re.compile(r""""((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(\S+)""", re.DOTALL)
+# One entry of an environment file: a comment, a setting, or a line that is none. Each part
+# matches whatever follows, so that no text makes the search go back.
+_QUOTED = r"""'[^']*(?:'|\Z)|"(?:\\(?:.|\Z)|[^"\\])*(?:"|\Z)"""
+_FILE_ENTRY = re.compile(
+    rf"""
+    (?: [ \t\r]* [#;] [^\n]*
+      | (?P<name>[^=\n]*) = (?P<quoted>(?:[ \t\r]*(?:{_QUOTED}))*)
+        (?P<plain>(?:\\(?:.|\Z)|[^\\\n])*)
+      | [^\n]*
+    ) (?:\n|\Z)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_QUOTED_PART = re.compile(_QUOTED, re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def of_shell(text: str) -> Iterator[Setting]:
@@ -57,6 +72,32 @@ def of_unit(text: str) -> Iterator[Setting]:
                 yield number, name, value
 
 
+def environment_files_of_unit(text: str) -> Iterator[tuple[int, str]]:
+    """Line number and value of each ``EnvironmentFile=``; an empty one resets the list."""
+    # Few units have one, and many are read.
+    for number, line in _unit_lines(text) if "EnvironmentFile" in text else ():
+        name, equals, value = line.partition("=")
+        if equals and name.strip() == "EnvironmentFile":
+            yield number, value.strip()
+
+
+def of_environment_file(text: str) -> Iterator[Setting]:
+    """Files that ``EnvironmentFile=`` names (systemd.exec(5)).
+
+    Quotes and backslashes are those of a shell, nothing is expanded, and behind a value there
+    are no comments. A quoted value may go on over several lines; its first line counts.
+    """
+    number, counted = 1, 0
+    for entry in _FILE_ENTRY.finditer(text):
+        name = (entry["name"] or "").strip()
+        if _NAME.fullmatch(name):
+            number += text.count("\n", counted, entry.start())
+            counted = entry.start()
+            quoted = (_quoted_part(part[0]) for part in _QUOTED_PART.finditer(entry["quoted"]))
+            plain = re.sub(r"\\(?:\n|(.?))", r"\1", entry["plain"].strip(" \t\r"))
+            yield number, name, "".join(quoted) + plain
+
+
 def of_fish(text: str) -> Iterator[Setting]:
     """``set -gx NAME VALUE`` of fish, which knows ``export NAME=VALUE`` too."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -64,6 +105,11 @@ def of_fish(text: str) -> Iterator[Setting]:
         if setting:
             yield number, setting["name"], shell.unquote(setting["value"].strip())
     yield from of_shell(text)
+
+
+def _quoted_part(part: str) -> str:
+    inner = part[1:-1] if len(part) > 1 and part[-1] == part[0] else part[1:]
+    return inner if part[0] == "'" else re.sub(r'\\(?:\n|([\\"$`]))', r"\1", inner)
 
 
 def _unit_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -79,3 +125,5 @@ def _unit_lines(text: str) -> Iterator[tuple[int, str]]:
         if not line.endswith("\\"):
             yield first, " ".join(joined)
             joined = []
+    if joined:
+        yield first, " ".join(joined)

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Callable, Iterator
 
-from . import accounts, settings
+from . import accounts, settings, units
 from .reader import Reader
 from .unknown import Unknown
 
@@ -24,14 +24,15 @@ _SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
     ("/etc/profile", settings.of_shell),
     ("/etc/bash.bashrc", settings.of_shell),
     ("/etc/systemd/system.conf", settings.of_unit),
+    ("/etc/systemd/user.conf", settings.of_unit),
 )
 # Folder, end of the names in it, parser.
 _SYSTEM_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
     ("/etc/environment.d", ".conf", settings.of_list),
     ("/etc/profile.d", ".sh", settings.of_shell),
     ("/etc/systemd/system.conf.d", ".conf", settings.of_unit),
+    ("/etc/systemd/user.conf.d", ".conf", settings.of_unit),
 )
-_UNITS = "/etc/systemd/system"
 _HOME_FILES: tuple[tuple[str, Parser], ...] = (
     (".profile", settings.of_shell),
     (".bashrc", settings.of_shell),
@@ -53,7 +54,11 @@ def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
         unknown: gets the reason for each file that cannot be read.
     """
     found = _of_process() if reader.live else []
+    # A file may be named several times: by services, and as one that logins read.
+    files: dict[str, Parser] = {}
     for path, parse in _files(reader, names, unknown):
+        files.setdefault(path, parse)
+    for path, parse in files.items():
         found += unknown.ask(f"variables.{path}", _of_file, reader, path, parse) or []
     return found
 
@@ -84,8 +89,8 @@ def _files(
     yield from _SYSTEM_FILES
     for folder, end, parse in _SYSTEM_FOLDERS:
         yield from _folder_files(reader, folder, end, parse, unknown)
-    for path in unknown.ask(f"variables.{_UNITS}", _units, reader) or []:
-        yield path, settings.of_unit
+    for folders in (units.SYSTEM_FOLDERS, units.USER_FOLDERS):
+        yield from _service_files(reader, folders, unknown)
     for home in unknown.ask("variables.homes", accounts.homes, reader, names) or []:
         yield from _home_files(reader, home, unknown)
 
@@ -98,16 +103,14 @@ def _folder_files(
             yield f"{folder}/{name}", parse
 
 
-def _units(reader: Reader) -> list[str]:
-    """Unit files and their drop-ins; ``.wants`` and the like only lead to units again."""
-    found = []
-    for name in reader.optional_names(_UNITS):
-        path = f"{_UNITS}/{name}"
-        if name.endswith(".service"):
-            found.append(path)
-        elif name.endswith(".d"):
-            found += [f"{path}/{drop_in}" for drop_in in reader.optional_names(path)]
-    return found
+def _service_files(
+    reader: Reader, folders: tuple[str, ...], unknown: Unknown
+) -> Iterator[tuple[str, Parser]]:
+    for files in units.services(reader, folders, unknown):
+        for path in files:
+            yield path, settings.of_unit
+        for path in units.environment_files(reader, files, unknown):
+            yield path, settings.of_environment_file
 
 
 def _home_files(reader: Reader, home: str, unknown: Unknown) -> Iterator[tuple[str, Parser]]:
@@ -117,3 +120,4 @@ def _home_files(reader: Reader, home: str, unknown: Unknown) -> Iterator[tuple[s
             yield f"{home}/{name}", parse
         folder, end, parse = _HOME_FOLDER
         yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)
+        yield from _service_files(reader, (f"{home}/{units.HOME_FOLDER}",), unknown)

@@ -66,3 +66,43 @@ def test_settings(parse: object, text: str, found: list[tuple[int, str, str]]) -
     assert callable(parse)
     names = [setting for setting in parse(text) if len(setting[1]) == 1]
     assert names == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("A=1\n", [(1, "A", "1")]),
+        ("\n# A=0\n ; B=0\n\tA = 1 \n", [(4, "A", "1")]),
+        ("A=1 # no comment", [(1, "A", "1 # no comment")]),
+        ('A=it\'s "so"\n', [(1, "A", 'it\'s "so"')]),
+        ("A='x y' \"z\" w\n", [(1, "A", "x yzw")]),
+        ("A='\\n$x'\n", [(1, "A", "\\n$x")]),
+        ('A="\\"\\$\\n"\n', [(1, "A", '"$\\n')]),
+        ("A=a\\\nb\\ c\nB=2\n", [(1, "A", "ab c"), (3, "B", "2")]),
+        ('A="two\nlines"\nB=2\n', [(1, "A", "two\nlines"), (3, "B", "2")]),
+        ('# A="x\nB=2\n', [(2, "B", "2")]),
+        ("A='open\nB=2\n", [(1, "A", "open\nB=2\n")]),
+        ("A=\nno setting\nexport B=1\n1A=1\n=1\n", [(1, "A", "")]),
+        ("A=1\\", [(1, "A", "1")]),
+        ('A="', [(1, "A", "")]),
+        ("", []),
+    ],
+)
+def test_settings_of_environment_files(text: str, found: list[tuple[int, str, str]]) -> None:
+    assert list(settings.of_environment_file(text)) == found
+
+
+@pytest.mark.parametrize(
+    "piece", ["'", '"', "\\", " ", "a", "a=", "a= ", "a=''", "''\\", '="', 'a="\\', "a=' ' "]
+)
+def test_no_text_makes_reading_an_environment_file_slow(piece: str) -> None:
+    """What goes back over a line for each of its characters would take hours for this."""
+    text = piece * (1_000_000 // len(piece))
+    assert len(list(settings.of_environment_file(text + "\\"))) <= len(text)
+
+
+def test_environment_files_that_a_unit_names() -> None:
+    text = "[Service]\nEnvironmentFile = -/a b \nEnvironmentFile=\n#EnvironmentFile=/c\n"
+    assert list(settings.environment_files_of_unit(text)) == [(2, "-/a b"), (3, "")]
+    assert list(settings.environment_files_of_unit("EnvironmentFile=/a\\")) == [(1, "/a")]
+    assert list(settings.environment_files_of_unit("EnvironmentFiles=/a\n")) == []
