@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -212,7 +212,7 @@ class Facts(msgspec.Struct, frozen=True):
     Where None has a meaning of its own, ``kfd.device`` for example, ``unknown`` decides.
     """
 
-    schema_version: int
+    schema_version: Literal[1]
     root: str
     system: str | None
     machine: str | None
@@ -270,6 +270,8 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class _Version(msgspec.Struct, frozen=True):
+    """Read first: of other versions the number is all that counts."""
+
     schema_version: int
 
 

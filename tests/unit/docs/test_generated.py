@@ -111,6 +111,7 @@ def test_the_facts_of_this_machine_and_the_matrix_fit(capsys: pytest.CaptureFixt
         ("advice", {"stacks": [{"stack": "rocm-5.7"}]}),
         ("matrix", {"entries": None}),
         ("facts", {"kernel": []}),
+        ("facts", {"schema_version": 2}),
     ],
 )
 def test_the_schemas_refuse_something(
