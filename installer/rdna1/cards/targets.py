@@ -14,7 +14,7 @@ INTEGRATED: Final = frozenset(
 )
 # Major and minor version of the first RDNA2 target, gfx1030.
 _RDNA2: Final = (10, 3)
-_TARGET: Final = re.compile(r"gfx(\d+)(\d)[0-9a-f]")
+_TARGET: Final = re.compile(r"gfx(\d{1,4})(\d)[0-9a-f]")
 
 
 def is_newer(gfx_target: str) -> bool:

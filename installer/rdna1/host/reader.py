@@ -6,8 +6,10 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO, Iterator
 
 TEXT_LIMIT = 1024 * 1024
+_CHUNK = 64 * 1024
 _MOST_LINKS = 40  # as the Linux kernel follows at most
 
 
@@ -90,7 +92,7 @@ class Reader:
             with os.fdopen(descriptor, "rb") as stream:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise UnreadableError(f"{path}: not a regular file")
-                data = stream.read(limit + 1)
+                data = b"".join(_chunks(stream, limit))
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from error
         if len(data) > limit:
@@ -175,6 +177,19 @@ class Reader:
         folder, _, name = path.rpartition("/")
         target = _link_target(str(self.locate(folder) / name))
         return None if target is None else target.rpartition("/")[2]
+
+
+def _chunks(stream: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Parts of a file until there are more bytes than ``limit``.
+
+    One ``read`` would get memory for as many bytes as it is asked for, whatever the file holds.
+    """
+    count = 0
+    for chunk in iter(lambda: stream.read(_CHUNK), b""):
+        yield chunk
+        count += len(chunk)
+        if count > limit:
+            return
 
 
 def _link_target(place: str) -> str | None:

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rdna1.cards import card_list
 from rdna1.preflight import CHECKS, FactsError, judge, load_facts
+from rdna1.preflight.advice import advise
+from rdna1.recommendations import recommendations
 from rdna1.stacks import load_stack
 from support.examples import examples
+from support.long_values import LONG_VALUES
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
@@ -90,6 +96,15 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+def leaves(facts: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    """Every place in facts with what is there."""
+    return [(path, functools.reduce(operator.getitem, path, facts)) for path in places(facts)]
+
+
+def put(facts: Any, path: tuple[Any, ...], value: object) -> None:
+    functools.reduce(operator.getitem, path[:-1], facts)[path[-1]] = value
+
+
 @settings(max_examples=examples(400), deadline=None)
 @given(data=st.data())
 def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: MakeFacts) -> None:
@@ -124,3 +139,41 @@ def test_damaged_json_is_judged_or_named(cut: int, junk: bytes, make_facts: Make
         assert "\n" not in str(error)
         return
     assert len(judge(facts, load_stack("rocm-5.7")).checks) == len(CHECKS)
+
+
+def judged_or_named(facts: Any) -> None:
+    try:
+        loaded = load_facts(facts)
+    except FactsError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 1000
+        return
+    report = judge(loaded, load_stack("rocm-5.7"))
+    assert not [f.id for f in report.checks if "broke" in f.summary[:100]]
+    advise(loaded, [load_stack("rocm-5.7")], card_list(), recommendations())
+
+
+@settings(max_examples=examples(8), deadline=None)
+@given(data=st.data())
+def test_damaged_facts_with_a_text_of_10_mb_are_judged_or_named(
+    data: st.DataObject, make_facts: MakeFacts
+) -> None:
+    facts = make_facts({})
+    path = data.draw(st.sampled_from([p for p, v in leaves(facts) if isinstance(v, str)]))
+    put(facts, path, data.draw(st.sampled_from(LONG_VALUES)))
+    judged_or_named(facts)
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "gfx" + "9" * 5000, "10.3." + "9" * 5000])
+def test_numbers_of_5000_digits_are_judged_or_named(make_facts: MakeFacts, value: str) -> None:
+    """int() takes at most 4300 digits; packaging's versions are made of such numbers."""
+    setting = {"name": "HSA_OVERRIDE_GFX_VERSION", "place": "/etc/environment", "line": 1}
+    changes = {"variables": [{**setting, "value": "10.3.0"}]}
+    for path, found in leaves(make_facts(changes)):
+        if isinstance(found, str):
+            facts = make_facts(changes)
+            # A card that no list has, for what goes by the driver's name of it.
+            facts["displays"][0]["device"] = "ffff"
+            facts["kfd"]["nodes"][1]["device_id"] = "ffff"
+            put(facts, path, value)
+            judged_or_named(facts)

@@ -6,7 +6,7 @@ import fnmatch
 import re
 from urllib.parse import urlsplit
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from rdna1.preflight.apt_facts import Key, Keyring, Pin, Source
 from rdna1.preflight.facts import UnknownFactError
@@ -294,7 +294,7 @@ def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[s
 def _is_older(version: str, first: str) -> bool:
     try:
         return Version(version) < Version(first)
-    except InvalidVersion:  # "latest", "debian"
+    except ValueError:  # "latest", "debian", or a number of more digits than int() takes
         return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from rdna1.preflight.apt_facts import Candidate, Source
 from rdna1.preflight.facts import OperatingSystem
@@ -274,5 +274,5 @@ def _unmet(dependency: Dependency) -> str:
 def _is_from(found: OperatingSystem, since: str) -> bool:
     try:
         return Version(found.version_id or "") >= Version(since)
-    except InvalidVersion:
+    except ValueError:  # no version, or a number of more digits than int() takes
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from rdna1.preflight.facts import OperatingSystem, Space, UnknownFactError
 from rdna1.preflight.model import Case, Outcome, check
@@ -88,7 +88,7 @@ def glibc(case: Case) -> Outcome:
     text = case.facts.known("glibc", case.facts.glibc)
     try:
         version = Version(text)
-    except InvalidVersion as error:
+    except ValueError as error:  # no version, or a number of more digits than int() takes
         raise UnknownFactError(f"{text!r} is no version") from error
     limits = case.stack.glibc
     if version < Version(limits.minimum):
@@ -168,7 +168,7 @@ def _supported_hint(stack: Stack) -> str:
 def _is_version_in(text: str, wanted: SpecifierSet) -> bool:
     try:
         return wanted.contains(text)
-    except InvalidVersion:
+    except ValueError:  # no version, or a number of more digits than int() takes
         return False
 
 
