@@ -15,7 +15,7 @@ from rdna1.stacks import stack_names
 from support.modules import load_by_path
 
 ROOT = Path(__file__).parents[3]
-TREES = sorted(path for path in (ROOT / "tests" / "fixtures").iterdir() if path.is_dir())
+TREES = sorted(path.parent for path in (ROOT / "tests" / "fixtures").glob("*/usr"))
 
 generate = load_by_path(ROOT / "docs" / "generate.py")
 # It has no types of its own.

@@ -231,25 +231,6 @@ comgr:
 """
 
 
-# As posted in ROCm/ROCm#5590: the candidate is installed, and no archive has it any more.
-REAL_POLICY = """\
-rocprofiler-sdk:
-  Installed: 1.0.0-56~24.04
-  Candidate: 1.0.0-56~24.04
-  Version table:
- *** 1.0.0-56~24.04 100
-        100 /var/lib/dpkg/status
-     1.0.0-20~24.04 600
-        600 https://repo.radeon.com/rocm/apt/7.1 noble/main amd64 Packages
-"""
-
-
-def test_what_apt_printed_on_a_real_machine() -> None:
-    assert apt_policy.parse(REAL_POLICY) == {
-        "rocprofiler-sdk": {"version": "1.0.0-56~24.04", "origins": ["/var/lib/dpkg/status"]}
-    }
-
-
 def test_what_apt_prints() -> None:
     assert apt_policy.parse(POLICY) == {
         "rocminfo": {

@@ -20,7 +20,7 @@ from support.long_values import LENGTH, LONG_VALUES
 from support.pythons import find_python
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-TREES = sorted(path for path in FIXTURES.iterdir() if path.is_dir())
+TREES = sorted(path.parent for path in FIXTURES.glob("*/usr"))
 HEALTHY = FIXTURES / "ubuntu-24.04-rx5700xt"
 HEALTHY_FILES = sorted(str(p.relative_to(HEALTHY)) for p in HEALTHY.rglob("*") if p.is_file())
 
