@@ -221,3 +221,17 @@ def test_names_of_files_do_not_steer_the_terminal(
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\\x1b[2J.sh" in out
+
+
+def test_a_service_gets_the_variable_from_an_environment_file(
+    box: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (box / "etc/default").mkdir()
+    settings = box / "etc/default/notebook"
+    settings.write_text(f"# of the notebook\n{NAME}='3'\nPORT=8888\n")
+    unit = box / "etc/systemd/system/notebook.service"
+    unit.write_text("[Service]\nEnvironmentFile=-/etc/default/note*\n")
+    assert main(["--root", str(box)]) == 1
+    assert f"/etc/default/notebook:2: {NAME}=3" in capsys.readouterr().out
+    assert main(["fix", "--yes", "--root", str(box)]) == 0
+    assert settings.read_text() == "# of the notebook\nPORT=8888\n"
