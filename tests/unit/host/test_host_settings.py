@@ -81,6 +81,7 @@ def test_settings(parse: object, text: str, found: list[tuple[int, str, str]]) -
         ("A=a\\\nb\\ c\nB=2\n", [(1, "A", "ab c"), (3, "B", "2")]),
         ('A="two\nlines"\nB=2\n', [(1, "A", "two\nlines"), (3, "B", "2")]),
         ('# A="x\nB=2\n', [(2, "B", "2")]),
+        ('="x\nA=1\n"', [(2, "A", "1")]),
         ("A='open\nB=2\n", [(1, "A", "open\nB=2\n")]),
         ("A=\nno setting\nexport B=1\n1A=1\n=1\n", [(1, "A", "")]),
         ("A=1\\", [(1, "A", "1")]),
