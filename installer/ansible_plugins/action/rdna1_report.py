@@ -12,6 +12,7 @@ import msgspec
 from ansible.utils.display import Display
 
 from rdna1.cli.action import ReportAction, terminal_style, write
+from rdna1.conv.result import RIGHT
 from rdna1.conv.smoke import SmokeReport
 from rdna1.preflight import Report
 from rdna1.report.json import to_json
@@ -68,7 +69,7 @@ def _short(path: Path) -> Path:
 
 
 def _message(report: ProvisionReport) -> str:
-    bad = [result for result in report.validation.cases if result.outcome != "pass"]
+    bad = [result for result in report.validation.cases if result.outcome not in RIGHT]
     if not bad:
         return f"validation: {report.validation.verdict}"
     return (

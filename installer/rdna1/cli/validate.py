@@ -172,7 +172,7 @@ def _parser() -> ArgumentParser:
         "--max-side",
         type=_side,
         metavar="N",
-        help="leave out layers whose input is higher or wider, in pixels",
+        help="leave out layers whose input or output has a longer side, in pixels",
     )
     add_report_options(smoke, "text", "json", "junit")
     return parser

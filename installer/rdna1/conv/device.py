@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rdna1.conv import sim
 from rdna1.conv.case import ConvCase
+from rdna1.conv.device_error import DeviceError
 from rdna1.conv.reference import Inputs, convolve
 from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
 
@@ -19,6 +20,10 @@ from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
 _MAX_THREADS = 4
 
 _SLOW_SECONDS = 1.0
+
+# With the value 1 torch computes convolutions itself, as an im2col and a BLAS product. torch's
+# name for MIOpen is cudnn (ROCm documentation, "PyTorch: HIP (ROCm) semantics").
+BYPASS_VARIABLE = "RDNA1_BYPASS_MIOPEN"
 
 
 class TorchDevice:
@@ -29,7 +34,8 @@ class TorchDevice:
             else the CPU.
 
     Raises:
-        UnusableDeviceError: torch does not see it.
+        UnusableDeviceError: torch does not see it, or `BYPASS_VARIABLE` has another value than
+            0 or 1.
         RuntimeError: it is there and does not work.
     """
 
@@ -40,6 +46,7 @@ class TorchDevice:
             requested = "cuda" if torch.cuda.is_available() else "cpu"
         self._device = torch.device(requested)
         torch.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
+        torch.backends.cudnn.enabled = not _bypasses_miopen()
         if self._device.type == "cuda":
             seen = torch.cuda.device_count()
             if (self._device.index or 0) >= seen:
@@ -80,7 +87,23 @@ class TorchDevice:
         Returns:
             The results by name (see `rdna1.conv.reference.convolve`), on the CPU, and the
             seconds that the convolution took, transfers apart.
+
+        Raises:
+            DeviceError: torch raised an error.
         """
+        try:
+            return self._run(case, inputs)
+        except RuntimeError as error:
+            # torch's own allocator has refused; nothing has happened on the device.
+            usable = isinstance(error, torch.cuda.OutOfMemoryError)
+            explained = DeviceError(case, error, usable=usable)
+        # Not sooner: the error's traceback holds the tensors.
+        if explained.usable:
+            torch.cuda.empty_cache()
+        raise explained
+
+    def _run(self, case: ConvCase, inputs: Inputs) -> tuple[dict[str, Tensor], float]:
+        """As `run`, with torch's own errors."""
         there = Inputs(*(tensor.to(self._device) for tensor in inputs))
         self._synchronize()
         begun = time.perf_counter()
@@ -130,12 +153,19 @@ class SimulatedDevice(TorchDevice):
             raise RuntimeError(f"simulated, as {rule.when} holds")
         results, seconds = super().run(case, inputs)
         if outcome == "wrong":
-            damaged = next(iter(results.values())).view(-1)
-            damaged[0] += 1 + damaged.abs().max()
+            damaged = next(iter(results.values()))
+            damaged[(0,) * damaged.dim()] += 1 + damaged.abs().max()
         if outcome == "slow":
             time.sleep(_SLOW_SECONDS)
             seconds += _SLOW_SECONDS
         return results, seconds
+
+
+def _bypasses_miopen() -> bool:
+    text = os.environ.get(BYPASS_VARIABLE, "0")
+    if text not in ("0", "1"):
+        raise UnusableDeviceError(f"{BYPASS_VARIABLE}={text}: use 1 to bypass MIOpen, or 0")
+    return text == "1"
 
 
 def _count(number: int) -> str:

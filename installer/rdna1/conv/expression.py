@@ -18,15 +18,17 @@ from typing import Any, Literal, NamedTuple
 Kind = Literal["number", "text", "truth", "env"]
 Names = Mapping[str, Any]
 
-# The names of the ``sim:`` contract; ``workspace`` is the im2col buffer in bytes.
+# The attributes of a case; ``workspace`` is the im2col buffer in bytes.
 NAMES: dict[str, Kind] = {
     **dict.fromkeys(
         ("n", "c_in", "c_out", "h", "w", "kh", "kw", "stride", "padding", "dilation", "groups"),
         "number",
     ),
-    "workspace": "number",
+    **dict.fromkeys(("dims", "depth", "kd", "output_padding", "workspace"), "number"),
     "dtype": "text",
     "direction": "text",
+    "memory_format": "text",
+    "transposed": "truth",
     "env": "env",
 }
 

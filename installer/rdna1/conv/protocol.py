@@ -44,9 +44,15 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The device, or torch, raised an error."""
+    """The device, or torch, raised an error.
+
+    Attributes:
+        text: the error.
+        usable: whether the worker can take another case.
+    """
 
     text: str
+    usable: bool = False
 
 
 Opening = Ready | Unusable | Failed

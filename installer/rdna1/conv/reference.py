@@ -36,9 +36,9 @@ class Inputs(NamedTuple):
     """Tensors of a case.
 
     Attributes:
-        x: input (n, c_in, h, w).
-        weight: (c_out, c_in/groups, kh, kw).
-        grad: gradient of the output (n, c_out, h_out, w_out).
+        x: input, of the case's ``input_shape``.
+        weight: of its ``weight_shape``.
+        grad: gradient of the output, of its ``output_shape``.
     """
 
     x: Tensor
@@ -68,7 +68,7 @@ class Comparison(NamedTuple):
 
 
 def make_inputs(case: ConvCase, seed: int = 0) -> Inputs:
-    """Draw the tensors of a case, uniform in [-1, 1), on the CPU.
+    """Draw the tensors of a case, uniform in [-1, 1), on the CPU, in its memory format.
 
     They are the same on every machine, and they are rounded to the case's dtype here, so
     that the reference starts from exactly what the device is given.
@@ -76,35 +76,69 @@ def make_inputs(case: ConvCase, seed: int = 0) -> Inputs:
     generator = torch.Generator().manual_seed(seed)
     shapes = (case.input_shape, case.weight_shape, case.output_shape)
     drawn = (torch.rand(shape, generator=generator) * 2 - 1 for shape in shapes)
-    return Inputs(*(tensor.to(TORCH_DTYPES[case.dtype]) for tensor in drawn))
+    dtype, order = TORCH_DTYPES[case.dtype], _memory_format(case)
+    return Inputs(*(tensor.to(dtype).contiguous(memory_format=order) for tensor in drawn))
+
+
+def _memory_format(case: ConvCase) -> torch.memory_format:
+    if case.memory_format == "contiguous":
+        return torch.contiguous_format
+    return torch.channels_last if case.dims == 2 else torch.channels_last_3d
 
 
 def convolve(case: ConvCase, inputs: Inputs) -> dict[str, Tensor]:
-    """Run a case where its tensors are and in their dtype.
+    """Run a case where its tensors are, in their dtype and in their memory format.
 
     Backward makes the one call that training makes after its forward, without a forward.
 
     Returns:
-        ``output``, or ``input gradient`` and ``weight gradient``.
+        ``output``, or ``input gradient`` or ``weight gradient`` or both.
     """
-    x, weight, grad = inputs
     if case.direction == "forward":
-        output = F.conv2d(x, weight, None, case.stride, case.padding, case.dilation, case.groups)
-        return {"output": output}
+        return {"output": _forward(case, inputs)}
     by_input, by_weight, _ = torch.ops.aten.convolution_backward(
-        grad,
-        x,
-        weight,
+        inputs.grad,
+        inputs.x,
+        inputs.weight,
         bias_sizes=None,
-        stride=[case.stride] * 2,
-        padding=[case.padding] * 2,
-        dilation=[case.dilation] * 2,
-        transposed=False,
-        output_padding=[0, 0],
+        stride=[case.stride] * case.dims,
+        padding=[case.padding] * case.dims,
+        dilation=[case.dilation] * case.dims,
+        transposed=case.transposed,
+        output_padding=[case.output_padding] * case.dims,
         groups=case.groups,
-        output_mask=[True, True, False],
+        output_mask=[
+            case.direction != "backward-weights",
+            case.direction != "backward-data",
+            False,
+        ],
     )
-    return {"input gradient": by_input, "weight gradient": by_weight}
+    gradients = {"input gradient": by_input, "weight gradient": by_weight}
+    return {name: gradient for name, gradient in gradients.items() if gradient is not None}
+
+
+def _forward(case: ConvCase, inputs: Inputs) -> Tensor:
+    """What the module of torch that a user would take for the case calls."""
+    if case.transposed:
+        transposed = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
+        return transposed[case.dims - 1](
+            inputs.x,
+            inputs.weight,
+            stride=case.stride,
+            padding=case.padding,
+            output_padding=case.output_padding,
+            groups=case.groups,
+            dilation=case.dilation,
+        )
+    plain = (F.conv1d, F.conv2d, F.conv3d)
+    return plain[case.dims - 1](
+        inputs.x,
+        inputs.weight,
+        stride=case.stride,
+        padding=case.padding,
+        dilation=case.dilation,
+        groups=case.groups,
+    )
 
 
 def expect(case: ConvCase, inputs: Inputs) -> dict[str, Expected]:
@@ -120,16 +154,40 @@ def expect(case: ConvCase, inputs: Inputs) -> dict[str, Expected]:
     computed by the same convolution over absolute values. One tolerance serves a whole tensor
     because Winograd and FFT spread errors over neighbouring outputs.
 
-    K is C_in/groups*kh*kw forward, C_out/groups*kh*kw for the gradient of the input, and
-    n*H_out*W_out for the gradient of the weight.
+    K is told by `terms_per_result`. The reference is computed from contiguous tensors, whatever
+    the memory format of the case.
     """
-    exact = Inputs(*(tensor.double() for tensor in inputs))
+    exact = Inputs(*(tensor.double().contiguous() for tensor in inputs))
     values = convolve(case, exact)
     magnitudes = convolve(case, Inputs(*(tensor.abs() for tensor in exact)))
     return {
         name: Expected(value, _tolerance(case, name, value, magnitudes[name]))
         for name, value in values.items()
     }
+
+
+def terms_per_result(case: ConvCase, name: str) -> int:
+    """Largest number of products that a value of a result sums.
+
+    - ``output``: C_in/groups for each kernel element, as each output pixel gathers from the
+      pixels under the kernel; ``input gradient`` of a transposed convolution likewise, with
+      C_out.
+    - ``input gradient``: C_out/groups for each place of the kernel that covers the pixel;
+      ``output`` of a transposed convolution likewise, with C_in. On an axis with stride s and
+      dilation d those are kernel elements s/gcd(s, d) apart, so only one in so many; a product
+      with an inserted zero adds no rounding error.
+    - ``weight gradient``: one for each image and each place of the kernel.
+
+    Args:
+        case: what was run.
+        name: of the result, as `convolve` says it.
+    """
+    if name == "weight gradient":
+        return case.n * case.kernel_positions
+    channels = (case.c_in if name == "output" else case.c_out) // case.groups
+    gathers = (name == "output") != case.transposed
+    apart = 1 if gathers else case.stride // math.gcd(case.stride, case.dilation)
+    return channels * math.prod(-(-side // apart) for side in case.kernel_size)
 
 
 def compare(actual: Tensor, expected: Expected) -> Comparison:
@@ -149,11 +207,7 @@ def compare(actual: Tensor, expected: Expected) -> Comparison:
 
 def _tolerance(case: ConvCase, name: str, value: Tensor, magnitude: Tensor) -> float:
     """Largest error of a right result; derived in `expect`."""
-    terms = {
-        "output": case.c_in // case.groups * case.kh * case.kw,
-        "input gradient": case.c_out // case.groups * case.kh * case.kw,
-        "weight gradient": case.n * case.h_out * case.w_out,
-    }[name]
+    terms = terms_per_result(case, name)
     growth = _WINOGRAD_LOSS * min(terms, _LAMBDA * math.sqrt(terms))
     summing = growth * UNIT_ROUNDOFF["float32"] * float(magnitude.max())
     rounding = UNIT_ROUNDOFF[case.dtype] * (float(value.abs().max()) + summing)

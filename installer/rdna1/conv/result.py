@@ -9,7 +9,10 @@ import msgspec
 from rdna1.conv.case import ConvCase
 
 DeviceType = Literal["cpu", "cuda", "sim"]
-Outcome = Literal["pass", "hang", "crash", "error", "wrong"]
+Outcome = Literal["pass", "slow", "hang", "crash", "error", "wrong"]
+
+# Outcomes with the right result.
+RIGHT: tuple[Outcome, ...] = ("pass", "slow")
 
 
 class UnusableDeviceError(Exception):
@@ -42,12 +45,13 @@ class CaseResult(msgspec.Struct, frozen=True):
 
     Attributes:
         case: what was run.
-        outcome: ``pass``; ``hang``, no answer before the deadline; ``crash``, the worker
+        outcome: ``pass``; ``slow``, right but later than the other cases lead one to expect
+            (`rdna1.conv.slowness`); ``hang``, no answer before the deadline; ``crash``, the worker
             died; ``error``, it reported one; ``wrong``, not what the reference says.
         seconds: on the device, or until the worker was given up.
         max_abs_err: largest absolute error, None when there is no finite result.
         max_rel_err: ``max_abs_err`` over the largest absolute value of the reference.
-        detail: what went wrong, empty after ``pass``.
+        detail: what went wrong or was slow, empty after ``pass``.
     """
 
     case: ConvCase

@@ -92,8 +92,8 @@ class Supervisor:
     """A context manager that runs one case after the other.
 
     A worker that has answered takes the next case too; after anything else there is a new one,
-    as an error can leave a device's context unusable. Leaving the context, by whatever
-    exception, leaves no process and no file behind.
+    as an error can leave a device's context unusable; the worker says when it does not. Leaving
+    the context, by whatever exception, leaves no process and no file behind.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``sim:FILE`` with an absolute path.
@@ -179,7 +179,8 @@ class Supervisor:
             reply = self._receive(worker, self._timeout, _RUNNING)
         if isinstance(reply, Failed):
             seconds = time.monotonic() - begun
-            self._discard_worker()
+            if not reply.usable:
+                self._discard_worker()
             return CaseResult(case, "error", seconds, detail=_with_last_words(reply.text, worker))
         return CaseResult(
             case,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from rdna1.conv.case import ConvCase
+from rdna1.conv.device_error import DeviceError
 from rdna1.conv.protocol import Answer, Failed, Ready, Started, Unusable, encode
 from rdna1.conv.result import UnusableDeviceError
 from rdna1.conv.sim import load_rules
@@ -158,6 +159,8 @@ def _largest(errors: list[float | None]) -> float | None:
 
 
 def _failure(error: RuntimeError) -> Failed:
+    if isinstance(error, DeviceError):
+        return Failed(str(error)[:_MAX_ERROR_TEXT], error.usable)
     return Failed(f"{type(error).__name__}: {error}"[:_MAX_ERROR_TEXT])
 
 

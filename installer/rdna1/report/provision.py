@@ -9,6 +9,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from rdna1.conv.result import RIGHT
 from rdna1.conv.smoke import SmokeReport
 from rdna1.preflight import Report
 from rdna1.report.console import as_text
@@ -79,7 +80,7 @@ def _preflight(report: Report | None) -> Text:
 
 
 def _validation(report: SmokeReport) -> Text:
-    passed = sum(result.outcome == "pass" for result in report.cases)
+    passed = sum(result.outcome in RIGHT for result in report.cases)
     return Text.assemble(
         (report.verdict, _STYLES[report.verdict]),
         f" ({passed} of {len(report.cases) + report.not_run} convolutions passed, "

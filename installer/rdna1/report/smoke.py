@@ -9,29 +9,30 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.case import DIRECTIONS
-from rdna1.conv.result import CaseResult, DeviceInfo
-from rdna1.conv.smoke import SmokeReport
+from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, Outcome
+from rdna1.conv.smoke import SMOKE_DIRECTIONS, SmokeReport
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 
+_STYLES: dict[Outcome, str] = {"pass": "green", "slow": "yellow"}
+
 
 def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: device, table, what went wrong, verdict.
+    """Write a report for people: device, table, what went wrong or was slow, verdict.
 
     Args:
         report: of one machine.
         width: of the lines, in columns.
         colour: whether to use the terminal's colours.
     """
-    faults = [result for result in report.cases if result.outcome != "pass"]
+    notes = [result for result in report.cases if result.outcome != "pass"]
     return as_text(
         Text(_device(report.device), "bold"),
         results_table(report.cases),
         "",
         *(
-            Padding(Text("\n".join(map(printable, _fault(fault).splitlines()))), (0, 0, 1, 0))
-            for fault in faults
+            Padding(Text("\n".join(map(printable, _note(note).splitlines()))), (0, 0, 1, 0))
+            for note in notes
         ),
         Text(smoke_verdict(report), "bold green" if report.verdict == "pass" else "bold red"),
         width=width,
@@ -42,18 +43,20 @@ def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:
 def smoke_junit(report: SmokeReport) -> str:
     """Write a report as one test case for each convolution, and one for those not run."""
 
-    def case(name: str, seconds: float, failure: str | None) -> JUnitCase:
+    def case(name: str, seconds: float, failure: str | None, output: str = "") -> JUnitCase:
         return JUnitCase(
             name=name,
             classname="rdna1.conv.smoke",
             seconds=seconds,
             failure=failure,
             skipped=None,
-            output="",
+            output=output,
         )
 
     cases = [
-        case(r.case.label, r.seconds, None if r.outcome == "pass" else _fault(r))
+        case(r.case.label, r.seconds, None, "" if r.outcome == "pass" else _note(r))
+        if r.outcome in RIGHT
+        else case(r.case.label, r.seconds, _note(r))
         for r in report.cases
     ]
     if report.not_run:
@@ -63,10 +66,12 @@ def smoke_junit(report: SmokeReport) -> str:
 
 def smoke_verdict(report: SmokeReport) -> str:
     """The report in one line."""
-    passed = sum(result.outcome == "pass" for result in report.cases)
+    passed = sum(result.outcome in RIGHT for result in report.cases)
+    slow = sum(result.outcome == "slow" for result in report.cases)
     place = f" on {report.device.type}" if report.device else ""
     parts = [
         f"{passed} of {len(report.cases) + report.not_run} convolutions passed{place}",
+        f"{slow} of them slow" if slow else "",
         f"{report.not_run} not run" if report.not_run else "",
         "interrupted" if report.interrupted else "",
         f"{report.wall_seconds:.1f} s",
@@ -82,13 +87,13 @@ def results_table(results: Iterable[CaseResult]) -> Table:
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("layer")
-    for direction in DIRECTIONS:
+    for direction in SMOKE_DIRECTIONS:
         table.add_column(direction)
         table.add_column("ms", justify="right")
     table.add_column("largest rel. error", justify="right")
     for layer, group in groupby(results, lambda result: result.case.layer):
         found = {result.case.direction: result for result in group}
-        cells = [cell for direction in DIRECTIONS for cell in _cells(found.get(direction))]
+        cells = [cell for direction in SMOKE_DIRECTIONS for cell in _cells(found.get(direction))]
         errors = [r.max_rel_err for r in found.values() if r.max_rel_err is not None]
         table.add_row(layer, *cells, f"{max(errors):.1e}" if errors else "-")
     return table
@@ -98,8 +103,9 @@ def _cells(result: CaseResult | None) -> tuple[Text, Text]:
     """Outcome and milliseconds; dashes for a direction that was not run."""
     if result is None:
         return Text("-"), Text("-")
-    style = "green" if result.outcome == "pass" else "bold red"
-    return Text(result.outcome, style), Text(f"{1000 * result.seconds:.1f}")
+    return Text(result.outcome, _STYLES.get(result.outcome, "bold red")), Text(
+        f"{1000 * result.seconds:.1f}"
+    )
 
 
 def _device(device: DeviceInfo | None) -> str:
@@ -110,7 +116,7 @@ def _device(device: DeviceInfo | None) -> str:
     return f"on {device.type}{reason}: {device.name}{target}, torch {device.torch}"
 
 
-def _fault(result: CaseResult) -> str:
-    """What went wrong with a case: a heading, and the detail indented."""
+def _note(result: CaseResult) -> str:
+    """What went wrong with a case or was slow: a heading, and the detail indented."""
     heading = f"{result.outcome}: {result.case.label}"
     return "\n".join([heading, *(f"  {line}" for line in result.detail.splitlines())])

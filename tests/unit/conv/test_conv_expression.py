@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rdna1.conv.case import ConvCase
 from rdna1.conv.expression import MAX_LENGTH, NAMES, Expression, ExpressionError
 
 VALUES: dict[str, Any] = {
@@ -18,6 +19,8 @@ VALUES: dict[str, Any] = {
     "workspace": 1115136,
     "dtype": "float32",
     "direction": "forward",
+    "memory_format": "channels_last",
+    "transposed": True,
     "env": {"MIOPEN_DEBUG_CONV_GEMM": "0"},
 }
 
@@ -39,6 +42,9 @@ VALUES: dict[str, Any] = {
         ("direction in ('forward', 'backward')", True),
         ("kh not in [1, 5]", True),
         ("env['MIOPEN_DEBUG_CONV_GEMM'] == '0'", True),
+        ("transposed", True),
+        ("transposed == False or output_padding > 3", False),
+        ("dims == 3 and kd <= depth and memory_format != 'contiguous'", True),
         ("env['NOT_SET'] == ''", True),
         ("'NOT_SET' in env", False),
         ("True", True),
@@ -65,6 +71,8 @@ def test_allowed_expressions(text: str, truth: bool) -> None:
         ("dtype + 'x' == ''", "position 1: number needed here, found text"),
         ("h is w", "position 1: this comparison is not allowed"),
         ("(h > 1) < (w > 1)", "position 2: this comparison is not allowed"),
+        ("transposed > 0", "position 1: this comparison is not allowed"),
+        ("transposed == 1", "position 15: truth needed here, found number"),
         ("h ** w > 1", "position 1: the operator in h ** w is not allowed"),
         ("~h", "position 1: the operator ~ is not allowed"),
         ("h / 0 > 1", "position 5: a divisor must be a number other than 0"),
@@ -94,6 +102,11 @@ def test_everything_else_is_refused_with_its_position(text: str, message: str) -
     with pytest.raises(ExpressionError) as caught:
         Expression(text)
     assert str(caught.value).startswith(message)
+
+
+def test_every_attribute_of_a_case_has_a_name() -> None:
+    names = {*ConvCase.__struct_fields__, "workspace", "env"}
+    assert set(NAMES) == names == set(VALUES)
 
 
 def accepted(text: str) -> bool:

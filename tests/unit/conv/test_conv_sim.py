@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rdna1.conv.case import ConvCase
@@ -29,6 +30,23 @@ def test_rules_see_the_case_and_the_environment(tmp_path: Path) -> None:
     assert held == [False, True, False]
     last = load_rules(tmp_path / "rules.yml")[-1]
     assert last.holds(CASE, {"MIOPEN_DEBUG_CONV_GEMM": "0"})
+
+
+def test_rules_see_dimensions_transposition_and_memory_format(tmp_path: Path) -> None:
+    text = """
+    - {when: "dims == 3 and depth * kd == 36", outcome: hang}
+    - {when: "transposed and output_padding == 1", outcome: hang}
+    - {when: "memory_format == 'channels_last'", outcome: hang}
+    """
+    rules = load_rules(write(tmp_path, text))
+    cases = [
+        ConvCase(4, 8, 12, 12, 3, 3, dims=3, depth=12, kd=3),
+        ConvCase(8, 4, 12, 12, 2, 2, stride=2, transposed=True, output_padding=1),
+        msgspec.structs.replace(CASE, memory_format="channels_last"),
+        CASE,
+    ]
+    held = [[rule.holds(case, {}) for rule in rules] for case in cases]
+    assert held == [[place == rule for rule in range(3)] for place in range(4)]
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,28 @@ def test_the_first_investigations_sizes_come_first_forward_and_backward() -> Non
 
 
 def test_every_common_kernel_is_there() -> None:
-    kinds = {(case.kh, case.stride, case.dilation, case.groups > 1) for case in smoke_cases()}
+    kinds = {
+        (c.dims, c.transposed, c.kw, c.stride, c.dilation, c.groups > 1) for c in smoke_cases()
+    }
     assert kinds == {
-        (3, 1, 1, False),
-        (1, 1, 1, False),
-        (3, 2, 1, False),
-        (5, 1, 1, False),
-        (7, 2, 1, False),
-        (3, 1, 1, True),
-        (3, 1, 2, False),
+        (2, False, 3, 1, 1, False),
+        (2, False, 1, 1, 1, False),
+        (2, False, 3, 2, 1, False),
+        (2, False, 5, 1, 1, False),
+        (2, False, 7, 2, 1, False),
+        (2, False, 3, 1, 1, True),
+        (2, False, 3, 2, 1, True),
+        (2, False, 3, 1, 2, False),
+        (2, True, 2, 2, 1, False),
+        (2, True, 4, 2, 1, False),
+        (1, False, 3, 1, 1, False),
+        (3, False, 3, 1, 1, False),
     }
 
 
 def test_no_case_exceeds_either_reading_of_the_known_limit() -> None:
     for case in smoke_cases():
-        assert max(case.h, case.w, case.h_out, case.w_out) <= 42
+        assert max(*case.input_size, *case.output_size) <= 42
         assert case.workspace_bytes <= 1048576
 
 
@@ -40,8 +47,10 @@ def test_labels_tell_all_cases_apart() -> None:
     assert len(set(labels)) == len(labels)
 
 
-@pytest.mark.parametrize(("side", "number"), [(None, 20), (42, 20), (41, 12), (25, 2), (24, 0)])
+@pytest.mark.parametrize(
+    ("side", "number"), [(None, 30), (42, 30), (41, 16), (25, 4), (24, 2), (11, 0)]
+)
 def test_max_side_leaves_out_larger_inputs(side: int | None, number: int) -> None:
     cases = smoke_cases(side)
     assert len(cases) == number
-    assert side is None or all(max(case.h, case.w) <= side for case in cases)
+    assert side is None or all(case.longest_side <= side for case in cases)

@@ -1,0 +1,86 @@
+"""Which right results came later than they should have.
+
+A device sets its own standard. Where it has done case j in t_j seconds, a roofline (Williams,
+Waterman and Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009)
+bounds what case i may take by the scarcer of its two resources, arithmetic and memory traffic::
+
+    t_j * max(1, macs_i / macs_j, bytes_i / bytes_j)
+
+The 1 grants a smaller case all that the larger one took, as starting a kernel costs the same for
+both. Disturbances only ever add time, so of the bounds from all other cases the smallest is
+nearest to what the device can do; it is the expected time.
+
+A case is slow when it takes more than `FACTOR` times that, and more than `FLOOR_SECONDS`. Kernels
+for odd shapes reach a small part of the arithmetic that others do, hence the factor. The floor
+is what a process on a busy machine may lose by waiting for its turn: small cases take
+milliseconds, so noise would have to hold one up for three quarters of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from rdna1.conv.case import ConvCase
+from rdna1.conv.result import RIGHT, CaseResult
+
+FACTOR = 10.0
+FLOOR_SECONDS = 0.75
+
+
+def expected_seconds(case: ConvCase, others: Sequence[CaseResult]) -> float | None:
+    """Time within which a device should do a case.
+
+    Args:
+        case: any.
+        others: what the same device took for other cases. Those with a right result and the
+            case's dtype count.
+
+    Returns:
+        Seconds, None when no other case counts.
+    """
+    return min(
+        (
+            other.seconds * _work_ratio(case, other.case)
+            for other in others
+            if other.outcome in RIGHT and other.case.dtype == case.dtype
+        ),
+        default=None,
+    )
+
+
+def mark_slow(results: Sequence[CaseResult]) -> list[CaseResult]:
+    """Judge the results of one run of one device.
+
+    Args:
+        results: of one device in one process environment. Their seconds must not contain the
+            compilation of kernels.
+
+    Returns:
+        The same in the same order; those that passed and are slow have the outcome ``slow`` and
+        a detail that says by how much.
+    """
+    return [
+        _judged(result, [*results[:place], *results[place + 1 :]])
+        for place, result in enumerate(results)
+    ]
+
+
+def _judged(result: CaseResult, others: Sequence[CaseResult]) -> CaseResult:
+    expected = expected_seconds(result.case, others)
+    if result.outcome != "pass" or result.seconds <= FLOOR_SECONDS or expected is None:
+        return result
+    if result.seconds <= FACTOR * expected:
+        return result
+    detail = f"took {result.seconds:.2g} s; {expected:.2g} s is what the other cases lead to expect"
+    return msgspec.structs.replace(result, outcome="slow", detail=detail)
+
+
+def _work_ratio(case: ConvCase, other: ConvCase) -> float:
+    """How many times as long a device may take for a case as for another one."""
+    return max(
+        1.0,
+        case.multiply_accumulates / other.multiply_accumulates,
+        case.tensor_bytes / other.tensor_bytes,
+    )
