@@ -123,7 +123,7 @@ def run_smoke(
 def _confirm_slow(supervisor: Supervisor, results: list[CaseResult]) -> None:
     """Run what looks slow once more, in place: the faster run counts, or the one that failed.
 
-    A first run may have compiled kernels, or the machine may have been busy.
+    The machine may have been busy, or a kernel compiled.
     """
     for place, result in enumerate(mark_slow(results)):
         if result.outcome != "slow":

@@ -90,7 +90,7 @@ def results_table(results: Iterable[CaseResult]) -> Table:
     for direction in SMOKE_DIRECTIONS:
         table.add_column(direction)
         table.add_column("ms", justify="right")
-    table.add_column("largest rel. error", justify="right")
+    table.add_column("rel. error", justify="right")
     for layer, group in groupby(results, lambda result: result.case.layer):
         found = {result.case.direction: result for result in group}
         cells = [cell for direction in SMOKE_DIRECTIONS for cell in _cells(found.get(direction))]

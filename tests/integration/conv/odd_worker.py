@@ -38,6 +38,10 @@ def behave(kind: str, channel: Channel) -> None:
         if kind == "slow reference":
             sleep()
         channel.send(Started())
+        if kind in ("out of memory", "lost"):
+            text = f"{kind} in process {os.getpid()}"
+            channel.send(Failed(text, usable=kind == "out of memory"))
+            continue
         serve(kind)
         print("noise on standard output", flush=True)
         channel.send(Answer(0.0, 0.0, 0.0, ""))

@@ -42,6 +42,18 @@ def test_a_worker_serves_many_cases_and_may_write_to_standard_output(start: Star
     assert supervisor.workers_lost == 0
 
 
+@pytest.mark.parametrize(("kind", "workers"), [("out of memory", 1), ("lost", 3)])
+def test_a_worker_is_used_again_after_an_error_only_if_it_says_so(
+    start: Start, kind: str, workers: int
+) -> None:
+    with start(kind) as supervisor:
+        results = [supervisor.run(CASE) for _ in range(3)]
+    assert {result.outcome for result in results} == {"error"}
+    assert all(result.detail.startswith(f"{kind} in process ") for result in results)
+    assert len({result.detail for result in results}) == workers
+    assert supervisor.workers_lost == 0
+
+
 @pytest.mark.parametrize("kind", ["deaf", "fork and deaf", "flood and hang"])
 def test_a_worker_that_stops_answering_is_killed_with_its_children(
     start: Start, started: Pids, wait_until: WaitUntil, kind: str

@@ -47,7 +47,7 @@ def test_the_cpu_passes(started: Pids, tmp_path: Path) -> None:
     assert (report["kind"], report["verdict"], report["workers_lost"]) == ("smoke", "pass", 0)
     assert (report["device"]["requested"], report["device"]["type"]) == ("cpu", "cpu")
     assert report["device"]["torch"]
-    assert len(report["cases"]) == 20
+    assert len(report["cases"]) == 30
     for result in report["cases"]:
         assert result["outcome"] == "pass"
         assert 0 < result["max_abs_err"] < 1
@@ -63,7 +63,7 @@ def test_every_misbehaviour_is_named(started: Pids, tmp_path: Path) -> None:
         - {when: h == 32, outcome: crash}
         - {when: "kh == 5 and direction == 'forward'", outcome: error}
         - {when: kh == 5, outcome: wrong}
-        - {when: groups > 1, outcome: slow}
+        - {when: groups > 1 and stride == 1, outcome: slow}
         """,
         encoding="utf-8",
     )
@@ -79,8 +79,11 @@ def test_every_misbehaviour_is_named(started: Pids, tmp_path: Path) -> None:
     ]
     assert found[3][0] == "wrong"
     assert found[3][1].startswith("input gradient: largest error")
-    assert found[4:] == [("pass", "")] * 2
-    assert min(result["seconds"] for result in report["cases"][4:]) >= 1
+    for result, detail in found[4:6]:
+        assert result == "slow"
+        assert detail.endswith(" s is what the other cases lead to expect")
+    assert min(result["seconds"] for result in report["cases"][4:6]) >= 1
+    assert found[6:] == [("pass", "")] * 4
     assert (report["verdict"], report["workers_lost"]) == ("fail", 2)
     assert started() == []
 
@@ -92,14 +95,24 @@ def test_the_text_and_junit_forms_say_what_failed(started: Pids, tmp_path: Path)
     text = validate(*arguments, cwd=tmp_path)
     assert text.returncode == 1
     assert "wrong: 16->32 5x5 25x25 forward\n  output: largest error" in text.stdout
-    assert "FAIL: 4 of 6 convolutions passed on sim" in text.stdout
+    assert "FAIL: 8 of 10 convolutions passed on sim" in text.stdout
     assert max(map(len, text.stdout.splitlines())) <= 80
     junit = validate(*arguments, "--format", "junit", "--output", "report.xml", cwd=tmp_path)
     assert junit.returncode == 1
-    assert junit.stdout.startswith("FAIL: 4 of 6 convolutions passed on sim")
+    assert junit.stdout.startswith("FAIL: 8 of 10 convolutions passed on sim")
     suite = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 - our own report
-    assert len(suite.findall(".//testcase")) == 6
+    assert len(suite.findall(".//testcase")) == 10
     assert len(suite.findall(".//failure")) == 2
+    assert started() == []
+
+
+@needs_torch
+def test_slow_is_a_warning(started: Pids, tmp_path: Path) -> None:
+    (tmp_path / "rules.yml").write_text("- {when: transposed, outcome: slow}", encoding="utf-8")
+    run = validate("smoke", "--device", "sim:rules.yml", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "PASS: 30 of 30 convolutions passed on sim, 4 of them slow, " in run.stdout
+    assert "slow: transposed 64->32 2x2 s2 21x21 backward\n  took 1 s; 0.0" in run.stdout
     assert started() == []
 
 
@@ -195,9 +208,9 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
     assert started() == []
     assert list(temporary.iterdir()) == []
     report = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
-    assert (report["verdict"], report["interrupted"], report["not_run"]) == ("fail", True, 19)
+    assert (report["verdict"], report["interrupted"], report["not_run"]) == ("fail", True, 29)
     assert outcomes(report) == {"3 forward": "pass"}
-    assert stdout.startswith("FAIL: 1 of 20 convolutions passed on sim, 19 not run, interrupted")
+    assert stdout.startswith("FAIL: 1 of 30 convolutions passed on sim, 29 not run, interrupted")
 
 
 @needs_torch

@@ -33,7 +33,7 @@ def setting() -> Iterator[None]:
 def failure(error: RuntimeError, monkeypatch: pytest.MonkeyPatch) -> DeviceError:
     """What a device makes of an error of torch; a double stands for the convolution."""
 
-    def convolve(case: ConvCase, inputs: Any) -> Any:
+    def convolve(*_: Any) -> Any:
         raise error
 
     device = device_module.TorchDevice("cpu")
