@@ -7,8 +7,8 @@ bounds what case i may take by the scarcer of its two resources, arithmetic and 
     t_j * max(1, macs_i / macs_j, bytes_i / bytes_j)
 
 The 1 grants a smaller case all that the larger one took, as starting a kernel costs the same for
-both. Disturbances only ever add time, so of the bounds from all other cases the smallest is
-nearest to what the device can do; it is the expected time.
+both. Disturbances only ever add time, so of the bounds from all cases the smallest is nearest to
+what the device can do; it is the expected time.
 
 A case is slow when it takes more than `FACTOR` times that, and more than `FLOOR_SECONDS`. Kernels
 for odd shapes reach a small part of the arithmetic that others do, hence the factor. The floor
@@ -29,21 +29,20 @@ FACTOR = 10.0
 FLOOR_SECONDS = 0.75
 
 
-def expected_seconds(case: ConvCase, others: Sequence[CaseResult]) -> float | None:
+def expected_seconds(case: ConvCase, results: Sequence[CaseResult]) -> float | None:
     """Time within which a device should do a case.
 
     Args:
         case: any.
-        others: what the same device took for other cases. Those with a right result and the
-            case's dtype count.
+        results: what the same device took. Those that are right and of the case's dtype count.
 
     Returns:
-        Seconds, None when no other case counts.
+        Seconds, None when no result counts.
     """
     return min(
         (
             other.seconds * _work_ratio(case, other.case)
-            for other in others
+            for other in results
             if other.outcome in RIGHT and other.case.dtype == case.dtype
         ),
         default=None,
@@ -61,14 +60,12 @@ def mark_slow(results: Sequence[CaseResult]) -> list[CaseResult]:
         The same in the same order; those that passed and are slow have the outcome ``slow`` and
         a detail that says by how much.
     """
-    return [
-        _judged(result, [*results[:place], *results[place + 1 :]])
-        for place, result in enumerate(results)
-    ]
+    return [_judged(result, results) for result in results]
 
 
-def _judged(result: CaseResult, others: Sequence[CaseResult]) -> CaseResult:
-    expected = expected_seconds(result.case, others)
+def _judged(result: CaseResult, results: Sequence[CaseResult]) -> CaseResult:
+    # Its own time is among the bounds and never makes it slow.
+    expected = expected_seconds(result.case, results)
     if result.outcome != "pass" or result.seconds <= FLOOR_SECONDS or expected is None:
         return result
     if result.seconds <= FACTOR * expected:

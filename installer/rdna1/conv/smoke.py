@@ -102,7 +102,7 @@ def run_smoke(
             for case in cases:
                 on_case(case)
                 results.append(supervisor.run(case))
-            _confirm_slow(supervisor, results)
+            confirm_slow(supervisor, results)
         except DeviceLostError as lost:
             results.append(lost.result)
         except KeyboardInterrupt:
@@ -120,10 +120,12 @@ def run_smoke(
     )
 
 
-def _confirm_slow(supervisor: Supervisor, results: list[CaseResult]) -> None:
-    """Run what looks slow once more, in place: the faster run counts, or the one that failed.
+def confirm_slow(supervisor: Supervisor, results: list[CaseResult]) -> None:
+    """Run what looks slow once more: the machine may have been busy.
 
-    The machine may have been busy, or a kernel compiled.
+    Args:
+        supervisor: of the device.
+        results: of its run, changed in place: the faster of two runs counts, or a failed one.
     """
     for place, result in enumerate(mark_slow(results)):
         if result.outcome != "slow":

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import UnusableDeviceError
+from rdna1.conv.result import CaseResult, UnusableDeviceError
+from rdna1.conv.smoke import confirm_slow
 from rdna1.conv.supervisor import DeviceLostError, Supervisor
 
 CASE = ConvCase(16, 32, 32, 32, 3, 3, padding=1)
@@ -78,6 +80,19 @@ def test_a_crash_is_named_even_when_children_hold_the_pipes(
         assert result.outcome == "crash"
         assert result.detail == "killed by SIGABRT\nterminate called"
     assert supervisor.workers_lost == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"), [("good", "pass"), ("exit", "crash"), ("broken device", "error")]
+)
+def test_what_looks_slow_is_run_again(start: Start, kind: str, outcome: str) -> None:
+    quick = CaseResult(msgspec.structs.replace(CASE, n=2), "pass", 0.001)
+    results = [CaseResult(CASE, "pass", 2.0), quick]
+    with start(kind) as supervisor:
+        confirm_slow(supervisor, results)
+    assert (results[0].case, results[0].outcome) == (CASE, outcome)
+    assert results[0].seconds < 2.0
+    assert results[1] is quick
 
 
 def test_an_exit_is_a_crash_with_its_status(start: Start) -> None:

@@ -131,10 +131,12 @@ class Table:
 
     def __init__(self, tensor: Any) -> None:
         indices = product(*map(range, tensor.shape))
-        self._values = dict(zip(indices, tensor.flatten().tolist(), strict=True))
+        self._values: dict[Index, float] = dict(
+            zip(indices, tensor.flatten().tolist(), strict=True)
+        )
 
     def __getitem__(self, index: Index) -> float:
-        return float(self._values[index])
+        return self._values[index]
 
     def subtract(self, index: Index, number: float) -> None:
         self._values[index] -= number
