@@ -95,6 +95,15 @@ def test_what_looks_slow_is_run_again(start: Start, kind: str, outcome: str) -> 
     assert results[1] is quick
 
 
+def test_a_second_run_that_fails_counts_however_long_it_took(started: Pids) -> None:
+    quick = CaseResult(msgspec.structs.replace(CASE, n=2), "pass", 0.001)
+    results = [CaseResult(CASE, "pass", 0.8), quick]
+    with Supervisor("deaf", timeout=1, program=ODD_WORKER, allowance=20) as supervisor:
+        confirm_slow(supervisor, results)
+    assert results[0].outcome == "hang"
+    assert started() == []
+
+
 def test_an_exit_is_a_crash_with_its_status(start: Start) -> None:
     with start("exit") as supervisor:
         result = supervisor.run(CASE)
