@@ -13,6 +13,7 @@ from torch import Tensor
 from rdna1.conv import sim
 from rdna1.conv.case import ConvCase
 from rdna1.conv.device_error import DeviceError
+from rdna1.conv.device_identity import cuda_identity
 from rdna1.conv.reference import Inputs, convolve
 from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
 
@@ -56,8 +57,7 @@ class TorchDevice:
             # float32 shall mean float32: TF32 keeps 10 bits of the mantissa.
             torch.backends.cudnn.allow_tf32 = False
         # The first touch creates the device's context, which may take seconds.
-        torch.zeros(1, device=self._device)
-        self._synchronize()
+        self.check()
 
     @property
     def info(self) -> DeviceInfo:
@@ -66,6 +66,23 @@ class TorchDevice:
             return self._describe("cpu", _cpu_name())
         properties = torch.cuda.get_device_properties(self._device)
         return self._describe("cuda", properties.name, getattr(properties, "gcnArchName", None))
+
+    @property
+    def identity(self) -> str | None:
+        """What other processes call the device too; None for the CPU, which many may use."""
+        if self._device.type == "cpu":
+            return None
+        index = torch.cuda.current_device() if self._device.index is None else self._device.index
+        return cuda_identity(index, os.environ)
+
+    def check(self) -> None:
+        """See that the device works.
+
+        Raises:
+            RuntimeError: it does not.
+        """
+        torch.zeros(1, device=self._device)
+        self._synchronize()
 
     def _describe(self, kind: DeviceType, name: str, gfx_target: str | None = None) -> DeviceInfo:
         return DeviceInfo(
@@ -136,6 +153,11 @@ class SimulatedDevice(TorchDevice):
     def info(self) -> DeviceInfo:
         """As of the CPU, under the name of the rule file."""
         return self._describe("sim", f"simulated by {self._rule_file.name}")
+
+    @property
+    def identity(self) -> str:
+        """The rule file: two runs of it take turns, as on a card."""
+        return f"sim:{self._rule_file.resolve()}"
 
     def run(self, case: ConvCase, inputs: Inputs) -> tuple[dict[str, Tensor], float]:
         """As on the CPU, unless a rule holds.

@@ -6,8 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+# A run neither uses nor changes what the user has there.
+OWN_FOLDERS = ("MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR", "TMPDIR")
 
-def worker_environment(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+
+def worker_environment(
+    environment: Mapping[str, str], folder: Path, variables: Mapping[str, str | None]
+) -> dict[str, str]:
     """Variables of a worker, so that a run neither uses nor changes what the user has cached.
 
     MIOpen 5.2 to 6.2 reads MIOPEN_USER_DB_PATH and MIOPEN_CUSTOM_CACHE_DIR (src/db_path.cpp.in,
@@ -17,14 +22,24 @@ def worker_environment(environment: Mapping[str, str], folder: Path) -> dict[str
     Args:
         environment: of this process.
         folder: exists, and is removed after the run.
+        variables: what the workers shall have otherwise; None removes a variable.
+
+    Raises:
+        ValueError: ``variables`` has one of `OWN_FOLDERS`, which are the run's own.
     """
-    variables = {key: text for key, text in environment.items() if key != "MIOPEN_FIND_ENFORCE"}
+    if fixed := sorted(variables.keys() & set(OWN_FOLDERS)):
+        raise ValueError(f"{', '.join(fixed)}: a worker has its own, always fresh")
+    result = {key: text for key, text in environment.items() if key != "MIOPEN_FIND_ENFORCE"}
+    for key, text in variables.items():
+        result.pop(key, None)
+        if text is not None:
+            result[key] = text
     # The worker runs in a folder of its own, where relative entries would lead elsewhere.
-    if "PYTHONPATH" in variables:
-        entries = variables["PYTHONPATH"].split(os.pathsep)
-        variables["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries)
-    for name in ("MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR", "TMPDIR"):
+    if "PYTHONPATH" in result:
+        entries = result["PYTHONPATH"].split(os.pathsep)
+        result["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in entries)
+    for name in OWN_FOLDERS:
         place = folder / name.lower()
         place.mkdir(exist_ok=True)
-        variables[name] = str(place)
-    return variables
+        result[name] = str(place)
+    return result

@@ -6,11 +6,15 @@ import contextlib
 import os
 import selectors
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
+
+from rdna1.conv import warden
 
 # The last words of a process; a flood of them is cut from the front.
 _STDERR_BYTES = 2048
@@ -18,11 +22,8 @@ _STDERR_BYTES = 2048
 # An answer has a few hundred bytes.
 _ANSWER_BYTES = 65536
 
-# A process that SIGKILL has not ended by then sits in a driver and may stay for ever.
-_REAP_SECONDS = 10.0
-
-# A crashed worker's children can hold its pipes open, so its end is looked for this often.
-_POLL_SECONDS = 0.05
+# What the warden may need beyond the time that it waits for the killed.
+_WARDEN_SECONDS = 10.0
 
 _CHUNK = 65536
 
@@ -35,46 +36,69 @@ class DeathError(Exception):
     """The worker has ended without an answer."""
 
 
-class Worker:
-    """A process that leads a session, and so a process group, of its own.
+class Ending(NamedTuple):
+    """What became of a worker.
 
-    Start it from a thread that lives on: the kernel kills the worker when that thread ends, as
-    `rdna1.conv.worker.die_with` asks for.
+    Attributes:
+        code: exit code as `subprocess` counts it, None when it has not ended.
+        left: ids of its processes that even SIGKILL has not ended.
+    """
+
+    code: int | None
+    left: tuple[int, ...]
+
+
+class Worker:
+    """A process, its descendants, and the warden that kills them (see `rdna1.conv.warden`).
+
+    They end with this object and with this process, whatever ends it: each of these closes the
+    socket that the warden listens to. So a worker may be started from any thread.
 
     Args:
-        command: program and arguments; ``--supervisor PID`` is added.
+        command: program with its full path, and arguments; ``--supervisor PID`` is added.
         folder: where it runs.
         environment: all variables it gets.
+        patience: seconds that the killed may take to end.
     """
 
     def __init__(
-        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        patience: float,
     ) -> None:
-        """Start the process."""
-        self._process = subprocess.Popen(  # noqa: S603 - our own program, as a list
-            [*command, "--supervisor", str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            cwd=folder,
-            env=environment,
-        )
+        """Start the processes."""
+        self._patience = patience
+        self._control, control = socket.socketpair()
+        with control:
+            self._warden = subprocess.Popen(  # noqa: S603 - our own program, as a list
+                [
+                    *(sys.executable, "-I", "-S", warden.__file__),
+                    *(str(control.fileno()), str(patience), *command),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                # Out of reach of a terminal's Ctrl-C.
+                start_new_session=True,
+                pass_fds=[control.fileno()],
+                cwd=folder,
+                env=environment,
+            )
         self._requests, answers, stderr = (
             cast("IO[bytes]", pipe)
-            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr)
+            for pipe in (self._warden.stdin, self._warden.stdout, self._warden.stderr)
         )
         self._answers = bytearray()
         self._stderr = bytearray()
+        self._report = bytearray()
+        self._silent = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(answers, selectors.EVENT_READ, self._answers)
         self._selector.register(stderr, selectors.EVENT_READ, self._stderr)
-
-    @property
-    def pid(self) -> int:
-        """Process id, and id of the process group."""
-        return self._process.pid
+        self._selector.register(self._control, selectors.EVENT_READ, self._report)
 
     @property
     def last_words(self) -> str:
@@ -102,10 +126,10 @@ class Worker:
             DeathError: the process ended without one.
         """
         while b"\n" not in self._answers and len(self._answers) < _ANSWER_BYTES:
-            ended = self._has_ended()
+            ended = self._silent or b"\n" in self._report
             left = deadline - time.monotonic()
             before = len(self._answers)
-            self._pump(0 if ended else min(max(left, 0), _POLL_SECONDS))
+            self._pump(0 if ended else max(left, 0))
             if len(self._answers) > before:
                 continue
             if ended:
@@ -116,38 +140,39 @@ class Worker:
         self._answers[:] = rest
         return bytes(line)
 
-    def kill(self) -> int | None:
-        """Kill the process group and reap its leader.
-
-        Returns:
-            The exit code as `subprocess` counts it; None when even SIGKILL does not end it.
-        """
-        # The leader is not reaped yet, so the number of its group is still its own.
-        os.killpg(self.pid, signal.SIGKILL)
-        code = None
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._process.wait(_REAP_SECONDS)
+    def kill(self) -> Ending:
+        """Have the warden kill the process with its descendants, and wait for their end."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + self._patience + _WARDEN_SECONDS
+        while not self._silent and time.monotonic() < deadline:
+            self._pump(deadline - time.monotonic())
+        # It has ended or does not listen; the kernel kills the worker with it.
+        self._warden.kill()
+        code = self._warden.wait()
         self._pump(0)
         self._close()
-        return code
-
-    def _has_ended(self) -> bool:
-        """Whether the leader has ended; it stays a zombie, so that `kill` finds the group."""
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self.pid, options) is not None
+        ended, _, left = self._report.decode().partition("\n")
+        if self._report.count(b"\n") < 2:  # what a warden says at least
+            return Ending(code, ())
+        return Ending(int(ended) if ended else None, tuple(map(int, left.split())))
 
     def _pump(self, timeout: float) -> None:
         """Move what the pipes hold into the buffers; wait for that up to ``timeout`` seconds."""
         for key, _ in self._selector.select(timeout):
-            chunk = os.read(key.fd, _CHUNK)
+            chunk = b""
+            with contextlib.suppress(ConnectionResetError):
+                chunk = os.read(key.fd, _CHUNK)
             if not chunk:
                 self._selector.unregister(key.fileobj)
+                self._silent |= key.fileobj is self._control
             key.data.extend(chunk)
         del self._stderr[:-_STDERR_BYTES]
 
     def _close(self) -> None:
         self._selector.close()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        self._control.close()
+        for pipe in (self._warden.stdin, self._warden.stdout, self._warden.stderr):
             cast("IO[bytes]", pipe).close()
 
 

@@ -1,7 +1,8 @@
 """What worker and supervisor say to each other: one JSON document a line.
 
-The supervisor sends a `rdna1.conv.case.ConvCase`. The worker first says `Ready`, `Unusable` or
-`Failed`; after that, for each case, `Started` and then `Answer` or `Failed`.
+The supervisor sends a `rdna1.conv.case.ConvCase`, or an empty line. The worker first says `Ready`,
+`Unusable` or `Failed`; after that, for each case, `Started`, `FirstRun` and `Answer`, any of which
+may be `Failed` instead and the last; for an empty line, `Ready` if the device still works.
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ from rdna1.conv.result import DeviceInfo
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """torch is imported and the device has answered."""
+    """torch is imported and the device has answered.
+
+    Attributes:
+        device: which.
+        identity: what other processes call it too, None when runs need not take turns on it.
+    """
 
     device: DeviceInfo
+    identity: str | None = None
 
 
 class Unusable(msgspec.Struct, frozen=True, tag="unusable"):
@@ -27,14 +34,24 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     """Inputs and reference of the case are ready; from here on the device works."""
 
 
+class FirstRun(msgspec.Struct, frozen=True, tag="first"):
+    """The device has run the case once and will now run it again.
+
+    Attributes:
+        seconds: on the device, compiling and choosing kernels included.
+    """
+
+    seconds: float
+
+
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
     """The device has finished.
 
     Attributes:
-        seconds: on the device.
+        seconds: on the device, in the second run.
         max_abs_err: as in `rdna1.conv.result.CaseResult`.
         max_rel_err: likewise.
-        fault: what is wrong with the result, empty when it is right.
+        fault: what is wrong with the result of either run, empty when it is right.
     """
 
     seconds: float
@@ -57,7 +74,12 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 Opening = Ready | Unusable | Failed
 Preparation = Started | Failed
+FirstReply = FirstRun | Failed
 Reply = Answer | Failed
+
+
+# Asks whether the device still works.
+CHECK = b"\n"
 
 
 def encode(message: msgspec.Struct) -> bytes:

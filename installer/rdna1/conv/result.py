@@ -52,6 +52,8 @@ class CaseResult(msgspec.Struct, frozen=True):
         max_abs_err: largest absolute error, None when there is no finite result.
         max_rel_err: ``max_abs_err`` over the largest absolute value of the reference.
         detail: what went wrong or was slow, empty after ``pass``.
+        first_seconds: on the device in the first run, which compiles and chooses kernels;
+            ``seconds`` is of the second. None when the first did not end.
     """
 
     case: ConvCase
@@ -60,3 +62,4 @@ class CaseResult(msgspec.Struct, frozen=True):
     max_abs_err: float | None = None
     max_rel_err: float | None = None
     detail: str = ""
+    first_seconds: float | None = None

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Generic, TypeVar
+from types import MappingProxyType, TracebackType
 
 import msgspec
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.environment import worker_environment
-from rdna1.conv.process import DeadlineError, DeathError, Worker, describe_exit
-from rdna1.conv.protocol import (
-    Failed,
-    Opening,
-    Preparation,
-    Ready,
-    Reply,
-    Started,
-    Unusable,
-    encode,
+from rdna1.conv.deadline import Run, adaptive_deadline
+from rdna1.conv.device_lock import DeviceLock
+from rdna1.conv.dialogue import (
+    FIRST_RUN,
+    PREPARING,
+    SECOND_RUN,
+    LossError,
+    describe_left,
+    listen,
+    with_last_words,
 )
-from rdna1.conv.result import CaseResult, DeviceInfo, Outcome, UnusableDeviceError
+from rdna1.conv.interrupt import interrupts_held
+from rdna1.conv.kernel_log import KERNEL_LOG, KernelLog, KernelMessage
+from rdna1.conv.process import Worker
+from rdna1.conv.protocol import Failed, Ready, encode
+from rdna1.conv.result import CaseResult, DeviceInfo
+from rdna1.conv.workers import Limits, Workers
 
 WORKER_PROGRAM = (sys.executable, "-m", "rdna1.conv.worker")
 
@@ -35,8 +35,11 @@ WORKER_PROGRAM = (sys.executable, "-m", "rdna1.conv.worker")
 # device's context, computing a large reference on the CPU.
 ALLOWANCE_SECONDS = 120.0
 
+# A process that SIGKILL has not ended by then sits in a driver and may stay for ever.
+PATIENCE_SECONDS = 10.0
 
-M = TypeVar("M")
+# How long another run may keep the device: longer than a smoke test takes.
+WAIT_SECONDS = 300.0
 
 
 class DeviceLostError(Exception):
@@ -52,58 +55,39 @@ class DeviceLostError(Exception):
         self.result = result
 
 
-@dataclass(frozen=True)
-class _Phase(Generic[M]):
-    """What the worker is doing while the supervisor waits.
-
-    Attributes:
-        answers: reads what the worker may say then.
-        prefix: begins the detail of a result that was lost in this phase.
-        late: outcome when the deadline passes.
-        final: whether a loss means that no other worker will do better.
-    """
-
-    answers: msgspec.json.Decoder[M]
-    prefix: str
-    late: Outcome
-    final: bool
-
-
-_STARTING: _Phase[Opening] = _Phase(
-    msgspec.json.Decoder(Opening), "the worker did not start: ", "hang", final=True
-)
-_PREPARING: _Phase[Preparation] = _Phase(
-    msgspec.json.Decoder(Preparation), "before the device was used: ", "error", final=False
-)
-_RUNNING: _Phase[Reply] = _Phase(msgspec.json.Decoder(Reply), "", "hang", final=False)
-
-
-class _LossError(Exception):
-    """A worker is gone and has not answered; ``final`` as in `_Phase`."""
-
-    def __init__(self, outcome: Outcome, seconds: float, detail: str, *, final: bool) -> None:
-        super().__init__(detail)
-        self.outcome: Outcome = outcome
-        self.seconds = seconds
-        self.final = final
+class DeviceResetError(DeviceLostError):
+    """The kernel has reset the device, or asks for that; what follows would mean little."""
 
 
 class Supervisor:
     """A context manager that runs one case after the other.
 
-    A worker that has answered takes the next case too; after anything else there is a new one,
-    as an error can leave a device's context unusable; the worker says when it does not. Leaving
-    the context, by whatever exception, leaves no process and no file behind.
+    A worker that has answered takes the next case too; after anything else another one does, as
+    an error can leave a device's context unusable; the worker says when it does not. A spare starts
+    while the first case runs, and then waits. Leaving the context, by whatever exception, leaves no
+    process and no file behind; a Ctrl-C meanwhile is held back until that is done. So a caller
+    may catch KeyboardInterrupt inside the context and still use the results it has.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``sim:FILE`` with an absolute path.
-        timeout: seconds that a case may take on the device.
+        timeout: seconds that each of the two runs of a case may take on the device.
         program: the worker; it must do as `rdna1.conv.worker` does.
         allowance: seconds that a worker may take to start, and to prepare a case.
+        adaptive: after the first hang, let cases that passed shorten the deadline (see
+            `rdna1.conv.deadline`).
+        spare: whether to keep a spare worker. Starting it takes processor time from the first
+            cases, which matters where seconds are the result.
+        variables: set in the workers' environment, or removed from it if None.
+        unkillable_limit: number of workers that SIGKILL does not end to go on without.
+        patience: seconds that SIGKILL may take.
+        kernel_log: read for resets whatever the device; None reads the kernel's log if the
+            device is a GPU.
+        wait: seconds to wait for another run that has the device.
+        on_wait: told who has it.
 
     Attributes:
         device: what the first worker said about it, None until then.
-        workers_lost: how many died or had to be killed.
+        kernel_messages: what the kernel has said about graphics cards during the run.
     """
 
     def __init__(
@@ -113,15 +97,35 @@ class Supervisor:
         *,
         program: Sequence[str] = WORKER_PROGRAM,
         allowance: float = ALLOWANCE_SECONDS,
+        adaptive: bool = False,
+        spare: bool = True,
+        variables: Mapping[str, str | None] = MappingProxyType({}),
+        unkillable_limit: int = 1,
+        patience: float = PATIENCE_SECONDS,
+        kernel_log: Path | None = None,
+        wait: float = WAIT_SECONDS,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Prepare a folder for the workers' files; the first case starts the first worker."""
+        """Prepare a folder for the workers' files; the first case starts the first worker.
+
+        Raises:
+            ValueError: ``variables`` has one that is the run's own.
+        """
         self.device: DeviceInfo | None = None
-        self.workers_lost = 0
-        self._command = [*program, "--device", device]
+        self.kernel_messages: list[KernelMessage] = []
         self._timeout = timeout
         self._allowance = allowance
-        self._folder = tempfile.TemporaryDirectory(prefix="rdna1-", ignore_cleanup_errors=True)
-        self._worker: Worker | None = None
+        self._adaptive = adaptive
+        self._runs: list[Run] = []
+        self._has_hung = False
+        self._always_watch = kernel_log is not None
+        self._wait = wait
+        self._on_wait = on_wait
+        self._lock: DeviceLock | None = None
+        self._interrupted = False
+        limits = Limits(allowance, timeout, patience, unkillable_limit)
+        self._workers = Workers([*program, "--device", device], variables, limits, spares=spare)
+        self._kernel_log = KernelLog(kernel_log or KERNEL_LOG)
 
     def __enter__(self) -> Supervisor:
         """Return itself."""
@@ -133,94 +137,142 @@ class Supervisor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Kill the worker and remove its files."""
-        self._discard_worker()
-        self._folder.cleanup()
+        """Kill the workers, remove their files, let others have the device."""
+        obeyed = self._interrupted or isinstance(error, KeyboardInterrupt)
+        with interrupts_held(drop=obeyed):
+            self._read_kernel_log()
+            self._kernel_log.close()
+            self._workers.close()
+            if self._lock:
+                self._lock.release()
 
-    def run(self, case: ConvCase) -> CaseResult:
-        """Run one case.
+    @property
+    def workers_lost(self) -> int:
+        """Number of workers that died or had to be killed."""
+        return self._workers.lost
+
+    @property
+    def resets(self) -> list[str]:
+        """What the kernel has said about resets of a card during the run."""
+        return [message.text for message in self.kernel_messages if message.kind == "reset"]
+
+    @property
+    def kernel_log_unavailable(self) -> str:
+        """Why no reset would be noticed, empty if one would be."""
+        return self._kernel_log.unavailable
+
+    def run(self, case: ConvCase, *, patient: bool = False) -> CaseResult:
+        """Run one case, twice.
+
+        Args:
+            case: what to run.
+            patient: give it the full timeout, whatever was learnt from others.
 
         Raises:
             UnusableDeviceError: the device that was asked for does not exist here.
-            DeviceLostError: a worker does not start, or cannot be killed.
+            DeviceBusyError: another run has it.
+            DeviceResetError: the kernel says that a card was reset, now or before.
+            DeviceLostError: a worker does not start, or too many cannot be killed.
         """
         try:
-            worker = self._worker or self._start()
-            return self._ask(worker, case)
-        except _LossError as loss:
-            result = CaseResult(case, loss.outcome, loss.seconds, detail=str(loss))
-            if loss.final:
-                raise DeviceLostError(result) from loss
-            return result
+            self._read_kernel_log()
+            if self.resets:
+                detail = f"{PREPARING.prefix}the kernel log says: {self.resets[-1]}"
+                raise DeviceResetError(CaseResult(case, "error", 0.0, detail=detail))
+            result = self._run_on_worker(case, patient=patient)
+            self._raise_if_lost(result)
+        except BaseException as error:
+            self._interrupted |= isinstance(error, KeyboardInterrupt)
+            # It may still work on the case, and would take the next one for its successor.
+            self._workers.discard()
+            raise
+        return result
 
-    def _start(self) -> Worker:
-        """Start a worker and wait until it has opened the device."""
-        begun = time.monotonic()
-        folder = Path(self._folder.name)
-        worker = Worker(self._command, folder, worker_environment(os.environ, folder))
-        self._worker = worker
-        message = self._receive(worker, self._allowance, _STARTING)
-        if isinstance(message, Ready):
-            self.device = message.device
-            return worker
-        self._discard_worker()
-        if isinstance(message, Unusable) and self.device is None:
-            raise UnusableDeviceError(message.text)
-        detail = _STARTING.prefix + message.text
-        raise _LossError("error", time.monotonic() - begun, detail, final=True)
+    def _run_on_worker(self, case: ConvCase, *, patient: bool) -> CaseResult:
+        """Find a worker and have it run the case."""
+        try:
+            worker, ready = self._workers.take()
+        except LossError as loss:
+            self._workers.note(loss)
+            raise DeviceLostError(_lost(case, loss, None)) from loss
+        self.device = self.device or ready.device
+        self._take_lock(ready)
+        return self._ask(worker, case, self._deadline(case, patient=patient))
 
-    def _ask(self, worker: Worker, case: ConvCase) -> CaseResult:
+    def _take_lock(self, ready: Ready) -> None:
+        """See that no other run has the device; opening it first has told what it is."""
+        if ready.identity is not None and self._lock is None:
+            lock = DeviceLock(ready.identity)
+            lock.acquire(self._wait, self._on_wait)
+            self._lock = lock
+
+    def _deadline(self, case: ConvCase, *, patient: bool) -> float:
+        if patient or not self._adaptive or not self._has_hung:
+            return self._timeout
+        return adaptive_deadline(case.multiply_accumulates, self._runs, self._timeout)
+
+    def _ask(self, worker: Worker, case: ConvCase, deadline: float) -> CaseResult:
         """Have a ready worker run a case."""
-        worker.send(encode(case))
+        first_seconds = None
         begun = time.monotonic()
-        reply: Preparation | Reply = self._receive(worker, self._allowance, _PREPARING)
-        if isinstance(reply, Started):
+        try:
+            worker.send(encode(case))
+            started = listen(worker, self._allowance, PREPARING)
+            if isinstance(started, Failed):
+                return self._failure(case, worker, started, begun)
+            self._workers.start_spare()
             begun = time.monotonic()
-            reply = self._receive(worker, self._timeout, _RUNNING)
-        if isinstance(reply, Failed):
-            seconds = time.monotonic() - begun
-            if not reply.usable:
-                self._discard_worker()
-            return CaseResult(case, "error", seconds, detail=_with_last_words(reply.text, worker))
+            first = listen(worker, deadline, FIRST_RUN)
+            if isinstance(first, Failed):
+                return self._failure(case, worker, first, begun)
+            self._runs.append(Run(case.multiply_accumulates, time.monotonic() - begun))
+            first_seconds = first.seconds
+            begun = time.monotonic()
+            answer = listen(worker, deadline, SECOND_RUN)
+            if isinstance(answer, Failed):
+                return self._failure(case, worker, answer, begun)
+        except LossError as loss:
+            self._has_hung |= loss.outcome == "hang"
+            self._workers.note(loss)
+            return _lost(case, loss, first_seconds)
         return CaseResult(
             case,
-            "wrong" if reply.fault else "pass",
-            reply.seconds,
-            reply.max_abs_err,
-            reply.max_rel_err,
-            reply.fault,
+            "wrong" if answer.fault else "pass",
+            answer.seconds,
+            answer.max_abs_err,
+            answer.max_rel_err,
+            answer.fault,
+            first_seconds,
         )
 
-    def _receive(self, worker: Worker, seconds: float, phase: _Phase[M]) -> M:
-        """Wait for what the worker says next.
+    def _failure(self, case: ConvCase, worker: Worker, failed: Failed, begun: float) -> CaseResult:
+        """The result of a case that the worker reports an error of."""
+        seconds = time.monotonic() - begun
+        if not failed.usable:
+            self._workers.discard()
+        return CaseResult(case, "error", seconds, detail=with_last_words(failed.text, worker))
 
-        Raises:
-            _LossError: it says nothing, or nothing that makes sense; it is dead then.
-        """
-        begun = time.monotonic()
-        try:
-            return phase.answers.decode(worker.receive(begun + seconds))
-        except DeadlineError:
-            outcome, cause = phase.late, f"no answer within {seconds:g} s, killed"
-        except DeathError:
-            outcome, cause = "crash", ""
-        except msgspec.MsgspecError as error:
-            outcome, cause = "error", f"unintelligible answer: {error}"
-        self.workers_lost += 1
-        elapsed = time.monotonic() - begun
-        code = self._discard_worker()
-        if code is None:
-            cause += f", but process {worker.pid} does not die; only a reboot ends it"
-        elif outcome == "crash":
-            cause = describe_exit(code)
-        detail = phase.prefix + _with_last_words(cause, worker)
-        raise _LossError(outcome, elapsed, detail, final=phase.final or code is None)
+    def _raise_if_lost(self, result: CaseResult) -> None:
+        """See whether anything after this result would still mean something."""
+        known = len(self.resets)
+        self._read_kernel_log()
+        if len(self.resets) > known:
+            said = f"the kernel log says: {self.resets[known]}"
+            raise DeviceResetError(_with_detail(result, said))
+        if self._workers.exhausted:
+            left = tuple(pid for pids in self._workers.unkillable for pid in pids)
+            raise DeviceLostError(_with_detail(result, describe_left(left)))
 
-    def _discard_worker(self) -> int | None:
-        """Get rid of the worker; its exit code, None when there is none."""
-        worker, self._worker = self._worker, None
-        return worker.kill() if worker else None
+    def _read_kernel_log(self) -> None:
+        if self._always_watch or (self.device and self.device.type == "cuda"):
+            self.kernel_messages += self._kernel_log.poll()
 
 
-def _with_last_words(cause: str, worker: Worker) -> str:
-    return f"{cause}\n{worker.last_words}".strip()
+def _lost(case: ConvCase, loss: LossError, first_seconds: float | None) -> CaseResult:
+    return CaseResult(
+        case, loss.outcome, loss.seconds, detail=str(loss), first_seconds=first_seconds
+    )
+
+
+def _with_detail(result: CaseResult, more: str) -> CaseResult:
+    return msgspec.structs.replace(result, detail="; ".join(filter(None, [result.detail, more])))

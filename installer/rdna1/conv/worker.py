@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +19,7 @@ import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.device_error import DeviceError
-from rdna1.conv.protocol import Answer, Failed, Ready, Started, Unusable, encode
+from rdna1.conv.protocol import CHECK, Answer, Failed, FirstRun, Ready, Started, Unusable, encode
 from rdna1.conv.result import UnusableDeviceError
 from rdna1.conv.sim import load_rules
 from rdna1.yaml_data import DataFileError
@@ -56,10 +57,10 @@ class Channel:
         self._answers.write(encode(message))
         self._answers.flush()
 
-    def receive(self) -> ConvCase | None:
-        """Wait for the next case; None when the supervisor has closed its end."""
-        line = self._requests.readline()
-        return msgspec.json.decode(line, type=ConvCase) if line else None
+    def receive(self) -> Iterator[ConvCase | None]:
+        """The cases as they come, None to check the device, until the supervisor ends it."""
+        for line in iter(self._requests.readline, b""):
+            yield None if line == CHECK else msgspec.json.decode(line, type=ConvCase)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -81,13 +82,19 @@ def main(argv: list[str] | None = None) -> None:
     except RuntimeError as error:
         channel.send(_failure(error))
     else:
-        channel.send(Ready(device.info))
-        while case := channel.receive():
-            _serve(case, device, channel)
+        ready = Ready(device.info, device.identity)
+        channel.send(ready)
+        for case in channel.receive():
+            if case:
+                _serve(case, device, channel)
+            else:
+                _check(device, channel, ready)
 
 
-def die_with(supervisor: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent dies, even by SIGKILL.
+
+    The parent is the warden; a process that has one thread only, as prctl(2) means the thread.
 
     Raises:
         OSError: the kernel refuses.
@@ -96,7 +103,7 @@ def die_with(supervisor: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != supervisor:
+    if os.getppid() != parent:
         sys.exit("the supervisor is dead")
 
 
@@ -123,6 +130,16 @@ def _open(name: str) -> TorchDevice:
     return TorchDevice(name) if rules is None else SimulatedDevice(rules, Path(file))
 
 
+def _check(device: TorchDevice, channel: Channel, ready: Ready) -> None:
+    """See whether the device still works."""
+    try:
+        device.check()
+    except RuntimeError as error:
+        channel.send(_failure(error))
+    else:
+        channel.send(ready)
+
+
 def _serve(case: ConvCase, device: TorchDevice, channel: Channel) -> None:
     """Run one case and answer."""
     from rdna1.conv.reference import expect, make_inputs
@@ -131,24 +148,26 @@ def _serve(case: ConvCase, device: TorchDevice, channel: Channel) -> None:
         inputs = make_inputs(case)
         expected = expect(case, inputs)
         channel.send(Started())
-        results, seconds = device.run(case, inputs)
-        channel.send(_answer(results, expected, seconds))
+        first, seconds = device.run(case, inputs)
+        channel.send(FirstRun(seconds))
+        second, seconds = device.run(case, inputs)
+        channel.send(_answer([first, second], expected, seconds))
     except RuntimeError as error:
         channel.send(_failure(error))
 
 
-def _answer(results: dict[str, Tensor], expected: dict[str, Expected], seconds: float) -> Answer:
-    """Compare all results of a case; the errors of the answer are the largest of them."""
+def _answer(runs: list[dict[str, Tensor]], expected: dict[str, Expected], seconds: float) -> Answer:
+    """Compare all results of a case's runs; the errors of the answer are the largest of them."""
     from rdna1.conv.reference import compare
 
-    compared = {name: compare(results[name], expected[name]) for name in expected}
-    absolute = [comparison.max_abs_err for comparison in compared.values()]
-    relative = [comparison.max_rel_err for comparison in compared.values()]
+    compared = [(name, compare(run[name], expected[name])) for run in runs for name in expected]
+    # Both runs are mostly wrong in the same way, which is said once.
+    faults = dict.fromkeys(f"{name}: {found.fault}" for name, found in compared if found.fault)
     return Answer(
         seconds=seconds,
-        max_abs_err=_largest(absolute),
-        max_rel_err=_largest(relative),
-        fault="; ".join(f"{name}: {c.fault}" for name, c in compared.items() if c.fault),
+        max_abs_err=_largest([found.max_abs_err for _, found in compared]),
+        max_rel_err=_largest([found.max_rel_err for _, found in compared]),
+        fault="; ".join(faults),
     )
 
 

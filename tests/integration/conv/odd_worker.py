@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
 
-from rdna1.conv.protocol import Answer, Failed, Ready, Started
+from rdna1.conv.protocol import Answer, Failed, FirstRun, Ready, Started
 from rdna1.conv.result import DeviceInfo
 from rdna1.conv.worker import Channel, die_with
+
+PR_SET_PTRACER = 0x59616D61  # linux/prctl.h
+
+# Higher inputs meet the misbehaviour.
+LARGEST_GOOD = 31
 
 
 def main() -> None:
@@ -33,8 +39,17 @@ def behave(kind: str, channel: Channel) -> None:
     if kind == "broken device":
         channel.send(Failed("RuntimeError: invalid device function"))
         sleep()
-    channel.send(Ready(DeviceInfo(kind, "cpu", "test", "none", None, None)))
-    while channel.receive():
+    if kind.startswith("traceable"):
+        # Lets any process of this user trace this one where Yama restricts that (prctl(2)).
+        ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
+    ready = Ready(DeviceInfo(kind, "cpu", "test", "none", None, None), os.environ.get("IDENTITY"))
+    channel.send(ready)
+    for case in channel.receive():
+        if not case:
+            if kind.startswith("spoilt spare"):
+                sleep()
+            channel.send(ready)
+            continue
         if kind == "slow reference":
             sleep()
         channel.send(Started())
@@ -42,9 +57,13 @@ def behave(kind: str, channel: Channel) -> None:
             text = f"{kind} in process {os.getpid()}"
             channel.send(Failed(text, usable=kind == "out of memory"))
             continue
-        serve(kind)
+        if not kind.startswith("second run") and case.h > LARGEST_GOOD:
+            serve(kind)
+        channel.send(FirstRun(0.25))
+        if kind.startswith("second run"):
+            serve(kind)
         print("noise on standard output", flush=True)
-        channel.send(Answer(0.0, 0.0, 0.0, ""))
+        channel.send(Answer(0.125, 0.0, 0.0, ""))
 
 
 def serve(kind: str) -> None:
@@ -55,6 +74,12 @@ def serve(kind: str) -> None:
             subprocess.Popen(
                 [sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False
             )
+    if kind.startswith("daemon"):
+        # A child in a session of its own, whose parent has ended.
+        script = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], "
+        script += "start_new_session=True, close_fds=False)"
+        sleeper = "import time; time.sleep(600)"
+        subprocess.run([sys.executable, "-c", script, sleeper], check=True, close_fds=False)
     if kind == "flood":
         for _ in range(64):
             os.write(2, b"word " * 20_000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from rdna1.conv.smoke import confirm_slow
 from rdna1.conv.supervisor import DeviceLostError, Supervisor
 
 CASE = ConvCase(16, 32, 32, 32, 3, 3, padding=1)
+GOOD_CASE = ConvCase(16, 32, 31, 32, 3, 3, padding=1)
 ODD_WORKER = (sys.executable, str(Path(__file__).with_name("odd_worker.py")))
 
 Start = Callable[[str], Supervisor]
@@ -30,7 +30,9 @@ def start(
 ) -> Iterator[Start]:
     """Make supervisors of odd workers; processes and files must be gone at the end."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield lambda device: Supervisor(device, timeout=0.5, program=ODD_WORKER, allowance=20)
+    yield lambda device: Supervisor(
+        device, timeout=0.5, program=ODD_WORKER, allowance=20, spare=False
+    )
     wait_until(lambda: not started())
     assert list(tmp_path.iterdir()) == []
 
@@ -56,7 +58,7 @@ def test_a_worker_is_used_again_after_an_error_only_if_it_says_so(
     assert supervisor.workers_lost == 0
 
 
-@pytest.mark.parametrize("kind", ["deaf", "fork and deaf", "flood and hang"])
+@pytest.mark.parametrize("kind", ["deaf", "fork and deaf", "daemon and deaf", "flood and hang"])
 def test_a_worker_that_stops_answering_is_killed_with_its_children(
     start: Start, started: Pids, wait_until: WaitUntil, kind: str
 ) -> None:
@@ -69,7 +71,7 @@ def test_a_worker_that_stops_answering_is_killed_with_its_children(
     assert supervisor.workers_lost == 1
 
 
-@pytest.mark.parametrize("kind", ["abort", "fork and abort"])
+@pytest.mark.parametrize("kind", ["abort", "fork and abort", "daemon and abort"])
 def test_a_crash_is_named_even_when_children_hold_the_pipes(
     start: Start, started: Pids, wait_until: WaitUntil, kind: str
 ) -> None:
@@ -102,6 +104,19 @@ def test_a_second_run_that_fails_counts_however_long_it_took(started: Pids) -> N
         confirm_slow(supervisor, results)
     assert results[0].outcome == "hang"
     assert started() == []
+
+
+def test_the_first_run_is_told_from_the_second(start: Start) -> None:
+    with start("good") as supervisor:
+        result = supervisor.run(CASE)
+    assert (result.first_seconds, result.seconds) == (0.25, 0.125)
+
+
+def test_a_hang_in_the_second_run_keeps_the_time_of_the_first(start: Start) -> None:
+    with start("second run deaf") as supervisor:
+        result = supervisor.run(CASE)
+    assert (result.outcome, result.first_seconds) == ("hang", 0.25)
+    assert result.detail == "in the second run: no answer within 0.5 s, killed"
 
 
 def test_an_exit_is_a_crash_with_its_status(start: Start) -> None:
@@ -171,32 +186,43 @@ def test_what_is_no_worker_at_all_is_an_error(started: Pids) -> None:
 def test_an_exception_in_the_block_leaves_nothing(start: Start, started: Pids) -> None:
     with pytest.raises(ZeroDivisionError), start("good") as supervisor:
         supervisor.run(CASE)
-        assert len(started()) == 1
+        assert len(started()) == 2  # a worker and its warden
         raise ZeroDivisionError
     assert started() == []
-
-
-def test_a_worker_that_sigkill_does_not_end_is_reported_and_left(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No process can be made unkillable here: a double stands for the kernel's wait."""
-    reap = subprocess.Popen.wait
-
-    def wait(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
-        reap(process)
-        raise subprocess.TimeoutExpired("worker", timeout or 0)
-
-    monkeypatch.setattr(subprocess.Popen, "wait", wait)
-    with start("deaf") as supervisor, pytest.raises(DeviceLostError) as caught:
-        supervisor.run(CASE)
-    assert caught.value.result.outcome == "hang"
-    assert "does not die; only a reboot ends it" in caught.value.result.detail
 
 
 def test_a_missing_rule_file_is_the_users_mistake(started: Pids) -> None:
     with (
         Supervisor("sim:/nowhere/rules.yml", timeout=1) as supervisor,
         pytest.raises(UnusableDeviceError, match=r"/nowhere/rules\.yml: No such file"),
+    ):
+        supervisor.run(CASE)
+    assert started() == []
+
+
+def test_the_first_hang_has_the_full_timeout_and_later_ones_what_passes_suggest(
+    started: Pids,
+) -> None:
+    with Supervisor(
+        "deaf", timeout=3, program=ODD_WORKER, adaptive=True, spare=False
+    ) as supervisor:
+        results = [supervisor.run(case) for case in (GOOD_CASE, CASE, CASE)]
+        last = supervisor.run(CASE, patient=True)
+    assert [result.outcome for result in results] == ["pass", "hang", "hang"]
+    assert [result.detail for result in [*results[1:], last]] == [
+        f"no answer within {seconds} s, killed" for seconds in (3, 2, 3)
+    ]
+    assert started() == []
+
+
+def test_variables_reach_the_worker(started: Pids, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOVED", "1")
+    script = "import os, sys; sys.exit(' '.join(map(str, map(os.getenv, ['ADDED', 'REMOVED']))))"
+    program = (sys.executable, "-c", script)
+    variables = {"ADDED": "yes", "REMOVED": None}
+    with (
+        Supervisor("cpu", 1, program=program, variables=variables) as supervisor,
+        pytest.raises(DeviceLostError, match="yes None"),
     ):
         supervisor.run(CASE)
     assert started() == []

@@ -201,7 +201,7 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     with start_and_hang(started, wait_until, tmp_path) as run:
-        assert len(started()) == 2
+        assert len(started()) >= 3  # the command, a worker, its warden
         os.killpg(run.pid, signal.SIGINT)
         stdout, stderr = run.communicate()
     assert (run.returncode, stderr) == (130, "")
@@ -217,9 +217,8 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
 def test_a_worker_does_not_outlive_a_killed_supervisor(
     started: Pids, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Its temporary files do outlive it.
+    # Its temporary files do outlive it, until the next run.
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with start_and_hang(started, wait_until, tmp_path) as run:
-        assert len(started()) == 2
         run.kill()
     wait_until(lambda: started() == [])

@@ -1,0 +1,54 @@
+"""How long a case may take before it counts as hanging, judged by the cases that did not hang.
+
+A hang costs the whole deadline, so a search that meets several should not wait the full timeout
+each time. Until the first hang of a run every case has the full timeout: that costs nothing
+while cases pass, and the hang that changes it has been confirmed by waiting, not by hanging the
+card a second time. A later deadline can be too short for one thing only: a first run
+that compiles far longer than all before it. Hence the generous factor; and a caller whose verdict
+hangs on one case can still ask for the full timeout (`rdna1.conv.supervisor.Supervisor.run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# First runs of the same size differ by whether a kernel has to be compiled.
+FACTOR = 10.0
+
+# What a busy machine may do to a case that takes milliseconds.
+FLOOR_SECONDS = 2.0
+
+
+class Run(NamedTuple):
+    """A first run that ended in time.
+
+    Attributes:
+        multiply_accumulates: of its case.
+        seconds: that it took, transfers included.
+    """
+
+    multiply_accumulates: int
+    seconds: float
+
+
+def adaptive_deadline(multiply_accumulates: int, runs: Sequence[Run], timeout: float) -> float:
+    """Deadline of a case from the runs before it.
+
+    The slowest of them, in proportion for a case that is larger than all of them, times
+    `FACTOR`. A smaller case gets no less, as small first runs are mostly compilation.
+
+    Args:
+        multiply_accumulates: of the case.
+        runs: on the same device, in any order.
+        timeout: upper bound, seconds.
+
+    Returns:
+        Seconds: at least `FLOOR_SECONDS` and at most ``timeout``, which goes first.
+    """
+    if not runs:
+        return timeout
+    slowest = max(run.seconds for run in runs)
+    largest = max(run.multiply_accumulates for run in runs)
+    expected = slowest * max(1.0, multiply_accumulates / largest)
+    return min(timeout, max(FLOOR_SECONDS, FACTOR * expected))
