@@ -11,7 +11,7 @@ import msgspec
 from rdna1.conv.case import ConvCase, Direction
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
 from rdna1.conv.slowness import mark_slow
-from rdna1.conv.supervisor import DeviceLostError, Supervisor
+from rdna1.conv.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 
 # The sizes that the first investigation of a card found to work (16->32, 3x3).
 KNOWN_GOOD_SIDES = (32, 36, 40, 42)
@@ -82,6 +82,9 @@ def run_smoke(
     timeout: float,
     cases: Sequence[ConvCase],
     on_case: Callable[[ConvCase], None],
+    *,
+    wait: float = WAIT_SECONDS,
+    on_wait: Callable[[str], None] = lambda _: None,
 ) -> SmokeReport:
     """Run cases until the end, until the device is lost, or until the user interrupts.
 
@@ -90,14 +93,17 @@ def run_smoke(
         timeout: seconds for each case on the device.
         cases: at least one.
         on_case: called before each case.
+        wait: seconds to wait for another run that has the device.
+        on_wait: told who has it.
 
     Raises:
-        rdna1.conv.result.UnusableDeviceError: the device does not exist here.
+        rdna1.conv.result.UnusableDeviceError: the device does not exist here, or another run
+            has it.
     """
     begun = time.monotonic()
     results: list[CaseResult] = []
     interrupted = False
-    with Supervisor(device, timeout) as supervisor:
+    with Supervisor(device, timeout, wait=wait, on_wait=on_wait) as supervisor:
         try:
             for case in cases:
                 on_case(case)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from rdna1.conv.case import ConvCase
+from rdna1.conv.device_lock import DeviceBusyError, DeviceLock
 from rdna1.conv.supervisor import DeviceLostError, DeviceResetError, Supervisor
 
 GOOD_CASE = ConvCase(16, 32, 31, 32, 3, 3, padding=1)
@@ -216,4 +218,26 @@ def test_a_log_that_cannot_be_read_does_not_stop_a_run(started: Pids, tmp_path: 
     with Supervisor("good", 60, program=ODD_WORKER, kernel_log=tmp_path / "none") as supervisor:
         assert supervisor.run(CASE).outcome == "pass"
     assert supervisor.kernel_log_unavailable.endswith("none: No such file or directory")
+    assert started() == []
+
+
+def test_two_runs_take_turns_on_a_device(started: Pids, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = f"test {uuid.uuid4()}"
+    monkeypatch.setenv("IDENTITY", identity)
+    told: list[str] = []
+    try:
+        with Supervisor("good", 60, program=ODD_WORKER, spare=False) as first:
+            assert first.run(CASE).outcome == "pass"
+            with (
+                Supervisor(
+                    "good", 60, program=ODD_WORKER, spare=False, wait=0.3, on_wait=told.append
+                ) as second,
+                pytest.raises(DeviceBusyError, match=f"in use by process {os.getpid()} "),
+            ):
+                second.run(CASE)
+        assert len(told) == 1
+        with Supervisor("good", 60, program=ODD_WORKER, spare=False, wait=0) as third:
+            assert third.run(CASE).outcome == "pass"
+    finally:
+        DeviceLock(identity).path.unlink()
     assert started() == []
