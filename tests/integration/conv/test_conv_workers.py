@@ -77,6 +77,7 @@ def test_a_spare_that_fails_is_replaced_and_is_the_last(started: Pids) -> None:
         outcomes = [supervisor.run(case).outcome for case in (CASE, GOOD_CASE, GOOD_CASE)]
         assert len(workers(started)) == 1
     assert outcomes == ["hang", "pass", "pass"]
+    assert supervisor.workers_lost == 2
     assert started() == []
 
 
