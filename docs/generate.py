@@ -16,6 +16,8 @@ import msgspec
 import yaml
 
 from rdna1.cards import card_list
+from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.envelope import Envelope
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
 from rdna1.preflight.matrix import Matrix, matrix
@@ -33,6 +35,8 @@ SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "facts": (Facts, "what rdna1-preflight facts prints"),
     "advice": (Advice, "what rdna1-preflight advise --format json prints"),
     "matrix": (Matrix, "what rdna1-preflight matrix --format json prints"),
+    "boundary": (BoundaryReport, "what rdna1-validate boundary --format json prints"),
+    "envelope": (Envelope, "what rdna1-validate boundary --envelope FILE writes"),
     "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
 }
 

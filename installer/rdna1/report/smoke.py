@@ -27,7 +27,7 @@ def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:
     """
     notes = [result for result in report.cases if result.outcome != "pass"]
     return as_text(
-        Text(_device(report.device), "bold"),
+        Text(device_line(report.device), "bold"),
         results_table(report.cases),
         "",
         *(
@@ -108,7 +108,8 @@ def _cells(result: CaseResult | None) -> tuple[Text, Text]:
     )
 
 
-def _device(device: DeviceInfo | None) -> str:
+def device_line(device: DeviceInfo | None) -> str:
+    """Where the cases ran, in one line."""
     if device is None:
         return "no device answered"
     reason = ", as torch sees no GPU" if (device.requested, device.type) == ("auto", "cpu") else ""

@@ -138,6 +138,21 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("MIOPEN_FIND_ENFORCE must never be set")
 
 
+class KnownLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Largest convolution that somebody saw work with a stack; larger ones hung.
+
+    Attributes:
+        max_side: largest height and width of its map in pixels.
+        max_workspace_bytes: its im2col workspace in bytes. Which of the two decides is not
+            known, so both are to be kept.
+        reference: who saw it.
+    """
+
+    max_side: Annotated[int, msgspec.Meta(gt=0)]
+    max_workspace_bytes: Annotated[int, msgspec.Meta(gt=0)]
+    reference: Text
+
+
 class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One stack; the attributes are the keys of its file."""
 
@@ -153,6 +168,7 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pytorch: Pytorch
     environment: Environment
     amd_dependencies: list[Dependency] = []
+    known_limit: KnownLimit | None = None
 
     def release(self, os: str, version: str) -> Release | None:
         """The entry for a release, or None when the stack says nothing about it."""

@@ -1,0 +1,127 @@
+"""``rdna1-validate boundary``: up to which size do convolutions work, and what decides it?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
+from rdna1.cli.output import text_style, write_report
+from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
+from rdna1.conv.boundary.investigation import Step
+from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.boundary.run import INTERRUPTED, run_boundary
+from rdna1.conv.envelope import EnvelopeError, measured_envelope
+
+if TYPE_CHECKING:
+    from rdna1.cli.validate.options import Commands
+
+_MAX_SIDE = 512
+_MAX_HANGS = 12
+
+_EXAMPLES = """\
+examples:
+  rdna1-validate boundary                       on the GPU, without one on the CPU
+  rdna1-validate boundary --envelope envelope.json --format json --output boundary.json
+  rdna1-validate boundary --max-side 128 --max-hangs 5
+  rdna1-validate boundary --device sim:rules.yml   see what a broken card looks like
+
+exit codes: 0 the limit is known, or there is none up to --max-side,
+            1 it is not known, or nothing passes,
+            2 wrong usage or unreadable input, 130 interrupted
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the parser of the subcommand."""
+    parser = add_command(
+        commands,
+        "boundary",
+        "find the size up to which convolutions work, and the rule behind it",
+        "Find the largest square map on which a 3x3 convolution from 16 to 32 channels works, to\n"
+        "one pixel, and whether its side or its im2col workspace decides. Each hang may cost a\n"
+        "reset of the card, so the search takes as few as it can.",
+        _EXAMPLES,
+    )
+    add_max_side(parser, _MAX_SIDE, "try no map higher or wider, in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--max-hangs",
+        type=count_of("hangs"),
+        default=_MAX_HANGS,
+        metavar="N",
+        help="stop when so many workers have hung or died (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--envelope", type=Path, metavar="FILE", help="also write the limit there, for programs"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_writable("--output", options.output)
+    check_writable("--envelope", options.envelope)
+    with _progress(options.max_hangs) as on_step:
+        report = run_boundary(
+            options.device, options.timeout, options.max_side, options.max_hangs, on_step
+        )
+    write_report(_rendered(report, options.format, options.output), options.output)
+    if options.output:
+        from rdna1.report.boundary import boundary_verdict
+
+        write_report(f"{boundary_verdict(report)}; report in {options.output}", None)
+    if options.envelope:
+        _write_envelope(report, options.envelope)
+    if report.stopped == INTERRUPTED:
+        return INTERRUPTED_CODE
+    return 0 if report.result.limit_found else 1
+
+
+def _write_envelope(report: BoundaryReport, file: Path) -> None:
+    """Write the envelope; a limit that is not known leaves the file as it is, and says so."""
+    from rdna1.report.json import to_json
+
+    try:
+        write_report(to_json(measured_envelope(report)), file)
+    except EnvelopeError as error:
+        print(f"rdna1-validate: --envelope {file}: {error}", file=sys.stderr)
+
+
+@contextmanager
+def _progress(max_hangs: int) -> Iterator[Callable[[Step], None]]:
+    """Show hangs, bracket and running case on standard error when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def on_step(step: Step) -> None:
+            limit = f"{step.safe}..{step.bad}" if step.bad else f"above {step.safe}"
+            text = f"hangs {step.lost} of {max_hangs}  limit {limit}  {step.case.label}"
+            progress.update(task, description=text)
+
+        yield on_step
+
+
+def _rendered(report: BoundaryReport, form: str, output: Path | None) -> str:
+    # Each form is imported where it is used.
+    if form == "json":
+        from rdna1.report.json import to_json
+
+        return to_json(report)
+    if form == "junit":
+        from rdna1.report.boundary import boundary_junit
+
+        return boundary_junit(report)
+    from rdna1.report.boundary import boundary_text
+
+    style = text_style(output)
+    return boundary_text(report, width=style.width, colour=style.colour)

@@ -1,0 +1,96 @@
+"""``rdna1-validate smoke``: do ordinary small convolutions work?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdna1.cli.entry import INTERRUPTED
+from rdna1.cli.output import UsageError, text_style, write_report
+from rdna1.cli.validate.options import add_command, add_max_side, check_writable
+from rdna1.conv.case import ConvCase
+from rdna1.conv.smoke import SmokeReport, run_smoke, smoke_cases
+
+if TYPE_CHECKING:
+    from rdna1.cli.validate.options import Commands
+
+_EXAMPLES = """\
+examples:
+  rdna1-validate smoke                          on the GPU, without one on the CPU
+  rdna1-validate smoke --device cuda:1 --timeout 30
+  rdna1-validate smoke --format json --output smoke.json
+  rdna1-validate smoke --device sim:rules.yml   see what a broken card looks like
+
+exit codes: 0 passed, 1 failed, 2 wrong usage or unreadable input,
+            130 interrupted
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the parser of the subcommand."""
+    parser = add_command(
+        commands,
+        "smoke",
+        "run ordinary small convolutions, forward and backward",
+        "Run ordinary small convolutions, forward and backward, and compare each\n"
+        "result with a float64 reference computed on the CPU.",
+        _EXAMPLES,
+    )
+    add_max_side(parser, None, "leave out layers whose input or output has a longer side, in pixels")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    cases = smoke_cases(options.max_side)
+    if not cases:
+        raise UsageError(f"--max-side {options.max_side} leaves no case to run")
+    check_writable("--output", options.output)
+    with _progress(len(cases)) as on_case:
+        report = run_smoke(options.device, options.timeout, cases, on_case)
+    write_report(_rendered(report, options.format, options.output), options.output)
+    if options.output:
+        from rdna1.report.smoke import smoke_verdict
+
+        write_report(f"{smoke_verdict(report)}; report in {options.output}", None)
+    if report.interrupted:
+        return INTERRUPTED
+    return 0 if report.verdict == "pass" else 1
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[ConvCase], None]]:
+    """Show the running case on standard error when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=total, completed=-1)
+
+        def on_case(case: ConvCase) -> None:
+            progress.update(task, advance=1, description=case.label)
+
+        yield on_case
+
+
+def _rendered(report: SmokeReport, form: str, output: Path | None) -> str:
+    # Each form is imported where it is used.
+    if form == "json":
+        from rdna1.report.json import to_json
+
+        return to_json(report)
+    if form == "junit":
+        from rdna1.report.smoke import smoke_junit
+
+        return smoke_junit(report)
+    from rdna1.report.smoke import smoke_text
+
+    style = text_style(output)
+    return smoke_text(report, width=style.width, colour=style.colour)

@@ -1,0 +1,197 @@
+"""The search itself: which case comes next, given what the cases before it said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from rdna1.conv.boundary import layers
+from rdna1.conv.boundary.choice import deciding_case
+from rdna1.conv.boundary.quantity import SIDE, WORKSPACE, Fit, agreeing, fit
+from rdna1.conv.boundary.report import BoundaryCase, Purpose
+from rdna1.conv.boundary.search import next_question
+from rdna1.conv.case import ConvCase
+from rdna1.conv.result import CaseResult, Outcome
+from rdna1.conv.supervisor import DeviceLostError
+
+# After these the worker is gone, and the card may be reset.
+LOSSES: tuple[Outcome, ...] = ("hang", "crash")
+
+# Layers are varied no further than this when there is no limit.
+_ORDINARY_SIDE = 128
+
+
+class HangBudgetError(Exception):
+    """As many workers are lost as were allowed."""
+
+
+class Step(NamedTuple):
+    """What is about to be run, for people who wait.
+
+    Attributes:
+        case: the case.
+        purpose: why it is run.
+        lost: workers lost so far.
+        safe: largest side of the reference layer that passed, 0 before one did.
+        bad: smallest side that did not, None before there is one.
+    """
+
+    case: ConvCase
+    purpose: Purpose
+    lost: int
+    safe: int
+    bad: int | None
+
+
+class Investigation:
+    """Runs cases until the boundary and its rule are known.
+
+    Args:
+        measure: runs a case.
+        max_side: no map is higher or wider, in pixels.
+        max_hangs: no case is run after so many lost workers.
+        on_step: called before each case.
+
+    Attributes:
+        cases: what was run, in order; complete up to any exception that leaves `run`.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[ConvCase], CaseResult],
+        max_side: int,
+        max_hangs: int,
+        on_step: Callable[[Step], None],
+    ) -> None:
+        """Start with no case."""
+        self.cases: list[BoundaryCase] = []
+        self._measure = measure
+        self._max_side = max_side
+        self._max_hangs = max_hangs
+        self._on_step = on_step
+
+    def run(self) -> None:
+        """Find the limit, look below and beyond it, decide the rule, then try to refute it.
+
+        Raises:
+            HangBudgetError: the hangs that are allowed are used up.
+            DeviceLostError: from ``measure``; its result is among the cases.
+        """
+        self._search()
+        safe, bad = self._bracket()
+        self._try(map(layers.reference, layers.sides_below(safe)), "below")
+        self._search()
+        safe, bad = self._bracket()
+        if bad is None:
+            ordinary = min(self._max_side, _ORDINARY_SIDE)
+            self._vary(Fit(SIDE, ordinary, ordinary + 1), self._max_side)
+        elif safe:
+            beyond = layers.side_beyond(safe, self._max_side)
+            self._try([layers.reference(beyond)] if beyond else [], "beyond")
+            self._explain(safe)
+
+    def _search(self) -> None:
+        """Narrow the limit of the reference layer to one pixel."""
+        if not self.cases:
+            self._run(layers.reference(1), "search")
+            # Does nothing pass, or only this not?
+            if self._bracket() == (0, 1) and self._max_side > 1:
+                self._run(layers.reference(1 + next_question(self._max_side - 1)), "search")
+        safe, bad = self._bracket()
+        while bad != 1 and (bad or self._max_side + 1) - safe > 1:
+            values = (bad or self._max_side + 1) - safe - 1
+            self._run(layers.reference(safe + next_question(values)), "search")
+            safe, bad = self._bracket()
+
+    def _explain(self, safe: int) -> None:
+        """Decide the rule, and try to refute it by layers that it calls safe.
+
+        Args:
+            safe: largest side at which the reference layer passes.
+        """
+        self._decide(layers.candidates(safe, self._max_side))
+        fits = agreeing(self.cases)
+        if len(fits) == 1:
+            if fits[0].quantity == WORKSPACE:
+                self._refine()
+            self._vary(fit(fits[0].quantity, self.cases), self._max_side)
+        passed, bad = reference_sides(self.cases)
+        if not agreeing(self.cases) and max(passed) < min(bad):
+            # What is it that matters besides size?
+            self._vary(Fit(SIDE, safe, safe + 1), self._max_side)
+
+    def _decide(self, candidates: list[ConvCase]) -> None:
+        """Run the cases that tell rules apart while there is more than one rule."""
+        while len(fits := agreeing(self.cases)) > 1:
+            case = deciding_case(fits, candidates, [each.case for each in self.cases])
+            if case is None:
+                return
+            self._run(case, "decide")
+
+    def _refine(self) -> None:
+        """Narrow the limit of the workspace to two neighbouring layers."""
+        while (fitted := fit(WORKSPACE, self.cases)).agrees:
+            between = layers.workspaces_between(
+                fitted.largest_pass, fitted.smallest_bad, self._max_side
+            )
+            if not between:
+                return
+            self._run(between[next_question(len(between)) - 1], "refine")
+
+    def _vary(self, fitted: Fit, max_side: int) -> None:
+        """Vary the layer at the limit of a rule."""
+        self._try(layers.variations(fitted, max_side), "vary")
+
+    def _try(self, cases: Iterable[ConvCase], purpose: Purpose) -> None:
+        """Run the cases that have not been run yet."""
+        done = {each.case for each in self.cases}
+        for case in cases:
+            if case not in done:
+                self._run(case, purpose)
+
+    def _run(self, case: ConvCase, purpose: Purpose) -> None:
+        lost = sum(each.outcome in LOSSES for each in self.cases)
+        if lost >= self._max_hangs:
+            raise HangBudgetError
+        safe, bad = self._bracket()
+        self._on_step(Step(case, purpose, lost, safe, bad))
+        try:
+            self._record(self._measure(case), purpose)
+        except DeviceLostError as lost:
+            self._record(lost.result, purpose)
+            raise
+
+    def _record(self, result: CaseResult, purpose: Purpose) -> None:
+        fields = msgspec.structs.asdict(result)
+        self.cases.append(BoundaryCase(**fields, purpose=purpose))
+
+    def _bracket(self) -> tuple[int, int | None]:
+        return bracket(self.cases)
+
+
+def bracket(results: Iterable[CaseResult]) -> tuple[int, int | None]:
+    """Largest side of the reference layer that passed below the smallest that did not.
+
+    Returns:
+        The two sides; 0 and None where there is no such side.
+    """
+    passed, bad = reference_sides(results)
+    first_bad = min(bad, default=None)
+    below = (side for side in passed if first_bad is None or side < first_bad)
+    return max(below, default=0), first_bad
+
+
+def reference_sides(results: Iterable[CaseResult]) -> tuple[set[int], dict[int, Outcome]]:
+    """Sides of the reference layer that passed, and the outcomes at those that did not."""
+    passed: set[int] = set()
+    bad: dict[int, Outcome] = {}
+    for result in results:
+        if not layers.is_reference(result.case):
+            continue
+        if result.outcome == "pass":
+            passed.add(result.case.h)
+        else:
+            bad[result.case.h] = result.outcome
+    return passed, bad

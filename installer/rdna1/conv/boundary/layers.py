@@ -1,0 +1,154 @@
+"""Which convolutions are run to find the limit, to explain it and to doubt it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import msgspec
+
+from rdna1.conv.boundary.quantity import Fit
+from rdna1.conv.case import ConvCase, DType
+
+# The layer of the first recorded measurements.
+_REFERENCE = ConvCase(16, 32, 1, 1, 3, 3, padding=1)
+
+# The float64 reference on the CPU takes about two seconds for so many on two cores: those of the
+# reference layer at 512 pixels.
+_MOST_MULTIPLICATIONS = 512 * 512 * 16 * 32 * 9
+
+_CHANNELS = (1, 4, 8, 16, 32, 64)
+_DTYPES: tuple[DType, ...] = ("float32", "float16")
+
+# Longest over shortest side of the maps between two workspaces.
+_MOST_ASPECT = 8
+
+
+def reference(side: int) -> ConvCase:
+    """The reference layer on a square map; ``side`` in pixels."""
+    return sized(_REFERENCE, side, side)
+
+
+def sized(layer: ConvCase, height: int, width: int) -> ConvCase:
+    """A layer on a map of this size, in pixels."""
+    return msgspec.structs.replace(layer, h=height, w=width)
+
+
+def is_reference(case: ConvCase) -> bool:
+    """Whether a case is the reference layer on a square map."""
+    return case == reference(case.h)
+
+
+def sides_below(limit: int) -> list[int]:
+    """Sides that must pass if all up to ``limit`` do: powers of two, and odd ones between."""
+    powers = [2**n for n in range(1, limit.bit_length()) if 2**n <= limit]
+    between = [limit * 3 // 4 | 1, limit // 3 | 1, limit - 1, limit]
+    return sorted({side for side in powers + between if 1 < side <= limit})
+
+
+def side_beyond(limit: int, max_side: int) -> int | None:
+    """A side that must fail if all above ``limit`` do, far beyond and in step with every tile.
+
+    The largest power of two within eight times the limit; None when there is none beyond.
+    """
+    most = min(max_side, 8 * limit, max(512, 2 * limit))
+    power = 2 ** (most.bit_length() - 1)
+    return power if power > limit + 1 else None
+
+
+def candidates(limit: int, max_side: int) -> list[ConvCase]:
+    """Layers around and beyond the limit of the reference layer that may tell rules apart.
+
+    Args:
+        limit: largest side at which the reference layer passes.
+        max_side: nothing is higher or wider.
+    """
+    shapes = sorted(set(_shapes(limit, max_side)))
+    layers = itertools.product(_CHANNELS, (32, 64), (1, 2), _DTYPES)
+    return [
+        case
+        for c_in, c_out, stride, dtype in layers
+        for height, width in shapes
+        if affordable(
+            case := msgspec.structs.replace(
+                _REFERENCE, c_in=c_in, c_out=c_out, h=height, w=width, stride=stride, dtype=dtype
+            )
+        )
+    ]
+
+
+def _shapes(limit: int, max_side: int) -> Iterator[tuple[int, int]]:
+    """Squares and narrow maps, the latter both ways."""
+    squares = [limit * n // 12 for n in (3, 6, 7, 8, 9, 10, 12, 15, 16, 18, 24, 36)]
+    power = 2 ** limit.bit_length()
+    longer = [limit + 1, power, 2 * power, min(max_side, limit * limit)]
+    for side in (*squares, *longer):
+        if 1 <= side <= max_side:
+            yield side, side
+            # As large as the limit's square, and larger, but no wider than that.
+            for narrow in {min(limit * limit // side, limit), limit} - {0}:
+                yield side, narrow
+                yield narrow, side
+
+
+def variations(fitted: Fit, max_side: int) -> list[ConvCase]:
+    """The layers, varied in every respect, at the largest square that a rule calls safe.
+
+    Args:
+        fitted: the rule.
+        max_side: nothing is higher or wider.
+    """
+    changed: list[dict[str, object]] = [
+        {"c_in": 3},
+        {"c_in": 64},
+        {"c_in": 128, "c_out": 128},
+        {"c_out": 64},
+        {"kh": 5, "kw": 5, "padding": 2},
+        {"stride": 2},
+        {"n": 4},
+        {"dtype": "float16"},
+    ]
+    layers = [msgspec.structs.replace(_REFERENCE, **change) for change in changed]
+    largest = (_largest_safe(layer, fitted, max_side) for layer in layers)
+    return [case for case in largest if case]
+
+
+def _largest_safe(layer: ConvCase, fitted: Fit, max_side: int) -> ConvCase | None:
+    low, high = 0, max_side + 1
+    while high - low > 1:
+        side = (low + high) // 2
+        case = sized(layer, side, side)
+        safe = fitted.expects(case) and affordable(case)
+        low, high = (side, high) if safe else (low, side)
+    return sized(layer, low, low) if low else None
+
+
+def workspaces_between(low: int, high: float, max_side: int) -> list[ConvCase]:
+    """One layer for each workspace above ``low`` and below ``high`` bytes, in their order.
+
+    Args:
+        low: of a layer that passed.
+        high: of a layer that did not.
+        max_side: nothing is higher or wider.
+
+    Returns:
+        Layers with 3x3 kernels and up to 16 channels. Steps are 36 bytes where one channel fits
+        ``max_side``, else a multiple of that.
+    """
+    found: dict[int, ConvCase] = {}
+    for c_in in (16, 8, 4, 2, 1):
+        layer = msgspec.structs.replace(_REFERENCE, c_in=c_in)
+        step = layer.workspace_bytes
+        for height in range(1, max_side + 1):
+            least, most = low // (step * height) + 1, math.ceil(high / (step * height)) - 1
+            for width in range(max(least, height), min(most, max_side, _MOST_ASPECT * height) + 1):
+                case = sized(layer, height, width)
+                found.setdefault(case.workspace_bytes, case)
+    return [found[size] for size in sorted(found)]
+
+
+def affordable(case: ConvCase) -> bool:
+    """Whether the CPU computes the reference of a case in a few seconds at most."""
+    taps = case.c_in * case.c_out * case.kh * case.kw
+    return case.n * taps * case.h_out * case.w_out <= _MOST_MULTIPLICATIONS

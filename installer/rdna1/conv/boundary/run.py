@@ -1,0 +1,60 @@
+"""Find the boundary of a device, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from rdna1.conv.boundary.conclusion import conclude
+from rdna1.conv.boundary.investigation import HangBudgetError, Investigation, Step
+from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.circumstances import observe
+from rdna1.conv.supervisor import DeviceLostError, Supervisor
+
+INTERRUPTED = "interrupted"
+
+
+def run_boundary(
+    device: str,
+    timeout: float,
+    max_side: int,
+    max_hangs: int,
+    on_step: Callable[[Step], None],
+) -> BoundaryReport:
+    """Search until the end, the last hang allowed, the loss of the device, or Ctrl-C.
+
+    Args:
+        device: as `rdna1.conv.supervisor.Supervisor` takes it.
+        timeout: seconds for each case on the device, at most.
+        max_side: no map is higher or wider, in pixels.
+        max_hangs: no case is run after so many lost workers.
+        on_step: called before each case.
+
+    Raises:
+        rdna1.conv.result.UnusableDeviceError: the device does not exist here.
+    """
+    begun = time.monotonic()
+    stopped = ""
+    with Supervisor(device, timeout) as supervisor:
+        investigation = Investigation(supervisor.run, max_side, max_hangs, on_step)
+        try:
+            investigation.run()
+        except HangBudgetError:
+            stopped = f"the {max_hangs} hangs that are allowed are used up"
+        except DeviceLostError as lost:
+            stopped = f"device lost: {lost.result.detail}"
+        except KeyboardInterrupt:
+            stopped = INTERRUPTED
+    return BoundaryReport(
+        device=supervisor.device,
+        result=conclude(investigation.cases, max_side),
+        complete=not stopped,
+        stopped=stopped,
+        max_side=max_side,
+        max_hangs=max_hangs,
+        workers_lost=supervisor.workers_lost,
+        wall_seconds=time.monotonic() - begun,
+        measured=observe(supervisor.device, os.environ),
+        cases=investigation.cases,
+    )
