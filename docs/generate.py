@@ -97,7 +97,7 @@ def _describe(part: dict[str, Any]) -> None:
     """Give the properties of a structure what its docstring says of them."""
     text, _, attributes = inspect.cleandoc(part.get("description", "")).partition("Attributes:\n")
     part["description"] = _joined(text)
-    for name, meaning in _ATTRIBUTE.findall(attributes):
+    for name, meaning in _ATTRIBUTE.findall(attributes.partition("\nRaises:\n")[0]):
         part["properties"][name]["description"] = _joined(meaning)
 
 

@@ -11,7 +11,7 @@ from rdna1.conv.boundary import layers
 from rdna1.conv.boundary.choice import deciding_case
 from rdna1.conv.boundary.quantity import SIDE, WORKSPACE, Fit, agreeing, fit
 from rdna1.conv.boundary.report import BoundaryCase, Purpose
-from rdna1.conv.boundary.search import next_question
+from rdna1.conv.boundary.search import LOSS_COST, next_question
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, Outcome
 from rdna1.conv.supervisor import DeviceLostError
@@ -102,7 +102,11 @@ class Investigation:
         safe, bad = self._bracket()
         while bad != 1 and (bad or self._max_side + 1) - safe > 1:
             values = (bad or self._max_side + 1) - safe - 1
-            self._run(layers.reference(safe + next_question(values)), "search")
+            # Most cards have no limit: the last few large maps are not tried one by one. That
+            # costs a second hang where one was enough.
+            nearly_all = bad is None and values < min(safe, LOSS_COST + 1)
+            step = values if nearly_all else next_question(values)
+            self._run(layers.reference(safe + step), "search")
             safe, bad = self._bracket()
 
     def _explain(self, safe: int) -> None:
