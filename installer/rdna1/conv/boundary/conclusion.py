@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from rdna1.conv.boundary import layers
 from rdna1.conv.boundary.choice import deciding_case
 from rdna1.conv.boundary.investigation import bracket, reference_sides
-from rdna1.conv.boundary.quantity import QUANTITIES, SIDE, WORKSPACE, Fit, Quantity, agreeing
+from rdna1.conv.boundary.quantity import SIDE, WORKSPACE, Fit, Quantity, agreeing
 from rdna1.conv.boundary.report import BoundaryResult, Rule
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult
@@ -118,9 +119,9 @@ def _undecided(fits: list[Fit], results: Sequence[CaseResult], max_side: int) ->
 
 
 def _refuted(results: Sequence[CaseResult]) -> _Finding:
-    """No quantity is left: name the one that the fewest cases contradict, and those cases."""
-    against = {quantity: _contradicting(quantity, results) for quantity in QUANTITIES}
-    nearest = min(QUANTITIES, key=lambda quantity: len(against[quantity]))
+    """No quantity is left: name the rule that fewer cases contradict, and those cases."""
+    against = {quantity: _contradicting(quantity, results) for quantity in (SIDE, WORKSPACE)}
+    nearest = min(against, key=lambda quantity: len(against[quantity]))
     cases = against[nearest]
     text = f"no single quantity explains all cases; the {nearest.name} explains all but these"
     return _Finding("unknown", text + _listed(cases), contradicting=cases)
@@ -130,13 +131,9 @@ def _contradicting(quantity: Quantity, results: Sequence[CaseResult]) -> list[Co
     """Cases that go against the limit that the reference layer puts on a quantity."""
     safe, bad = bracket(results)
     low = quantity.measure(layers.reference(safe)) if safe else 0
-    high = quantity.measure(layers.reference(bad)) if bad else float("inf")
-    return [
-        result.case
-        for result in results
-        if (value := quantity.measure(result.case)) is not None
-        and (value >= high if result.outcome == "pass" else value <= low)
-    ]
+    high = quantity.measure(layers.reference(bad)) if bad else math.inf
+    reference = Fit(quantity, low, high)
+    return [r.case for r in results if reference.expects(r.case) == (r.outcome != "pass")]
 
 
 def _listed(cases: Sequence[ConvCase]) -> str:
