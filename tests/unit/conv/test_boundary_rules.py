@@ -17,9 +17,10 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, Outcome
 from rdna1.conv.supervisor import DeviceLostError
 from support.convolutions import investigate, losses, pretend
+from support.examples import examples
 
 # One example is a whole search.
-SOME = settings(max_examples=30, deadline=None)
+SOME = settings(max_examples=examples(15), deadline=None)
 
 LIMITS = st.integers(2, 480)
 

@@ -1,0 +1,167 @@
+"""Envelopes: what a boundary supports, and that they are refused where they do not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rdna1.conv import envelope
+from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.case import ConvCase
+from rdna1.conv.circumstances import Circumstances
+from rdna1.conv.envelope import (
+    Envelope,
+    EnvelopeError,
+    documented_envelope,
+    measured_envelope,
+)
+from rdna1.stacks import load_stack
+from support.convolutions import investigate, pretend
+
+HERE = Circumstances(
+    device="AMD Radeon RX 5600 XT",
+    gfx_target="gfx1030",
+    pci_id="1002:731f",
+    driver="amdgpu of kernel 6.8.0-45-generic",
+    stack="rocm-5.7",
+    torch="2.2.2+rocm5.7",
+    hip="5.7.31921",
+    environment={"HSA_OVERRIDE_GFX_VERSION": "10.3.0"},
+    date="2025-11-09T12:00:00+00:00",
+)
+
+
+def report_on(fails: Callable[[ConvCase], bool], max_hangs: int = 12) -> BoundaryReport:
+    """The report about a device that is a double."""
+    result, cases = investigate(pretend(fails), max_hangs=max_hangs)
+    return BoundaryReport(
+        device=None,
+        result=result,
+        complete=True,
+        stopped="",
+        max_side=512,
+        max_hangs=max_hangs,
+        workers_lost=0,
+        wall_seconds=0.0,
+        measured=HERE,
+        cases=cases,
+    )
+
+
+def limits(report: BoundaryReport) -> tuple[int | None, int | None]:
+    made = measured_envelope(report)
+    assert (made.source, made.measured) == ("measured", HERE)
+    return made.max_side, made.max_workspace_bytes
+
+
+def test_a_rule_gives_its_one_limit() -> None:
+    assert limits(report_on(lambda case: max(case.h, case.w) > 42)) == (42, None)
+    assert limits(report_on(lambda case: case.workspace_bytes > 2**20)) == (None, 1048572)
+    assert limits(report_on(lambda _: False)) == (None, None)
+
+
+def test_without_a_rule_both_limits_hold_and_no_failed_case_is_inside() -> None:
+    assert limits(report_on(lambda case: case.h * case.w > 42 * 42)) == (42, 1016064)
+    report = report_on(lambda case: max(case.h, case.w) > 42 or case.c_in > 60)
+    side, workspace = limits(report)
+    assert side == 42
+    assert workspace is not None
+    failed = [each.case for each in report.cases if each.outcome != "pass"]
+    assert not [c for c in failed if max(c.h, c.w) <= side and c.workspace_bytes <= workspace]
+
+
+def test_a_search_that_was_cut_short_gives_what_passed() -> None:
+    report = report_on(lambda case: max(case.h, case.w) > 42, max_hangs=1)
+    assert limits(report) == (32, 16 * 9 * 32 * 32 * 4)
+
+
+def test_nothing_passes_and_so_there_is_no_envelope() -> None:
+    with pytest.raises(EnvelopeError, match="no envelope: nothing passes"):
+        measured_envelope(report_on(lambda _: True))
+
+
+def write(folder: Path, made: Envelope) -> Path:
+    path = folder / "envelope.json"
+    path.write_bytes(msgspec.json.encode(made))
+    return path
+
+
+def measured_here(folder: Path) -> Path:
+    return write(
+        folder,
+        Envelope(max_side=42, max_workspace_bytes=None, source="measured", measured=HERE),
+    )
+
+
+def test_an_envelope_is_read_where_it_was_measured_whatever_the_date(tmp_path: Path) -> None:
+    later = msgspec.structs.replace(HERE, date="2026-01-01T00:00:00+00:00")
+    assert envelope.load(measured_here(tmp_path), later).max_side == 42
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("device", "AMD Radeon RX 5700", "device was AMD Radeon RX 5600 XT and is AMD Radeon RX"),
+        ("gfx_target", "gfx1010", "gfx target was gfx1030 and is gfx1010"),
+        ("pci_id", "1002:7340", "pci id was 1002:731f and is 1002:7340"),
+        ("driver", "amdgpu 6.3.6", "driver was amdgpu of kernel 6.8.0-45-generic and is amdgpu 6"),
+        ("stack", None, "stack was rocm-5.7 and is not set"),
+        ("torch", "2.3.0", "torch was 2.2.2+rocm5.7 and is 2.3.0"),
+        ("hip", None, "hip was 5.7.31921 and is not set"),
+        ("environment", {}, "HSA_OVERRIDE_GFX_VERSION was 10.3.0 and is not set"),
+        (
+            "environment",
+            {"HSA_OVERRIDE_GFX_VERSION": "10.3.0", "MIOPEN_DEBUG_CONV_GEMM": "0"},
+            "MIOPEN_DEBUG_CONV_GEMM was not set and is 0",
+        ),
+    ],
+)
+def test_an_envelope_of_other_circumstances_is_refused(
+    tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    path = measured_here(tmp_path)
+    with pytest.raises(EnvelopeError) as caught:
+        envelope.load(path, msgspec.structs.replace(HERE, **{name: value}))
+    assert str(caught.value).startswith(f"{path} does not hold here: {message}")
+    assert str(caught.value).endswith("measure again: rdna1-validate boundary --envelope FILE")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no envelope of version 1: "),
+        ('{"schema_version":2}', "Invalid enum value 2 - at `$.schema_version`"),
+        ('{"schema_version":1,"kind":"boundary","cases":[]}', "missing required field `max_side`"),
+        ("\udcff", "no envelope of version 1: "),
+    ],
+)
+def test_what_is_no_envelope_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "envelope.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(EnvelopeError) as caught:
+        envelope.load(path, HERE)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_missing_envelope_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EnvelopeError, match=r"none\.json: No such file"):
+        envelope.load(tmp_path / "none.json", HERE)
+
+
+def test_the_documented_limit_holds_wherever_the_stack_is(tmp_path: Path) -> None:
+    made = documented_envelope(load_stack("rocm-5.7"))
+    assert made is not None
+    assert (made.max_side, made.max_workspace_bytes) == (42, 16 * 9 * 42 * 42 * 4)
+    path = write(tmp_path, made)
+    other_card = msgspec.structs.replace(HERE, device="AMD Radeon RX 5500", environment={})
+    assert envelope.load(path, other_card) == made
+    with pytest.raises(EnvelopeError, match=r"stack was rocm-5\.7 and is rocm-5\.2"):
+        envelope.load(path, msgspec.structs.replace(HERE, stack="rocm-5.2"))
+
+
+def test_a_stack_without_a_documented_limit_has_no_envelope() -> None:
+    assert documented_envelope(load_stack("rocm-5.2")) is None
