@@ -10,6 +10,7 @@ import msgspec
 from rdna1.conv.boundary import layers
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.circumstances import Circumstances
+from rdna1.errors import InputError
 from rdna1.stacks import Stack
 
 Limit = Annotated[int, msgspec.Meta(ge=1)]
@@ -17,7 +18,7 @@ Limit = Annotated[int, msgspec.Meta(ge=1)]
 _REMEDY = "measure again: rdna1-validate boundary --envelope FILE"
 
 
-class EnvelopeError(Exception):
+class EnvelopeError(InputError):
     """A file that is no envelope, or one that does not hold here; one line with the remedy."""
 
 

@@ -29,6 +29,11 @@ from rdna1.cli.validate import main
         (["smoke", "--output", "/nowhere/report"], "--output /nowhere/report: No such file"),
         (["smoke", "--output", "/proc/report"], "--output /proc/report: "),
         (["smoke", "--output", "/"], "--output /: is a folder"),
+        (["boundary", "--output", "/nowhere/report"], "--output /nowhere/report: No such file"),
+        (["boundary", "--envelope", "/nowhere/file"], "--envelope /nowhere/file: No such file"),
+        (["boundary", "--max-hangs", "0"], "'0' is no number of hangs above 0"),
+        (["boundary", "--max-side", "none"], "'none' is no number of pixels above 0"),
+        (["boundary", "--device", "sim:/nowhere/rules.yml"], "/nowhere/rules.yml: No such file"),
         (["smoke", "--device", "sim:/nowhere/rules.yml"], "/nowhere/rules.yml: No such file"),
     ],
 )
@@ -43,8 +48,9 @@ def test_one_line_and_exit_code_2(
     assert output.err.count("\n") == 1
 
 
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("subcommand", ["smoke", "boundary"])
+def test_help_has_examples(subcommand: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["smoke", "--help"])
+        main([subcommand, "--help"])
     assert caught.value.code == 0
-    assert "rdna1-validate smoke --device sim:rules.yml" in capsys.readouterr().out
+    assert f"rdna1-validate {subcommand} --device sim:rules.yml" in capsys.readouterr().out

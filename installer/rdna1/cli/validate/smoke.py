@@ -40,7 +40,9 @@ def add_to(commands: Commands) -> None:
         "result with a float64 reference computed on the CPU.",
         _EXAMPLES,
     )
-    add_max_side(parser, None, "leave out layers whose input or output has a longer side, in pixels")
+    add_max_side(
+        parser, None, "leave out layers whose input or output has a longer side, in pixels"
+    )
     parser.set_defaults(run=_run)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rdna1.conv.boundary.conclusion import conclude
 from rdna1.conv.boundary.investigation import HangBudgetError, Investigation, Step
 from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import observe
+from rdna1.conv.result import CaseResult
+from rdna1.conv.slowness import FLOOR_SECONDS, mark_slow
 from rdna1.conv.supervisor import DeviceLostError, Supervisor
 
 INTERRUPTED = "interrupted"
@@ -37,7 +40,11 @@ def run_boundary(
     begun = time.monotonic()
     stopped = ""
     with Supervisor(device, timeout) as supervisor:
-        investigation = Investigation(supervisor.run, max_side, max_hangs, on_step)
+
+        def measure(case: ConvCase) -> CaseResult:
+            return _judged(supervisor.run, case, investigation.cases)
+
+        investigation = Investigation(measure, max_side, max_hangs, on_step)
         try:
             investigation.run()
         except HangBudgetError:
@@ -58,3 +65,17 @@ def run_boundary(
         measured=observe(supervisor.device, os.environ),
         cases=investigation.cases,
     )
+
+
+def _judged(
+    run: Callable[[ConvCase], CaseResult], case: ConvCase, earlier: Sequence[CaseResult]
+) -> CaseResult:
+    """Run a case; once more if it looks slow beside earlier ones, as the machine may be busy."""
+    result = run(case)
+    if result.outcome != "pass" or result.seconds <= FLOOR_SECONDS:
+        return result
+    if mark_slow([*earlier, result])[-1].outcome == "slow":
+        again = run(case)
+        if again.outcome != "pass" or again.seconds < result.seconds:
+            result = again
+    return mark_slow([*earlier, result])[-1]
