@@ -1,0 +1,88 @@
+"""How long rdna1-validate boundary takes on the recorded limit, against how it was first found.
+
+The first investigation started a fresh Python for each of twelve sizes, which imported torch, and
+killed it after 15 s. Both run here one after the other on the same simulated device, where maps of
+more than 42 pixels hang. Each prints what it found: the first one is exact to two pixels.
+
+    python tests/bench/boundary.py
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RULES = '- {when: "max(h, w) > 42", outcome: hang}\n'
+SIZES = (32, 36, 40, 42, 44, 46, 48, 50, 52, 56, 60, 64)
+TIMEOUT_SECONDS = 15
+LEAST_RATIO = 8.0
+
+ONE_SIZE = """
+import sys
+from pathlib import Path
+from rdna1.conv.case import ConvCase
+from rdna1.conv.device import SimulatedDevice
+from rdna1.conv.reference import make_inputs
+from rdna1.conv.sim import load_rules
+rules, side = Path(sys.argv[1]), int(sys.argv[2])
+case = ConvCase(16, 32, side, side, 3, 3, padding=1)
+SimulatedDevice(load_rules(rules), rules).run(case, make_inputs(case))
+print("OK")
+"""
+
+
+def passes(rules: Path, side: int) -> bool:
+    """Whether a fresh process says OK in time."""
+    command = [sys.executable, "-c", ONE_SIZE, str(rules), str(side)]
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return b"OK" in done.stdout
+
+
+def one_process_a_size(rules: Path) -> str:
+    """The limit as the first investigation found it."""
+    passed = {side: passes(rules, side) for side in SIZES}
+    safe = max(side for side in SIZES if passed[side])
+    return f"{safe} passes, {min(side for side in SIZES if not passed[side])} hangs"
+
+
+def search(rules: Path) -> str:
+    """The limit as the command finds it, with its rule."""
+    command = [sys.executable, "-m", "rdna1.cli.validate", "boundary", "--format", "json"]
+    command += ["--device", f"sim:{rules}", "--timeout", str(TIMEOUT_SECONDS)]
+    done = subprocess.run(command, check=True, capture_output=True)
+    report = json.loads(done.stdout)
+    result = report["result"]
+    limit = f"{result['safe_side']} passes, {result['first_bad_side']} hangs"
+    return f"{limit}, rule {result['rule']}, {report['workers_lost']} hangs"
+
+
+def main() -> None:
+    """Measure and print.
+
+    Raises:
+        SystemExit: the ratio is below the one required.
+    """
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.yml"
+        rules.write_text(RULES, encoding="utf-8")
+        for name, find in (("one process a size", one_process_a_size), ("boundary", search)):
+            begun = time.monotonic()
+            found = find(rules)
+            seconds.append(time.monotonic() - begun)
+            print(f"{name:20}{seconds[-1]:7.1f} s  {found}", flush=True)
+    ratio = seconds[0] / seconds[1]
+    print(f"ratio {ratio:.1f}, at least {LEAST_RATIO:g} required")
+    if ratio < LEAST_RATIO:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
