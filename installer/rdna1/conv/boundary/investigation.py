@@ -88,8 +88,6 @@ class Investigation:
             ordinary = min(self._max_side, _ORDINARY_SIDE)
             self._vary(Fit(SIDE, ordinary, ordinary + 1), self._max_side)
         elif safe:
-            beyond = layers.side_beyond(safe, self._max_side)
-            self._try([layers.reference(beyond)] if beyond else [], "beyond")
             self._explain(safe)
 
     def _search(self) -> None:
@@ -116,6 +114,10 @@ class Investigation:
             safe: largest side at which the reference layer passes.
         """
         self._decide(layers.candidates(safe, self._max_side))
+        if [each.quantity for each in agreeing(self.cases)] != [SIDE]:
+            # Only the side is decided by maps far higher and far wider than the limit that failed.
+            beyond = layers.side_beyond(safe, self._max_side)
+            self._try([layers.reference(beyond)] if beyond else [], "beyond")
         fits = agreeing(self.cases)
         if len(fits) == 1:
             if fits[0].quantity == WORKSPACE:

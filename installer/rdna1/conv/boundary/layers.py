@@ -79,17 +79,21 @@ def candidates(limit: int, max_side: int) -> list[ConvCase]:
 
 
 def _shapes(limit: int, max_side: int) -> Iterator[tuple[int, int]]:
-    """Squares and narrow maps, the latter both ways."""
-    squares = [limit * n // 12 for n in (3, 6, 7, 8, 9, 10, 12, 15, 16, 18, 24, 36)]
-    power = 2 ** limit.bit_length()
-    longer = [limit + 1, power, 2 * power, min(max_side, limit * limit)]
-    for side in (*squares, *longer):
-        if 1 <= side <= max_side:
-            yield side, side
-            # As large as the limit's square, and larger, but no wider than that.
-            for narrow in {min(limit * limit // side, limit), limit} - {0}:
-                yield side, narrow
-                yield narrow, side
+    """Squares, and narrow maps both ways.
+
+    Long sides are powers of two where there is room: should those be the ones that pass, as every
+    tile fits them, the case that tells rules apart shows it too.
+    """
+    twelfths = (limit * n // 12 for n in (3, 6, 7, 8, 9, 10, 12, 15, 16, 18, 24, 36))
+    squares = {side for side in twelfths if 1 <= side <= max_side}
+    powers = {2**n for n in range(limit.bit_length(), max_side.bit_length())}
+    long = powers or {limit + 1, max_side}
+    yield from ((side, side) for side in squares | long)
+    for side in {each for each in squares if each <= limit} | long:
+        # As large as the limit's square, and larger, but no wider than that.
+        for narrow in {min(limit * limit // side, limit), limit} - {0}:
+            yield side, narrow
+            yield narrow, side
 
 
 def variations(fitted: Fit, max_side: int) -> list[ConvCase]:
