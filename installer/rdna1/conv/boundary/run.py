@@ -39,7 +39,7 @@ def run_boundary(
     """
     begun = time.monotonic()
     stopped = ""
-    with Supervisor(device, timeout) as supervisor:
+    with Supervisor(device, timeout, adaptive=True) as supervisor:
 
         def measure(case: ConvCase) -> CaseResult:
             return _judged(supervisor.run, case, investigation.cases)
