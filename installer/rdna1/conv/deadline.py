@@ -1,11 +1,11 @@
 """How long a case may take before it counts as hanging, judged by the cases that did not hang.
 
 A hang costs the whole deadline, so a search that meets several should not wait the full timeout
-each time. Until the first hang of a run every case has the full timeout: that costs nothing
-while cases pass, and the hang that changes it has been confirmed by waiting, not by hanging the
-card a second time. A later deadline can be too short for one thing only: a first run
-that compiles far longer than all before it. Hence the generous factor; and a caller whose verdict
-hangs on one case can still ask for the full timeout (`rdna1.conv.supervisor.Supervisor.run`).
+each time. Cases have the full timeout until `FEWEST_RUNS` have passed. A later deadline can be
+too short for one thing only: a first run that compiles far longer than all before it. Hence the
+generous factor. Should it happen all the same, a case that works is taken for one that hangs,
+and the limit is found too low, never too high; a caller whose verdict depends on one case can ask
+for the full timeout (`rdna1.conv.supervisor.Supervisor.run`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 # First runs of the same size differ by whether a kernel has to be compiled.
 FACTOR = 10.0
+
+# One fast run says little about the next.
+FEWEST_RUNS = 3
 
 # What a busy machine may do to a case that takes milliseconds.
 FLOOR_SECONDS = 2.0
@@ -46,7 +49,7 @@ def adaptive_deadline(multiply_accumulates: int, runs: Sequence[Run], timeout: f
     Returns:
         Seconds: at least `FLOOR_SECONDS` and at most ``timeout``, which goes first.
     """
-    if not runs:
+    if len(runs) < FEWEST_RUNS:
         return timeout
     slowest = max(run.seconds for run in runs)
     largest = max(run.multiply_accumulates for run in runs)

@@ -73,7 +73,7 @@ class Supervisor:
         timeout: seconds that each of the two runs of a case may take on the device.
         program: the worker; it must do as `rdna1.conv.worker` does.
         allowance: seconds that a worker may take to start, and to prepare a case.
-        adaptive: after the first hang, let cases that passed shorten the deadline (see
+        adaptive: let cases that have passed shorten the deadline (see
             `rdna1.conv.deadline`).
         spare: whether to keep a spare worker. Starting it takes processor time from the first
             cases, which matters where seconds are the result.
@@ -117,7 +117,6 @@ class Supervisor:
         self._allowance = allowance
         self._adaptive = adaptive
         self._runs: list[Run] = []
-        self._has_hung = False
         self._always_watch = kernel_log is not None
         self._wait = wait
         self._on_wait = on_wait
@@ -207,7 +206,7 @@ class Supervisor:
             self._lock = lock
 
     def _deadline(self, case: ConvCase, *, patient: bool) -> float:
-        if patient or not self._adaptive or not self._has_hung:
+        if patient or not self._adaptive:
             return self._timeout
         return adaptive_deadline(case.multiply_accumulates, self._runs, self._timeout)
 
@@ -232,7 +231,6 @@ class Supervisor:
             if isinstance(answer, Failed):
                 return self._failure(case, worker, answer, begun)
         except LossError as loss:
-            self._has_hung |= loss.outcome == "hang"
             self._workers.note(loss)
             return _lost(case, loss, first_seconds)
         return CaseResult(
