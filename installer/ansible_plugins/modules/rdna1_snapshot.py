@@ -1,38 +1,42 @@
 #!/usr/bin/python
-"""Write down what a machine looked like before its first change."""
+"""Write down what a machine is before and after a run."""
 
 from __future__ import annotations
 
-import base64
 import datetime
-import grp
-import json
 import os
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.host import collect
+from ansible.module_utils.rdna1.host.reader import UnreadableError
+from ansible.module_utils.rdna1.snapshot import Run, RunError, begin, finish, list_runs, read_state
 
 DOCUMENTATION = r"""
 module: rdna1_snapshot
-short_description: Write down packages, files and groups before the first change
+short_description: Write down packages, files and groups before and after a run
 description:
-  - Writes the installed packages, the named files with their contents, and the groups of the named
-    users to a JSON file.
-  - An existing snapshot is kept, because it holds the state to go back to.
+  - Before a run, writes packages with versions and marks, groups, and the files that may be written
+    with their contents, as C(before.json) and C(before.md) in a folder of the run.
+  - After it, writes C(after.json), which tells what the run did from what the owner did. A later
+    run that changed nothing leaves no folder.
+  - The record of an interrupted run is kept, and the next run goes on with it.
 options:
   path:
-    description: The snapshot.
+    description: Folder of the records.
     type: path
     required: true
-  files:
-    description: Files that are going to be written; one that does not exist is recorded as such.
-    type: list
-    elements: path
+  moment:
+    description: Which end of the run this is.
+    type: str
+    choices: [before, after]
+    required: true
+  stack:
+    description: Stack of the run, for the name of its folder.
+    type: str
     required: true
   users:
-    description: Users whose groups are going to change.
+    description: Users whose groups and files are going to change.
     type: list
     elements: str
     default: []
@@ -42,18 +46,18 @@ author: [rdna1 contributors]
 EXAMPLES = r"""
 - name: Write down the state to go back to
   rdna1_snapshot:
-    path: /var/lib/rdna1/snapshots/first.json
-    files: [/etc/profile.d/rocm-rdna1-57.sh]
+    path: /var/lib/rdna1/snapshots
+    moment: before
+    stack: rocm-5.7
 """
 
 RETURN = r"""
-path:
-  description: The snapshot.
+names:
+  description: Names of all records, the oldest first.
   returned: always
-  type: path
+  type: list
+  elements: str
 """
-
-SCHEMA_VERSION = 1
 
 
 def main() -> None:
@@ -61,72 +65,49 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "files": {"type": "list", "elements": "path", "required": True},
+            "moment": {"type": "str", "choices": ["before", "after"], "required": True},
+            "stack": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    path = Path(module.params["path"])
     if os.geteuid() != 0:
         module.fail_json(
             msg="only root can change this machine, and the play runs as another user. "
             "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass)"
         )
-    if path.exists():
-        module.exit_json(changed=False, path=str(path))
-    if not module.check_mode:
-        write(path, snapshot(module))
-    module.exit_json(changed=True, path=str(path))
+    folder = Path(module.params["path"])
+    try:
+        changed = write(module, folder)
+        names = [run.name for run in list_runs(folder)]
+    except (RunError, UnreadableError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(changed=changed, names=names)
 
 
-def snapshot(module: AnsibleModule) -> dict[str, Any]:
-    """The state of the machine: packages, files, groups."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "taken": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "packages": installed_packages(module),
-        "files": {path: file_state(Path(path)) for path in module.params["files"]},
-        "groups": sorted(g.gr_name for g in grp.getgrall()),
-        "groups_of_users": {
-            user: sorted(g.gr_name for g in grp.getgrall() if user in g.gr_mem)
-            for user in module.params["users"]
-        },
-    }
+def write(module: AnsibleModule, folder: Path) -> bool:
+    """Write down the state; returns whether this is a change worth telling.
 
-
-def installed_packages(module: AnsibleModule) -> dict[str, str]:
-    """Name with architecture to version of every installed package."""
-    _, output, _ = module.run_command(
-        ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${binary:Package} ${Version}\n"],
-        check_rc=True,
-    )
-    entries = (line.split() for line in output.splitlines())
-    return {name: version for status, name, version in entries if status == "installed"}
-
-
-def file_state(path: Path) -> dict[str, Any] | None:
-    """Link target, or content and mode, of a file; None when there is none."""
-    if path.is_symlink():
-        return {"link": os.readlink(path)}
-    if not path.exists():
-        return None
-    details = path.stat()
-    return {
-        "content": base64.b64encode(path.read_bytes()).decode(),
-        "mode": f"{details.st_mode & 0o7777:04o}",
-        "uid": details.st_uid,
-        "gid": details.st_gid,
-    }
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Write the snapshot whole or not at all, readable by root only: files may hold secrets."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=str(path.parent))
-    with os.fdopen(handle, "w") as file:
-        json.dump(content, file, indent=2, sort_keys=True)
-        file.write("\n")
-    Path(draft).replace(path)
+    The record of a later run counts as a change only after the run, when it is known
+    whether the run changed anything.
+    """
+    users = [str(user) for user in module.params["users"]]
+    earlier = list_runs(folder)
+    if module.params["moment"] == "after":
+        if module.check_mode:
+            return False
+        known = {user for run in earlier[-1:] for user in run.users}
+        return bool(finish(folder, read_state(tuple({*users, *known}), contents=False)))
+    if module.check_mode:
+        return not earlier
+    now = datetime.datetime.now(datetime.timezone.utc)
+    state = read_state(tuple(users), contents=True)
+    name = f"{now:%Y%m%dT%H%M%SZ}-{module.params['stack']}"
+    taken = now.isoformat(timespec="seconds")
+    begin(folder, Run(name, users, state, None), taken, collect(users=users))
+    return not earlier
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from .reader import MissingError, Reader
 from .unknown import Unknown
 
 # Where MIOpen 2.20 keeps databases and kernels (its CMakeLists.txt and docs/cache.md).
-_FOLDERS = (".config/miopen", ".cache/miopen")
+FOLDERS = (".config/miopen", ".cache/miopen")
 _PROFILES = "/etc/profile.d"
 _PROFILE_START, _PROFILE_END = "rocm-rdna1-", ".sh"
 _DEEPEST = 4
@@ -35,7 +35,7 @@ def databases(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     for home in accounts.homes(reader, names):
         # One reason for a home that must not be entered instead of one for each folder.
         if unknown.ask(f"miopen_databases.{home}", reader.enter, home):
-            for name in _FOLDERS:
+            for name in FOLDERS:
                 path = f"{home}/{name}"
                 found.append(
                     unknown.ask(f"miopen_databases.{path}", _database, reader, path, unknown)

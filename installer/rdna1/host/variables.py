@@ -63,6 +63,17 @@ def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     return found
 
 
+def places(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[str]:
+    """The files that `variables` reads, existing or not.
+
+    Args:
+        reader: of the machine.
+        names: users, as for `variables`.
+        unknown: gets the reason for each folder that cannot be read.
+    """
+    return [path for path, _ in _files(reader, names, unknown)]
+
+
 def _of_process() -> list[dict[str, object]]:
     return [
         {"name": name, "value": value, "place": ENVIRONMENT, "line": None}

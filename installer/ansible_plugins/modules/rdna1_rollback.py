@@ -1,0 +1,234 @@
+#!/usr/bin/python
+"""Go back to the state before a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.host.dpkg import Status, half_configured
+from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
+from ansible.module_utils.rdna1.snapshot import (
+    Plan,
+    Restored,
+    Run,
+    RunError,
+    choose,
+    forget,
+    list_runs,
+    plan,
+    read_state,
+    restore_files,
+    restore_groups,
+)
+
+DOCUMENTATION = r"""
+module: rdna1_rollback
+short_description: Go back to the state before a run
+description:
+  - Compares the records of C(rdna1_snapshot) with the present state. What the runs did is to be
+    undone, what the owner did stays.
+  - Removes and installs no package itself; it says which.
+options:
+  path:
+    description: Folder of the records.
+    type: path
+    required: true
+  snapshot:
+    description: Name of the record to go back to; empty for the oldest.
+    type: str
+    default: ""
+  step:
+    description:
+      - C(plan) says what is to be done, C(restore) puts files and groups back, C(versions) says
+        which versions of packages can be installed again.
+      - C(finish) removes the records that are of no use any more. While something is left of the
+        runs the records stay.
+    type: str
+    choices: [plan, restore, versions, finish]
+    required: true
+author: [rdna1 contributors]
+"""
+
+EXAMPLES = r"""
+- name: Compare
+  rdna1_rollback:
+    path: /var/lib/rdna1/snapshots
+    step: plan
+"""
+
+RETURN = r"""
+plan:
+  description: What is to be done now.
+  returned: for all steps but C(finish)
+  type: dict
+done:
+  description: What was done, or would be, in words.
+  returned: always
+  type: list
+  elements: str
+left:
+  description: What stays as it is, with the reasons.
+  returned: always
+  type: list
+  elements: str
+"""
+
+
+def main() -> None:
+    """Entry point of the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "snapshot": {"type": "str", "default": ""},
+            "step": {
+                "type": "str",
+                "choices": ["plan", "restore", "versions", "finish"],
+                "required": True,
+            },
+        },
+        supports_check_mode=True,
+    )
+    if os.geteuid() != 0:
+        module.fail_json(
+            msg="only root can change this machine, and the play runs as another user. "
+            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass)"
+        )
+    folder = Path(module.params["path"])
+    try:
+        runs = choose(list_runs(folder), str(module.params["snapshot"]), folder)
+        result = STEPS[module.params["step"]](module, folder, runs)
+    except (RunError, UnreadableError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(**result)
+
+
+def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, Any]:
+    """Say what is to be done."""
+    found = compared(runs)
+    simulate(module, found)
+    files = restore_files(found.files, dry_run=True)
+    groups = restore_groups(found.members, found.groups, lambda _: None, dry_run=True)
+    return {
+        "changed": False,
+        "snapshot": runs[0].name,
+        "plan": described(found),
+        "half_configured": half_configured(Status(Reader())),
+        "done": files.done + groups.done,
+        "left": files.left + groups.left + kept(found),
+    }
+
+
+def simulate(module: AnsibleModule, found: Plan) -> None:
+    """Make sure that apt removes the packages of the plan and no others.
+
+    Raises:
+        RunError: it would remove more, or cannot do it.
+    """
+    names = found.purge + found.remove
+    if not names:
+        return
+    code, output, complaint = module.run_command(["apt-get", "--simulate", "remove", *names])
+    if code:
+        raise RunError(f"apt cannot remove the packages, nothing was changed: {complaint.strip()}")
+    going = {line.split()[1] for line in output.splitlines() if line.startswith(("Remv ", "Purg "))}
+    others = going - {name.partition(":")[0] for name in names} - set(names)
+    if others:
+        raise RunError(
+            f"apt would remove {', '.join(sorted(others))} as well, which no run brought. Nothing "
+            "was changed. Remedy: remove them first, or what they need is theirs to keep"
+        )
+
+
+def restore(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, Any]:
+    """Put files and groups back."""
+    found = compared(runs)
+    dry_run = bool(module.check_mode)
+    files = restore_files(found.files, dry_run=dry_run)
+
+    def run(command: list[str]) -> str | None:
+        code, _, complaint = module.run_command(command)
+        return complaint.strip() or f"status {code}" if code else None
+
+    groups = restore_groups(found.members, found.groups, run, dry_run=dry_run)
+    return {
+        "changed": bool(files.done or groups.done),
+        "plan": described(found),
+        **together(files, groups),
+    }
+
+
+def versions(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, Any]:
+    """Say which versions can be installed again."""
+    found = compared(runs)
+    wanted = [f"{name}={version}" for name, version in found.versions.items()]
+    there = [one for one in wanted if module.run_command(["apt-cache", "show", one])[0] == 0]
+    gone = [f"{one}: apt has this version no more" for one in wanted if one not in there]
+    return {"changed": False, "plan": described(found), "done": there, "left": gone}
+
+
+def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, Any]:
+    """Remove the records of what is undone."""
+    found = compared(runs)
+    # Somebody's own things in our folders, or versions that no archive has, stay for ever.
+    pending = restore_files(found.files, dry_run=True).done
+    left = needed_packages(found) + [f"not done: {title}" for title in pending]
+    if module.check_mode:
+        return {"changed": True, "done": [], "left": []}
+    is_complete = not left
+    if is_complete:
+        forget(folder, runs)
+        if not list_runs(folder):
+            remove_own_folder(folder.parent)
+    return {"changed": is_complete, "done": [], "left": left}
+
+
+def remove_own_folder(folder: Path) -> None:
+    """Remove reports and records; the folder itself only if nothing else is in it."""
+    for name in ("reports", "snapshots"):
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def compared(runs: list[Run]) -> Plan:
+    """The plan for the present state."""
+    users = {user for run in runs for user in run.users}
+    return plan(runs, read_state(tuple(users), contents=False))
+
+
+def described(found: Plan) -> dict[str, Any]:
+    """The plan without the contents of files, which are nobody's business in a log."""
+    return {**found._asdict(), "files": [change.path for change in found.files]}
+
+
+def kept(found: Plan) -> list[str]:
+    """What the plan leaves as it is."""
+    lines = [
+        f"package {name}: came during an interrupted run, perhaps by your hand"
+        for name in found.perhaps
+    ]
+    lines += [f"group {name}: others joined it since" for name in found.used_groups]
+    return needed_packages(found) + lines
+
+
+def needed_packages(found: Plan) -> list[str]:
+    """Packages of the runs that stay as long as others need them."""
+    return [f"package {name}: needed by {root}" for name, root in found.keep.items()]
+
+
+def together(one: Restored, other: Restored) -> dict[str, list[str]]:
+    """Two results as one."""
+    return {"done": one.done + other.done, "left": one.left + other.left}
+
+
+STEPS = {"plan": planned, "restore": restore, "versions": versions, "finish": finish}
+
+if __name__ == "__main__":
+    main()

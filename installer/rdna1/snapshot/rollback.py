@@ -1,0 +1,220 @@
+"""What has to be done to get back to the state before a run."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Any, Iterator, NamedTuple
+
+from ..host.dpkg import is_relevant
+from ..host.reader import Reader
+from .files import Entry, same
+from .packages import Packages, needed
+from .runs import Run
+from .state import State
+from .watch import BACKUP
+
+# Written by programs of this project between two runs.
+_ALWAYS_OWN = ("/etc/rdna1/envelope.json",)
+# What an interrupted run may have made: it could not say what it did.
+_OWN = (
+    "/etc/apt/*rdna1*",
+    "/etc/apt/*rocm*",
+    "/etc/apt/*amdgpu*",
+    "/etc/mod*rdna1*",
+    "/etc/profile.d/rocm-rdna1-*",
+    "/etc/rdna1",
+    "/etc/rdna1/*",
+    "/opt/rdna1",
+    "/opt/rdna1/*",
+    "/usr/local/bin/rdna1-*",
+    f"*{BACKUP}*",
+)
+
+
+class FileChange(NamedTuple):
+    """A path that the runs changed.
+
+    Attributes:
+        path: of the file, link or folder.
+        before: what was there before the first run that changed it.
+        after: what the last such run left.
+        ours: False where only the run's interruption makes it look like the run's doing.
+    """
+
+    path: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    ours: bool
+
+
+class Plan(NamedTuple):
+    """What to do; nothing of it is done yet.
+
+    Attributes:
+        purge: packages to remove with their configuration.
+        remove: packages to remove, whose configuration was there before.
+        keep: packages that the runs brought, and the package that needs each now.
+        perhaps: packages that came during an interrupted run, by whose hand is unknown.
+        versions: name to version of packages to bring back.
+        auto: packages to mark as automatically installed.
+        manual: packages to mark as wanted by hand.
+        members: group and user to take out of it.
+        groups: groups to remove.
+        used_groups: groups that the runs made, and others joined since.
+        files: paths that the runs changed.
+    """
+
+    purge: list[str]
+    remove: list[str]
+    keep: dict[str, str]
+    perhaps: list[str]
+    versions: dict[str, str]
+    auto: list[str]
+    manual: list[str]
+    members: list[tuple[str, str]]
+    groups: list[str]
+    used_groups: list[str]
+    files: list[FileChange]
+
+
+def plan(runs: list[Run], now: State) -> Plan:
+    """Plan the way back to the state before the first of some runs.
+
+    Args:
+        runs: the run to go back behind and all later ones, the oldest first.
+        now: the present state.
+    """
+    target = runs[0].before
+    brought, perhaps = _brought(runs, now)
+    candidates = sorted(brought & now.packages.keys() - target.packages.keys())
+    keep = needed(Reader(), candidates)
+    going = [name for name in candidates if name not in keep]
+    auto, manual = _marks(runs, now)
+    members = _members(runs, now)
+    made = _made_groups(runs, now)
+    staying = {
+        name: [u for u in now.groups[name]["members"] if (name, u) not in members] for name in made
+    }
+    return Plan(
+        purge=[name for name in going if name not in target.leftovers],
+        remove=[name for name in going if name in target.leftovers],
+        keep=keep,
+        perhaps=sorted(perhaps & now.packages.keys() - target.packages.keys()),
+        versions=_versions(runs, now),
+        auto=sorted({*auto, *(name for name in keep if not now.packages[name]["auto"])}),
+        manual=manual,
+        members=members,
+        groups=[name for name in made if not staying[name]],
+        used_groups=[name for name in made if staying[name]],
+        files=_files(runs, now),
+    )
+
+
+def _steps(runs: list[Run], now: State) -> Iterator[tuple[State, State]]:
+    """State before and after each run; after an interrupted one it is the present."""
+    for run in runs:
+        yield run.before, run.after or now
+
+
+def _brought(runs: list[Run], now: State) -> tuple[set[str], set[str]]:
+    """Names that the runs added, and those where an interruption leaves it open."""
+    certain: set[str] = set()
+    open_ones: set[str] = set()
+    for run in runs:
+        after = run.after or now
+        added = after.packages.keys() - run.before.packages.keys()
+        if run.after is None:
+            open_ones |= {name for name in added if not _is_own(name, after.packages)}
+        certain |= added
+    return certain - open_ones, open_ones
+
+
+def _is_own(name: str, packages: Packages) -> bool:
+    return bool(packages[name]["auto"]) or is_relevant(name.partition(":")[0])
+
+
+def _versions(runs: list[Run], now: State) -> dict[str, str]:
+    """Packages that the runs removed or changed, where nobody changed them again."""
+    target, wanted = runs[0].before.packages, {}
+    for before, after in _steps(runs, now):
+        for name in before.packages.keys() & target.keys():
+            left = after.packages.get(name, {}).get("version")
+            is_untouched = now.packages.get(name, {}).get("version") == left
+            if left != before.packages[name]["version"] and is_untouched:
+                wanted[name] = str(target[name]["version"])
+    present = {name: entry["version"] for name, entry in now.packages.items()}
+    return {
+        name: version for name, version in sorted(wanted.items()) if present.get(name) != version
+    }
+
+
+def _marks(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
+    """Packages whose mark the runs changed: to be automatic again, to be manual again."""
+    target = runs[0].before.packages
+    changed = {
+        name
+        for before, after in _steps(runs, now)
+        for name in before.packages.keys() & after.packages.keys() & target.keys()
+        if before.packages[name]["auto"] != after.packages[name]["auto"]
+    }
+    differing = [
+        name
+        for name in sorted(changed & now.packages.keys())
+        if now.packages[name]["auto"] != target[name]["auto"]
+    ]
+    auto = [name for name in differing if target[name]["auto"]]
+    return auto, [name for name in differing if not target[name]["auto"]]
+
+
+def _members(runs: list[Run], now: State) -> list[tuple[str, str]]:
+    target = _pairs(runs[0].before)
+    joined = {
+        pair for before, after in _steps(runs, now) for pair in _pairs(after) - _pairs(before)
+    }
+    return sorted(joined & _pairs(now) - target)
+
+
+def _pairs(state: State) -> set[tuple[str, str]]:
+    return {(name, user) for name, group in state.groups.items() for user in group["members"]}
+
+
+def _made_groups(runs: list[Run], now: State) -> list[str]:
+    made = {
+        name for before, after in _steps(runs, now) for name in after.groups.keys() - before.groups
+    }
+    return sorted(made & now.groups.keys() - runs[0].before.groups.keys())
+
+
+def _files(runs: list[Run], now: State) -> list[FileChange]:
+    changes: dict[str, FileChange] = {}
+    for run in runs:
+        after = run.after or now
+        for path in run.before.files.keys() | after.files.keys():
+            before, left = run.before.files.get(path), after.files.get(path)
+            if not same(before, left):
+                first = changes[path].before if path in changes else before
+                ours = run.after is not None or before is not None or _matches(path, _OWN)
+                changes[path] = FileChange(path, first, left, ours)
+    for path in _ALWAYS_OWN:
+        entry = now.files.get(path)
+        if entry is not None and path not in changes:
+            before = runs[0].before.files.get(path)
+            changes[path] = FileChange(path, before, entry, True)
+    return sorted(
+        change for change in changes.values() if not same(change.before, now.files.get(change.path))
+    )
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def is_moved_folder(change: FileChange) -> bool:
+    """Whether the path is where a run moved a folder to, out of the way."""
+    entry: Entry | None = change.after
+    return (
+        BACKUP in change.path
+        and change.before is None
+        and entry is not None
+        and entry["kind"] == "folder"
+    )
