@@ -25,6 +25,7 @@ class ActionModule(ReportAction):
 
     ARGUMENTS: ClassVar = {
         "stack": {"type": "str", "required": True},
+        "miopen_profile": {"type": "str", "required": True},
         "validation": {"type": "str", "required": True},
         "destination": {"type": "str", "required": True},
     }
@@ -39,6 +40,7 @@ class ActionModule(ReportAction):
             stack=stack.name,
             preflight=_preflight(variables),
             packages=_packages(stack, facts["ansible_facts"]["rdna1"]["apt"]["packages"]),
+            algorithms=stack.algorithms(str(arguments["miopen_profile"])),
             validation=msgspec.json.decode(base64.b64decode(measured["content"]), type=SmokeReport),
         )
         path = Path(arguments["destination"]) / "report.json"

@@ -26,6 +26,12 @@ def add_command(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
     )
     add_root(parser)
     add_user(parser)
+    parser.add_argument(
+        "--all-users", action="store_true", help="the start files of everybody, not of some users"
+    )
+    parser.add_argument(
+        "--only-settings", action="store_true", help="leave groups and packages as they are"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done")
     parser.add_argument("--yes", action="store_true", help="do it without asking")
 
@@ -44,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from rdna1.preflight import load_facts
 
     facts = load_facts(collect_facts(options))
-    planned = review(plan(facts), facts.root)
+    planned = review(plan(facts, only_settings=options.only_settings), facts.root)
     if planned.actions and not options.dry_run:
         _check_right(facts.root)
         _check_terminal(options)

@@ -78,6 +78,8 @@ def collect_facts(
         raise UsageError(f"--root {place or repr(place)}: {error.strerror}") from error
     root = Path(place)
     users = options.user or (_callers() if root.resolve() == Path("/") else [])
+    if getattr(options, "all_users", False):
+        users = []
     return collect(str(root), users, requested_packages(), meanwhile)
 
 

@@ -74,11 +74,15 @@ class Plan(msgspec.Struct, frozen=True):
     by_hand: list[str]
 
 
-def plan(facts: Facts) -> Plan:
+def plan(facts: Facts, *, only_settings: bool = False) -> Plan:
     """Plan the remedies.
 
     Groups and packages belong to the running machine: under another root they are left to
     the user.
+
+    Args:
+        facts: of the machine.
+        only_settings: leave groups and packages out.
     """
     places = [v for v in facts.variables if v.name == FORBIDDEN]
     by_hand = [
@@ -86,6 +90,8 @@ def plan(facts: Facts) -> Plan:
         for v in places
         if v.line is None
     ]
+    if only_settings:
+        return Plan(_removals(places), by_hand)
     system, left = _of_system(facts)
     if facts.root != "/":
         left += [f"on the machine itself: {action.title}" for action in system]

@@ -31,6 +31,7 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
         stack: what it was provisioned with.
         preflight: the judgement, None where preflight was left out.
         packages: name to version of the stack's packages that are installed.
+        algorithms: which of MIOpen's algorithms the profile script leaves, and what is known of it.
         validation: the measurement.
     """
 
@@ -39,6 +40,7 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
     stack: str
     preflight: Report | None
     packages: dict[str, str]
+    algorithms: str
     validation: SmokeReport
 
 
@@ -54,6 +56,7 @@ def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
     summary.add_row("preflight", _preflight(report.preflight))
     for name, version in report.packages.items():
         summary.add_row("installed", Text(f"{name} {version}"))
+    summary.add_row("MIOpen", Text(report.algorithms))
     device = report.validation.device
     if device:
         summary.add_row("PyTorch", Text(f"{device.torch} on {device.type} ({device.name})"))

@@ -6,19 +6,18 @@ import base64
 import contextlib
 import itertools
 import os
-import pwd
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, NamedTuple
 
 from .files import Entry, read_entry, same
+from .rights import rights_of
 from .rollback import FileChange, is_moved_folder
 from .watch import BACKUP
 
 # What the owner changed after a run is kept under this name; no program reads files so named.
 _KEPT = ".rdna1-kept"
-_FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
 
 
 class Restored(NamedTuple):
@@ -52,7 +51,7 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
             continue
         step = _return_folder if is_moved_folder(change) else _restore
         try:
-            with _rights_of(change.path):
+            with rights_of(change.path):
                 step(change, result, dry_run)
         except OSError as error:
             result.left.append(f"{change.path}: {error.strerror or error}")
@@ -207,26 +206,6 @@ def _own(path: str, entry: Entry) -> None:
 
 def _origin(path: str) -> str:
     return path.partition(BACKUP)[0]
-
-
-@contextlib.contextmanager
-def _rights_of(path: str) -> Iterator[None]:
-    """Act as the person in whose home a path is; as root elsewhere."""
-    people = (p for p in pwd.getpwall() if p.pw_uid >= _FIRST_PERSON and len(p.pw_dir) > 1)
-    owner = next((p for p in people if path.startswith(f"{p.pw_dir}/")), None)
-    if owner is None or os.geteuid() != 0:
-        yield
-        return
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(owner.pw_gid)
-    os.seteuid(owner.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
 
 
 def _of_packages(paths: list[str]) -> set[str]:

@@ -20,6 +20,7 @@ DEFAULT_STACK = "rocm-5.7"
 Support = Literal["supported", "community", "refused"]
 RocmSource = Literal["distro", "none"]
 PytorchSource = Literal["index", "distro"]
+MiopenProfileName = Literal["explicit-gemm", "implicit-gemm"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 ReleaseVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 KernelVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
@@ -126,6 +127,18 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     distro_packages: list[Text]
 
 
+class MiopenProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A choice of algorithms that MIOpen may use.
+
+    Attributes:
+        effect: what is known of it, for people.
+        variables: the switches; only ``0`` acts.
+    """
+
+    effect: Text
+    variables: Annotated[dict[VariableName, Literal["0"]], msgspec.Meta(min_length=1)]
+
+
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Profile script of a stack and the variables it sets."""
 
@@ -169,10 +182,23 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     environment: Environment
     amd_dependencies: list[Dependency] = []
     known_limit: KnownLimit | None = None
+    miopen_profiles: dict[MiopenProfileName, MiopenProfile] = {}
 
     def release(self, os: str, version: str) -> Release | None:
         """The entry for a release, or None when the stack says nothing about it."""
         return next((r for r in self.releases if (r.os, r.version) == (os, version)), None)
+
+    def algorithms(self, profile: str) -> str:
+        """What MIOpen may use, for people.
+
+        Args:
+            profile: name of one of the ``miopen_profiles``; another stands for the one that the
+                environment's variables make.
+        """
+        variables = self.environment.variables.items()
+        named = [p for name, p in self.miopen_profiles.items() if name == profile]
+        usual = [p for p in self.miopen_profiles.values() if p.variables.items() <= variables]
+        return next((p.effect for p in named + usual), "all that MIOpen has")
 
     @property
     def offered_releases(self) -> str:
