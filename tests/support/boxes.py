@@ -21,6 +21,9 @@ VARIABLES = {
 }
 
 
+_ENVIRONMENT = {**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100"}
+
+
 @dataclass(frozen=True)
 class Box:
     """A running box, and the project's playbooks against it."""
@@ -43,18 +46,33 @@ class Box:
 
     def play(self, *arguments: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
         """Run a playbook against the box, with output that one can search."""
-        inventory = self.folder / f"{self.name}.json"
-        variables = {**VARIABLES, "rdna1_report_dir": str(self.reports.parent)}
-        inventory.write_text(json.dumps({"all": {"hosts": {self.name: variables}}}))
         return subprocess.run(
-            ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments],
+            self._command(playbook, arguments),
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100"},
+            env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def start(self, *arguments: str, playbook: str = "site.yml") -> subprocess.Popen[str]:
+        """Start a playbook against the box, to interrupt it."""
+        return subprocess.Popen(
+            self._command(playbook, arguments),
+            cwd=ROOT,
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def _command(self, playbook: str, arguments: Sequence[str]) -> list[str]:
+        inventory = self.folder / f"{self.name}.json"
+        variables = {**VARIABLES, "rdna1_report_dir": str(self.reports.parent)}
+        inventory.write_text(json.dumps({"all": {"hosts": {self.name: variables}}}))
+        return ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments]
 
 
 def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:

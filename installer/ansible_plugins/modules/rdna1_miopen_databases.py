@@ -78,7 +78,7 @@ def move(module: AnsibleModule) -> dict[str, str]:
 def free_name(path: str) -> str:
     """The first name of a backup that nothing has."""
     names = itertools.chain([path + BACKUP], (f"{path}{BACKUP}.{n}" for n in itertools.count(2)))
-    return next(name for name in names if not os.path.lexists(name))
+    return str(next(name for name in names if not os.path.lexists(name)))
 
 
 if __name__ == "__main__":

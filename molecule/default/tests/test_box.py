@@ -56,6 +56,19 @@ def test_login_shell_reads_the_profile(host: Any) -> None:
     assert printed == "unset"
 
 
+def test_scripts_enter_the_environment(host: Any) -> None:
+    program = ". /etc/rdna1/rocm-5.7/activate.sh; env; command -v python"
+    printed = host.run("MIOPEN_FIND_ENFORCE=3 sh -euc %s", program)
+    assert (printed.rc, printed.stderr) == (0, "")
+    assert printed.stdout.endswith(f"\n{ENVIRONMENT}/bin/python\n")
+    assert "MIOPEN_FIND_ENFORCE" not in printed.stdout
+
+
+def test_services_get_the_variables(host: Any) -> None:
+    lines = host.file("/etc/rdna1/rocm-5.7.env").content_string.splitlines()
+    assert 'HSA_OVERRIDE_GFX_VERSION="10.3.0"' in lines
+
+
 @pytest.mark.parametrize("path", [PROFILE, "/etc/rdna1/stack.json"])
 def test_files_are_owned_and_moded(host: Any, path: str) -> None:
     file = host.file(path)
@@ -69,15 +82,25 @@ def test_stack_is_written_down(host: Any) -> None:
         "stack": "rocm-5.7",
         "rocm_version": "5.7.1",
         "environment": ENVIRONMENT,
+        "miopen_profile": "default",
+        "miopen_filters": {
+            f"MIOPEN_DEBUG_CONV_{family}": "0"
+            for family in ("DIRECT", "FFT", "IMPLICIT_GEMM", "WINOGRAD")
+        },
     }
 
 
 def test_snapshot_of_the_state_before_is_for_root_only(host: Any) -> None:
-    file = host.file("/var/lib/rdna1/snapshots/rocm-5.7.json")
-    assert file.mode == 0o600
-    snapshot = json.loads(file.content_string)
-    assert "python3-torch:amd64" not in snapshot["packages"]
-    assert snapshot["files"][PROFILE] is None
+    folders = host.file("/var/lib/rdna1/snapshots").listdir()
+    assert len(folders) == 1, "the second run changed nothing"
+    folder = host.file(f"/var/lib/rdna1/snapshots/{folders[0]}")
+    assert folder.mode == 0o700
+    snapshot = json.loads(host.file(f"{folder.path}/before.json").content_string)
+    assert "python3-torch" not in snapshot["packages"]
+    assert PROFILE not in snapshot["files"]
+    after = json.loads(host.file(f"{folder.path}/after.json").content_string)
+    assert "python3-torch" in after["packages"]
+    assert PROFILE in after["files"]
 
 
 def test_report_of_the_validation_stays_on_the_box(host: Any) -> None:

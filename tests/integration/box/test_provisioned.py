@@ -16,34 +16,61 @@ from support.boxes import Box, remove_box, start_box
 
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 USERS = '--extra-vars={"rdna1_users": ["ada"]}'
-FOLDERS = ("/etc", "/opt", "/usr/local", "/var/lib")
-# The copies of the state before that dpkg and the account tools keep.
+SNAPSHOTS = "/var/lib/rdna1/snapshots"
+# Logs and caches, what the kernel shows, and what any run of Ansible leaves in root's home.
+PASSING = (
+    *(f"/{name}" for name in ("dev", "proc", "run", "sys", "tmp", "root/.ansible")),
+    *("/var/cache", "/var/log", "/var/lib/apt/lists", "/var/lib/dpkg", "/etc/ld.so.cache"),
+)
+# The copies of the state before that the account tools keep.
 COPIES = ("!", "-name", "*-", "!", "-name", "*-old")
+PACKAGE = "${db:Status-Abbrev} ${binary:Package} ${Version}\\n"
+
+THINGS_OF_THE_OWNER = f"""
+echo MINE=1 > {PROFILE}
+echo OTHER=1 > /etc/profile.d/rocm-rdna1-52.sh
+mkdir -p /opt/rdna1 /etc/rdna1
+echo mine > /opt/rdna1/mine
+echo mine > /etc/rdna1/mine.conf
+printf '# mine\\r\\nexport MIOPEN_FIND_ENFORCE=3\\n' > /home/ada/.bashrc
+chown ada: /home/ada/.bashrc
+chmod 604 /home/ada/.bashrc
+su ada -c 'mkdir -p ~/.config/miopen; echo old > ~/.config/miopen/db'
+"""
 
 State = dict[str, set[str]]
 
 
 def state(box: Box) -> State:
-    """Packages, files with mode, owner, kind and link target, and accounts of a box."""
-    files = box.run("find", *FOLDERS, "-xdev", *COPIES, "-printf", r"%p %m %u %y %l\n")
+    """The whole file system of a box but for `PASSING`, packages with marks, accounts."""
+    pruned = [word for path in PASSING for word in ("-path", path, "-o")][:-1]
+    found = ["find", "/", "-xdev", "(", *pruned, ")", "-prune", "-o", *COPIES]
+    contents = [*found, "-type", "f", "-exec", "sha256sum", "{}", "+"]
     return {
-        "packages": set(box.run("dpkg-query", "-W").splitlines()),
-        "files": set(files.splitlines()),
-        "profile": {box.run("cat", PROFILE)},
+        "packages": set(box.run("dpkg-query", "-W", "-f", PACKAGE).splitlines()),
+        "marked as automatic": set(box.run("apt-mark", "showauto").splitlines()),
+        "files": set(box.run(*found, "-printf", r"%p %m %u %g %y %l\n").splitlines()),
+        "contents": set(box.run(*contents).splitlines()),
         "groups of the user": {box.run("id", "ada")},
-        "groups of devices": {box.run("grep", "-cE", "^(render|video):", "/etc/group")},
+        "groups": set(box.run("cat", "/etc/group").splitlines()),
     }
+
+
+def difference(one: State, other: State) -> dict[str, list[str]]:
+    """What is in one of two states only."""
+    found = {part: sorted(one[part] ^ other[part]) for part in one}
+    return {part: lines for part, lines in found.items() if lines}
 
 
 @pytest.fixture(scope="module")
 def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box, State]]:
-    """A box after site.yml, and its state before: with a profile script of the user's own."""
+    """A box after site.yml, and its state before, with things of the owner's in every place."""
     name = f"rdna1-test-{os.getpid()}-provisioned"
     try:
         box = start_box(name, tmp_path_factory.mktemp("box"), [])
         box.run("apt-get", "-qq", "update")
-        box.run("sh", "-c", f"echo MINE=1 > {PROFILE}")
-        box.run("useradd", "ada")
+        box.run("useradd", "--create-home", "ada")
+        box.run("sh", "-euc", THINGS_OF_THE_OWNER)
         before = state(box)
         played = box.play(USERS)
         assert played.returncode == 0, played.stdout
@@ -98,9 +125,104 @@ def test_a_validator_that_breaks_is_not_taken_for_a_verdict(
     assert "convolutions passed" not in played.stdout
 
 
-def test_rollback_leaves_no_difference(provisioned: tuple[Box, State]) -> None:
-    box, before = provisioned
-    assert state(box)["profile"] != before["profile"]
+def test_forbidden_variables_are_taken_out_with_a_backup(
+    provisioned: tuple[Box, State],
+) -> None:
+    box, _ = provisioned
+    assert box.run("cat", "/home/ada/.bashrc") == "# mine\r\n"
+    kept = box.run("stat", "-c", "%U %a", "/home/ada/.bashrc", "/home/ada/.bashrc.rdna1-backup")
+    assert kept == "ada 604\nada 604\n"
+
+
+def test_databases_of_miopen_are_moved_out_of_the_way(provisioned: tuple[Box, State]) -> None:
+    assert provisioned[0].run("ls", "/home/ada/.config") == "miopen.rdna1-backup\n"
+
+
+def test_one_profile_script_is_active(provisioned: tuple[Box, State]) -> None:
+    scripts = provisioned[0].run("sh", "-c", "ls /etc/profile.d/*.sh").split()
+    assert [path for path in scripts if "rdna1" in path] == [PROFILE]
+
+
+def test_a_wrong_snapshot_lists_all(provisioned: tuple[Box, State]) -> None:
+    box, _ = provisioned
+    undone = box.play("--extra-vars=rollback_snapshot=2020", playbook="playbooks/rollback.yml")
+    assert undone.returncode != 0
+    assert "there is no snapshot 2020" in undone.stdout
+    assert box.run("ls", SNAPSHOTS).strip() in undone.stdout
+
+
+def test_check_mode_of_rollback_changes_nothing(provisioned: tuple[Box, State]) -> None:
+    box, _ = provisioned
+    before = state(box)
+    shown = box.play("--check", "--diff", playbook="playbooks/rollback.yml")
+    assert shown.returncode == 0, shown.stdout
+    assert f"put back {PROFILE}" in shown.stdout
+    assert difference(before, state(box)) == {}
+
+
+def test_rollback_goes_back_to_a_chosen_snapshot(provisioned: tuple[Box, State]) -> None:
+    box, _ = provisioned
+    # After a run the measurement's report is newer than the record.
+    before = state(box)
+    switched = box.play(
+        USERS, "--extra-vars=environment_miopen_profile=implicit-gemm", "--skip-tags=validate"
+    )
+    assert switched.returncode == 0, switched.stdout
+    assert "MIOPEN_DEBUG_CONV_GEMM" in box.run("cat", PROFILE)
+    name = box.run("ls", SNAPSHOTS).split()[-1]
+    undone = box.play(
+        f"--extra-vars=rollback_snapshot={name}",
+        "--extra-vars=rollback_confirm=yes",
+        playbook="playbooks/rollback.yml",
+    )
+    assert undone.returncode == 0, undone.stdout
+    assert difference(before, state(box)) == {}
+
+
+def test_what_the_owners_packages_need_stays(provisioned: tuple[Box, State]) -> None:
+    box, _ = provisioned
+    control = "Package: mine\nVersion: 1\nArchitecture: all\nMaintainer: me\n"
+    control += "Description: mine\nDepends: rocminfo\n"
+    box.run("mkdir", "-p", "/srv/mine/DEBIAN")
+    box.run("sh", "-c", f"printf {shlex.quote(control)} > /srv/mine/DEBIAN/control")
+    box.run("dpkg-deb", "--build", "/srv/mine", "/srv/mine.deb")
+    box.run("apt-get", "-qq", "install", "/srv/mine.deb")
     undone = box.play(playbook="playbooks/rollback.yml")
     assert undone.returncode == 0, undone.stdout
-    assert state(box) == before
+    assert "package rocminfo: needed by mine" in undone.stdout
+    there = box.run("dpkg-query", "-W", "-f", PACKAGE)
+    assert "ii  rocminfo" in there
+    assert "ii  mine" in there
+    assert "python3-torch" not in there
+    assert "rocminfo" in box.run("apt-mark", "showauto")
+    # Something is left to take back, so this stays as well.
+    assert box.run("ls", SNAPSHOTS) != ""
+    box.run("dpkg", "--purge", "mine")
+    box.run("rm", "-r", "/srv/mine", "/srv/mine.deb")
+
+
+def test_rollback_after_an_interrupted_one_leaves_no_difference(
+    provisioned: tuple[Box, State],
+) -> None:
+    box, before = provisioned
+    # The run after a rollback that left something, itself interrupted after its packages.
+    again = box.play(USERS, "--tags=rocm")
+    assert again.returncode == 0, again.stdout
+    with box.start(playbook="playbooks/rollback.yml") as running:
+        while "rocm-smi" in box.run("dpkg-query", "-W", "-f", PACKAGE):
+            assert running.poll() is None, "it ended before it could be interrupted"
+        running.kill()
+    undone = box.play(playbook="playbooks/rollback.yml")
+    assert undone.returncode == 0, undone.stdout
+    found = difference(before, state(box))
+    print(f"difference of packages, files, contents and groups: {found}")
+    assert found == {}
+
+
+def test_a_second_rollback_says_that_there_is_nothing_to_take_back(
+    provisioned: tuple[Box, State],
+) -> None:
+    undone = provisioned[0].play(playbook="playbooks/rollback.yml")
+    assert undone.returncode != 0
+    assert f"there is no snapshot in {SNAPSHOTS}" in undone.stdout
+    assert "changed=0" in undone.stdout

@@ -24,6 +24,14 @@ def planned(changes: Mapping[str, object], apt: Mapping[str, object] | None = No
     return plan(load_facts(facts))
 
 
+def test_settings_alone() -> None:
+    facts: Any = collect(str(HEALTHY), ["ann"])
+    facts.update({"root": "/", **user(), **kfd("render"), **enforce(("/a", 1, "3"))})
+    assert len(plan(load_facts(facts)).actions) > 1
+    found = plan(load_facts(facts), only_settings=True)
+    assert found == Plan([RemoveSettings("/a", {1: "3"})], [])
+
+
 def user(*groups: str, name: str = "ann", exists: bool = True) -> dict[str, object]:
     return {"users": [{"name": name, "exists": exists, "groups": list(groups)}]}
 

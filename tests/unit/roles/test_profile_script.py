@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -25,8 +26,13 @@ RX_5700_XT = ("0x1002", "0x731f")
 AUDIO = ("0x1002", "0xab38")
 
 
-def render(tmp_path: Path, variables: dict[str, str], device: tuple[str, str] | None) -> Path:
-    """Render the template as Ansible does, over a tree of files that stands in for sysfs."""
+def render(
+    tmp_path: Path,
+    variables: dict[str, str],
+    device: tuple[str, str] | None,
+    template: str = "profile.sh.j2",
+) -> Path:
+    """Render a template as Ansible does, over a tree of files that stands in for sysfs."""
     devices = tmp_path / "pci"
     devices.mkdir(exist_ok=True)
     if device:
@@ -36,15 +42,20 @@ def render(tmp_path: Path, variables: dict[str, str], device: tuple[str, str] | 
         (folder / "device").write_text(f"{device[1]}\n")
     # A shell script, not HTML.
     environment = jinja2.Environment(  # noqa: S701
-        trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["quote"] = shlex.quote
-    text = environment.from_string((ROLE / "templates" / "profile.sh.j2").read_text()).render(
+    environment.filters["regex_replace"] = lambda text, old, new: re.sub(old, new, text)
+    text = environment.get_template(template).render(
         ansible_managed="Ansible managed",
         environment_stack="rocm-5.7",
         __environment_pci_devices=str(devices),
         __environment_pci_ids=["0x1002:0x731f"],
         __environment_variables=variables,
+        __environment_prefix=str(tmp_path / "an environment"),
     )
     script = tmp_path / "profile.sh"
     script.write_text(text, encoding="utf-8")
@@ -136,6 +147,29 @@ def test_any_value_arrives_unchanged(value: str, tmp_path_factory: pytest.TempPa
     script = render(tmp_path_factory.mktemp("profile"), {"A_VARIABLE": value}, RX_5700_XT)
     done = source("dash", script, 'printf %s "$A_VARIABLE"')
     assert done.stdout.decode() == value
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(
+    value=st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from("\t\n\"\\`$#'"))
+)
+def test_any_value_arrives_in_a_service(
+    value: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("env")
+    file = render(folder, {"A_VARIABLE": value}, None, "environment.env.j2")
+    # In double quotes systemd undoes the same escapes as a shell (systemd.exec(5)).
+    done = source("dash", file, 'printf %s "$A_VARIABLE"')
+    assert done.stdout.decode() == value
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_gets_variables_and_environment(shell: str, tmp_path: Path) -> None:
+    script = render(tmp_path, {"A_VARIABLE": "1"}, RX_5700_XT, "activate.sh.j2")
+    environment = tmp_path / "an environment"
+    done = source(shell, script, 'echo "$A_VARIABLE $VIRTUAL_ENV ${PATH%%:*}"')
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"1 {environment} {environment}/bin\n"
 
 
 def test_every_board_of_the_card_list_is_matched() -> None:

@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from rdna1.cards import card_list
 from rdna1.stacks import (
     DEFAULT_STACK,
+    MiopenProfileName,
     UnknownStackError,
     load_stack,
     stack_folder,
@@ -120,3 +121,20 @@ def test_other_functions_and_cards_are_not_rdna1(device: str) -> None:
 
 def test_another_vendor_is_not_rdna1() -> None:
     assert card_list().find("10de", "731f") is None
+
+
+def test_what_miopen_may_use_is_named_by_profile() -> None:
+    stack = load_stack("rocm-5.7")
+    assert stack.algorithms("implicit-gemm").startswith("implicit GEMM only")
+    assert stack.algorithms("default") == stack.algorithms("explicit-gemm")
+    assert load_stack("rocm-5.2").algorithms("default") == "all that MIOpen has"
+
+
+@pytest.mark.parametrize("left", ["explicit-gemm", "implicit-gemm"])
+def test_a_profile_leaves_the_family_of_its_name(left: MiopenProfileName) -> None:
+    families = {"DIRECT", "FFT", "GEMM", "IMPLICIT_GEMM", "WINOGRAD"}
+    off = {
+        name.removeprefix("MIOPEN_DEBUG_CONV_")
+        for name in load_stack("rocm-5.7").miopen_profiles[left].variables
+    }
+    assert families - off == {"GEMM" if left == "explicit-gemm" else "IMPLICIT_GEMM"}

@@ -1,0 +1,136 @@
+"""Whose doing is what: the plan of a rollback from records alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rdna1.snapshot import Run, RunError, State, choose, list_runs, plan, rollback
+from rdna1.snapshot.runs import begin, finish
+
+FACTS: dict[str, Any] = {
+    "os": {"id": "debian", "version_id": "13"},
+    "kernel": {"release": "6.12", "cmdline": "quiet | splash"},
+    "glibc": "2.41",
+    "variables": [],
+    "apt": {"packages": {}, "sources": None, "keyrings": None, "pins": None},
+}
+
+
+def state(*packages: str, **other: Any) -> State:
+    """A state with these packages: ``name``, ``name=version``, ``name!`` for automatic ones."""
+    entries = {}
+    for text in packages:
+        name, _, version = text.rstrip("!").partition("=")
+        entries[name] = {"version": version or "1", "auto": text.endswith("!"), "hold": False}
+    empty: dict[str, Any] = {"leftovers": [], "groups": {}, "files": {}}
+    return State(packages=entries, **{**empty, **other})
+
+
+def file(sha256: str) -> dict[str, Any]:
+    return {"kind": "file", "uid": 0, "gid": 0, "mode": "0644", "sha256": sha256}
+
+
+def run(before: State, after: State | None, name: str = "1") -> Run:
+    return Run(name, [], before, after)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for dpkg's dependencies, which test_rollback_packages.py is about."""
+    monkeypatch.setattr(rollback, "needed", lambda _reader, _names: {})
+
+
+def test_packages_of_the_owner_stay() -> None:
+    now = state("base", "ours", "dep!", "mine")
+    found = plan([run(state("base"), state("base", "ours", "dep!"))], now)
+    assert (found.purge, found.perhaps) == (["dep", "ours"], [])
+
+
+def test_a_package_whose_configuration_was_there_keeps_it() -> None:
+    before = state("base", leftovers=["ours"])
+    found = plan([run(before, state("base", "ours"))], state("base", "ours"))
+    assert (found.purge, found.remove) == ([], ["ours"])
+
+
+def test_an_interrupted_run_leaves_open_what_the_owner_may_have_installed() -> None:
+    found = plan([run(state("base"), None)], state("base", "rocminfo", "dep!", "vim"))
+    assert (found.purge, found.perhaps) == (["dep", "rocminfo"], ["vim"])
+
+
+def test_only_versions_that_a_run_changed_come_back() -> None:
+    before, after = state("a=1", "b=1", "c=1"), state("a=2", "b=1")
+    found = plan([run(before, after)], state("a=2", "b=5"))
+    assert found.versions == {"a": "1", "c": "1"}
+    assert plan([run(before, after)], state("a=3", "b=1", "c=2")).versions == {}
+
+
+def test_marks_that_a_run_changed_come_back() -> None:
+    before, after = state("a!", "b", "c!"), state("a", "b", "c!")
+    found = plan([run(before, after)], state("a", "b!", "c"))
+    assert (found.auto, found.manual) == (["a"], [])
+
+
+def test_memberships_and_groups() -> None:
+    def groups(**members: list[str]) -> State:
+        entries = {name: {"gid": 1, "members": users} for name, users in members.items()}
+        return state(groups=entries)
+
+    before = groups(video=["bob"])
+    after = groups(video=["bob", "ada"], render=["ada"], sgx=[])
+    now = groups(video=["bob", "ada", "eve"], render=["ada", "eve"], sgx=[], docker=["ada"])
+    found = plan([run(before, after)], now)
+    assert found.members == [("render", "ada"), ("video", "ada")]
+    assert (found.groups, found.used_groups) == (["sgx"], ["render"])
+
+
+def test_files_go_back_to_before_the_first_run_that_changed_them() -> None:
+    one, two, three = (state(files={"/etc/modules": file(c)}) for c in "abc")
+    found = plan([run(one, two), run(two, three, "2")], three)
+    assert [(c.before, c.after) for c in found.files] == [(file("a"), file("c"))]
+    assert plan([run(one, two), run(two, three, "2")], one).files == []
+
+
+def test_a_file_that_came_during_an_interruption_is_ours_by_its_name_only() -> None:
+    paths = ["/etc/apt/sources.list.d/mine.list", "/etc/profile.d/rocm-rdna1-57.sh"]
+    now = state(files={path: file("a") for path in paths})
+    found = plan([run(state(), None)], now)
+    assert [change.ours for change in found.files] == [False, True]
+
+
+def test_records_of_runs(tmp_path: Any) -> None:
+    first, later = state("a"), state("a", "b")
+    assert begin(tmp_path, run(first, None, "1"), "now", FACTS)
+    # An interrupted run goes on.
+    assert not begin(tmp_path, run(later, None, "2"), "now", FACTS)
+    assert finish(tmp_path, later)
+    assert begin(tmp_path, run(later, None, "2"), "now", FACTS)
+    # A run that changed nothing leaves nothing.
+    assert not finish(tmp_path, later)
+    assert [r.name for r in list_runs(tmp_path)] == ["1"]
+    assert list_runs(tmp_path)[0].after == later
+    page = (tmp_path / "1" / "before.md").read_text()
+    assert "| a | 1 | manual |  |" in page
+    assert "quiet \\| splash" in page
+    assert (tmp_path / "1").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "1" / "before.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_wrong_name_lists_the_snapshots(tmp_path: Any) -> None:
+    begin(tmp_path, run(state(), None, "2026-rocm-5.7"), "now", FACTS)
+    with pytest.raises(RunError, match=r"no snapshot 2025\. Remedy(.|\n)*\n  2026-rocm-5\.7$"):
+        choose(list_runs(tmp_path), "2025", tmp_path)
+
+
+def test_without_snapshots_there_is_nothing_to_go_back_to(tmp_path: Any) -> None:
+    with pytest.raises(RunError, match="there is no snapshot"):
+        choose(list_runs(tmp_path), "", tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema_version": 9}', '{"schema_version": 1}'])
+def test_a_damaged_record_is_named(tmp_path: Any, content: str) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "before.json").write_text(content)
+    with pytest.raises(RunError, match=r"/1.*Remedy: restore it"):
+        list_runs(tmp_path)
