@@ -86,7 +86,7 @@ def test_the_report_is_copied_to_the_controller(provisioned: tuple[Box, State]) 
     assert report["validation"]["verdict"] == "pass"
     assert report["packages"]["libamdhip64-5"].startswith("5.7.1")
     ignored = [c["id"] for c in report["preflight"]["checks"] if c["status"] == "ignored"]
-    assert ignored == ["card"]
+    assert ignored == ["card", "find-enforce"]
 
 
 def test_users_get_access_to_the_card(provisioned: tuple[Box, State]) -> None:
