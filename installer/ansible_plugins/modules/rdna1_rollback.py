@@ -200,7 +200,8 @@ def remove_own_folder(folder: Path) -> None:
 def compared(runs: list[Run]) -> Plan:
     """The plan for the present state."""
     users = {user for run in runs for user in run.users}
-    return plan(runs, read_state(tuple(users), contents=False))
+    earlier = [run.before for run in runs]
+    return plan(runs, read_state(tuple(users), contents=False, earlier=earlier))
 
 
 def described(found: Plan) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def write(module: AnsibleModule, folder: Path) -> bool:
         if module.check_mode:
             return False
         known = {user for run in earlier[-1:] for user in run.users}
-        return bool(finish(folder, read_state(tuple({*users, *known}), contents=False)))
+        before = [run.before for run in earlier[-1:]]
+        after = read_state(tuple({*users, *known}), contents=False, earlier=before)
+        return bool(finish(folder, after))
     if module.check_mode:
         return not earlier
     now = datetime.datetime.now(datetime.timezone.utc)

@@ -11,7 +11,7 @@ from .files import Entry, same
 from .packages import Packages, needed
 from .runs import Run
 from .state import State
-from .watch import BACKUP
+from .watch import BACKUP, covers
 
 # Written by programs of this project between two runs.
 _ALWAYS_OWN = ("/etc/rdna1/envelope.json",)
@@ -191,7 +191,9 @@ def _files(runs: list[Run], now: State) -> list[FileChange]:
         after = run.after or now
         for path in run.before.files.keys() | after.files.keys():
             before, left = run.before.files.get(path), after.files.get(path)
-            if not same(before, left):
+            # What nobody looked for before may have been there all the time.
+            is_known = before is not None or covers(path, run.before.places)
+            if is_known and not same(before, left):
                 first = changes[path].before if path in changes else before
                 ours = run.after is not None or before is not None or _matches(path, _OWN)
                 changes[path] = FileChange(path, first, left, ours)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .markdown import to_markdown
 from .state import State
+from .watch import Place
 
 SCHEMA_VERSION = 1
 _BEFORE, _AFTER, _PAGE = "before.json", "after.json", "before.md"
@@ -161,7 +162,8 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _state(content: dict[str, Any]) -> State:
-    return State(*(content[name] for name in State._fields))
+    state = State(*(content[name] for name in State._fields))
+    return state._replace(places=[Place(*place) for place in content["places"]])
 
 
 def _json(content: dict[str, Any]) -> str:

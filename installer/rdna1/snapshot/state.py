@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict, NamedTuple, Sequence
 
 from ..host import accounts
 from ..host.reader import Reader
 from .files import Entries, read_entries, same, without_contents
 from .packages import Packages, read_leftovers, read_packages
-from .watch import places
+from .watch import Place, places
 
 Groups = Dict[str, Dict[str, Any]]
 
@@ -21,12 +21,14 @@ class State(NamedTuple):
         leftovers: names of packages of which only the configuration is there.
         groups: name to ``gid`` and ``members``.
         files: path to entry, see `files.read_entry`.
+        places: where was looked for files; a path elsewhere is not known to have been missing.
     """
 
     packages: Packages
     leftovers: list[str]
     groups: Groups
     files: Entries
+    places: list[Place]
 
     def equals(self, other: State) -> bool:
         """Whether nothing of what counts differs."""
@@ -40,18 +42,21 @@ class State(NamedTuple):
         return self._replace(files=without_contents(self.files))
 
 
-def read_state(users: tuple[str, ...], *, contents: bool) -> State:
+def read_state(users: tuple[str, ...], *, contents: bool, earlier: Sequence[State] = ()) -> State:
     """Read the state of the running machine.
 
     Args:
         users: named users, whose homes are looked at.
         contents: whether the entries of files hold their content.
+        earlier: states whose places are looked at, too.
 
     Raises:
         rdna1.host.reader.UnreadableError: dpkg's files or those of accounts cannot be read.
         OSError: a file to be written down cannot be read.
     """
     reader = Reader()
+    looked_at = {place: None for state in earlier for place in state.places}
+    looked_at.update(dict.fromkeys(places(users)))
     return State(
         packages=read_packages(reader),
         leftovers=read_leftovers(reader),
@@ -59,5 +64,6 @@ def read_state(users: tuple[str, ...], *, contents: bool) -> State:
             group.name: {"gid": group.gid, "members": sorted(group.members)}
             for group in accounts.groups(reader)
         },
-        files=read_entries(places(users), contents=contents),
+        files=read_entries(looked_at, contents=contents),
+        places=list(looked_at),
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from typing import Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from ..host import accounts, miopen, variables
 from ..host.reader import Reader
@@ -25,7 +24,8 @@ _FOLDERS = (
     ("/etc/systemd/system.conf.d", 1),
     ("/opt/rdna1", 2),
 )
-_FILES = ("/etc/modules", "/usr/local/bin/rdna1-*")
+_MODULES = "/etc/modules"
+_COMMANDS, _COMMAND_START = "/usr/local/bin", "rdna1-"
 # Passwords of archives: no role touches them, so no copy of them is made.
 _SECRET = ("/etc/apt/auth.conf", "/etc/apt/auth.conf.d")
 
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 def places(users: tuple[str, ...]) -> Iterator[Place]:
-    """All places, those in homes of the users included; of existing ones where names are open.
+    """All places, existing or not, those in homes of the users included.
 
     Args:
         users: named users; without names the start files of everybody are written down.
@@ -46,33 +46,50 @@ def places(users: tuple[str, ...]) -> Iterator[Place]:
     reader = Reader()
     for path, depth in _FOLDERS:
         yield Place(path, depth)
-    for pattern in _FILES:
-        yield from _matching(pattern)
-    for path in variables.places(reader, users, Unknown()):
-        yield from _file(path)
+    listed: dict[str, list[str]] = {}
+    for path in dict.fromkeys([_MODULES, *variables.places(reader, users, Unknown())]):
+        # A start file may be a link: what it leads to is what a role changes.
+        for place in dict.fromkeys([path, os.path.realpath(path)]):
+            yield Place(place, 0)
+            yield from _backups(place, listed)
+    for name in _names(_COMMANDS, listed):
+        if name.startswith(_COMMAND_START):
+            yield Place(f"{_COMMANDS}/{name}", 0)
     for user in accounts.users(reader):
         if user.name in users:
             for name in miopen.FOLDERS:
-                yield from _matching(f"{glob.escape(user.home)}/{name}")
-                yield from _matching(f"{glob.escape(user.home)}/{name}{BACKUP}*")
+                yield Place(f"{user.home}/{name}", 0)
+                yield from _backups(f"{user.home}/{name}", listed)
+
+
+def covers(path: str, places: Iterable[Place]) -> bool:
+    """Whether a record of these places would hold a path, if there was anything."""
+    if path.startswith(f"{_COMMANDS}/{_COMMAND_START}"):
+        return True
+    origin = path.partition(BACKUP)[0]
+    return any(
+        place.path in (path, origin) or (place.depth and path.startswith(f"{place.path}/"))
+        for place in places
+    )
+
+
+def _backups(path: str, listed: dict[str, list[str]]) -> Iterator[Place]:
+    folder, _, name = path.rpartition("/")
+    for other in _names(folder, listed):
+        if other.startswith(name + BACKUP):
+            yield Place(f"{folder}/{other}", 0)
+
+
+def _names(folder: str, listed: dict[str, list[str]]) -> list[str]:
+    """Names in a folder, which is listed once; none where it cannot be."""
+    if folder not in listed:
+        try:
+            listed[folder] = sorted(os.listdir(folder or "/"))  # noqa: PTH208 - names, not paths
+        except OSError:
+            listed[folder] = []
+    return listed[folder]
 
 
 def is_secret(path: str) -> bool:
     """Whether a path must not be copied."""
     return path in _SECRET
-
-
-def _file(path: str) -> Iterator[Place]:
-    """A file that may be a link, what it leads to, and the backups beside that."""
-    yield Place(path, 0)
-    real = os.path.realpath(path)
-    if real != path:
-        yield Place(real, 0)
-    yield from _matching(f"{glob.escape(real)}{BACKUP}*")
-
-
-def _matching(pattern: str) -> Iterator[Place]:
-    # glob leaves out links to nowhere in some versions only: lexists decides for plain names.
-    found = glob.glob(pattern) or ([pattern] if os.path.lexists(pattern) else [])  # noqa: PTH207
-    for path in sorted(found):
-        yield Place(path, 0)

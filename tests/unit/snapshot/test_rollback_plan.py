@@ -8,6 +8,7 @@ import pytest
 
 from rdna1.snapshot import Run, RunError, State, choose, list_runs, plan, rollback
 from rdna1.snapshot.runs import begin, finish
+from rdna1.snapshot.watch import Place, covers
 
 FACTS: dict[str, Any] = {
     "os": {"id": "debian", "version_id": "13"},
@@ -24,7 +25,8 @@ def state(*packages: str, **other: Any) -> State:
     for text in packages:
         name, _, version = text.rstrip("!").partition("=")
         entries[name] = {"version": version or "1", "auto": text.endswith("!"), "hold": False}
-    empty: dict[str, Any] = {"leftovers": [], "groups": {}, "files": {}}
+    etc = [Place("/etc", 9)]
+    empty: dict[str, Any] = {"leftovers": [], "groups": {}, "files": {}, "places": etc}
     return State(packages=entries, **{**empty, **other})
 
 
@@ -97,6 +99,30 @@ def test_a_file_that_came_during_an_interruption_is_ours_by_its_name_only() -> N
     now = state(files={path: file("a") for path in paths})
     found = plan([run(state(), None)], now)
     assert [change.ours for change in found.files] == [False, True]
+
+
+def test_what_nobody_looked_for_before_is_nobodys_doing() -> None:
+    before = state(places=[Place("/home/ada/.bashrc", 0)])
+    paths = ["/home/ada/.bashrc.rdna1-backup", "/etc/default/locale"]
+    after = state(files={path: file("a") for path in paths})
+    found = plan([run(before, after)], after)
+    assert [change.path for change in found.files] == ["/home/ada/.bashrc.rdna1-backup"]
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/etc/apt/deep/er", True),
+        ("/etc/aptitude", False),
+        ("/etc/modules", True),
+        ("/etc/modules.rdna1-backup.2", True),
+        ("/etc/modules/x", False),
+        ("/usr/local/bin/rdna1-audit", True),
+        ("/usr/local/bin/mine", False),
+    ],
+)
+def test_covered_paths(path: str, known: bool) -> None:
+    assert covers(path, [Place("/etc/apt", 3), Place("/etc/modules", 0)]) is known
 
 
 def test_records_of_runs(tmp_path: Any) -> None:
