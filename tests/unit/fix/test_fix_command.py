@@ -235,3 +235,14 @@ def test_a_service_gets_the_variable_from_an_environment_file(
     assert f"/etc/default/notebook:2: {NAME}=3" in capsys.readouterr().out
     assert main(["fix", "--yes", "--root", str(box)]) == 0
     assert settings.read_text() == "# of the notebook\nPORT=8888\n"
+
+
+def test_settings_alone_of_everybody(box: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--only-settings", "--all-users", "--user", "nobody"]
+    assert main(["fix", *options, "--dry-run", "--root", str(box)]) == 0
+    out = capsys.readouterr().out
+    # Of a user who is not named, and of the system.
+    assert "/home/ann/.bashrc" in out
+    assert "/etc/profile.d/miopen.sh" in out
+    main(["fix", "--user", "nobody", "--dry-run", "--root", str(box)])
+    assert "/home/ann/.bashrc" not in capsys.readouterr().out
