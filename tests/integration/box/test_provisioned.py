@@ -22,7 +22,7 @@ PASSING = (
     *(f"/{name}" for name in ("dev", "proc", "run", "sys", "tmp")),
     *(
         "/root/.ansible",
-        "/root/.cache/uv",
+        "/root/.cache",
         "/var/cache",
         "/var/log",
         "/var/lib/apt/lists",
