@@ -154,8 +154,9 @@ def _marks(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
     changed = {
         name
         for before, after in _steps(runs, now)
-        for name in before.packages.keys() & after.packages.keys() & target.keys()
-        if before.packages[name]["auto"] != after.packages[name]["auto"]
+        for name in before.packages.keys() & target.keys()
+        # One that a run removed comes back as if it was asked for.
+        if after.packages.get(name, {}).get("auto") != before.packages[name]["auto"]
     }
     differing = [
         name

@@ -74,6 +74,11 @@ def test_marks_that_a_run_changed_come_back() -> None:
     assert (found.auto, found.manual) == (["a"], [])
 
 
+def test_a_package_that_came_back_is_marked_as_it_was() -> None:
+    found = plan([run(state("a!", "b"), state())], state("a", "b!"))
+    assert (found.auto, found.manual) == (["a"], ["b"])
+
+
 def test_memberships_and_groups() -> None:
     def groups(**members: list[str]) -> State:
         entries = {name: {"gid": 1, "members": users} for name, users in members.items()}
