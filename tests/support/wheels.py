@@ -5,39 +5,53 @@ from __future__ import annotations
 import base64
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from packaging.utils import canonicalize_name
 
-def write_stand_in(folder: Path, name: str, version: str) -> Path:
+
+def write_stand_in(
+    folder: Path, name: str, version: str, requires: Sequence[str] = (), payload: bytes = b""
+) -> Path:
     """Write a wheel that has the name and version of a real one and nothing else of it.
 
     Args:
-        folder: of the index; the wheel goes to ``folder/NAME``.
+        folder: of the index; the wheel goes to the folder of its project there.
         name: of the distribution and of its one module.
         version: local part included.
+        requires: PEP 508 requirements, one that starts with ``extra:`` declares an extra.
+        payload: content of a data file beside the module.
     """
+    lines = [
+        f"Provides-Extra: {text[6:]}" if text.startswith("extra:") else f"Requires-Dist: {text}"
+        for text in requires
+    ]
     files = {
         f"{name}.py": f'"""A stand-in for tests, not {name}."""\n__version__ = "{version}"\n',
         f"{name}-{version}.dist-info/METADATA": (
             f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-            "Summary: a stand-in for tests\n"
+            "Summary: a stand-in for tests\n" + "".join(f"{line}\n" for line in lines)
         ),
         f"{name}-{version}.dist-info/WHEEL": (
             "Wheel-Version: 1.0\nGenerator: rdna1 tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         ),
     }
     record = "".join(f"{path},{_hash(text)},{len(text.encode())}\n" for path, text in files.items())
+    if payload:
+        record += f"{name}.bin,,\n"
     files[f"{name}-{version}.dist-info/RECORD"] = record + f"{name}-{version}.dist-info/RECORD,,\n"
-    wheel = folder / name / f"{name}-{version}-py3-none-any.whl"
+    wheel = folder / canonicalize_name(name) / f"{name}-{version}-py3-none-any.whl"
     wheel.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in files.items():
             archive.writestr(path, text)
+        if payload:
+            archive.writestr(f"{name}.bin", payload)
     return wheel
 
 

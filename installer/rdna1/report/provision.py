@@ -32,6 +32,7 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
         preflight: the judgement, None where preflight was left out.
         packages: name to version of the stack's packages that are installed.
         algorithms: which of MIOpen's algorithms the profile script leaves, and what is known of it.
+        notes: what does not work with the Python of the environment.
         validation: the measurement.
     """
 
@@ -41,6 +42,7 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
     preflight: Report | None
     packages: dict[str, str]
     algorithms: str
+    notes: list[str]
     validation: SmokeReport
 
 
@@ -60,6 +62,8 @@ def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
     device = report.validation.device
     if device:
         summary.add_row("PyTorch", Text(f"{device.torch} on {device.type} ({device.name})"))
+    for note in report.notes:
+        summary.add_row("note", Text(note, "yellow"))
     summary.add_row("validation", _validation(report.validation))
     return as_text(
         Text(f"{report.host}: {report.stack}", "bold"),

@@ -109,6 +109,13 @@ class DiskNeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     system: Annotated[int, msgspec.Meta(gt=0)]
 
 
+class PythonNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What users of some Python versions (PEP 440 specifier) have to know about the wheels."""
+
+    python: Text
+    text: Text
+
+
 class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PyTorch of a stack.
 
@@ -116,15 +123,33 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         source: where it comes from unless the user chooses.
         index_url: the one index that serves the wheels.
         python: Python versions the wheels exist for (PEP 440 specifier).
-        requirements: PEP 508 requirements of the wheel set.
+        managed_python: the version that uv installs where the system has none of them.
+        requirements: PEP 508 requirements of the wheel set; ``{gfx_target}`` stands for the
+            card's where there are wheels for each.
         distro_packages: the distribution's own CPU build, for machines without a card.
+        notes: what does not work on some Python versions.
     """
 
     source: PytorchSource
     index_url: Annotated[str, msgspec.Meta(pattern="^https://")]
     python: Text
+    managed_python: ReleaseVersion
     requirements: Annotated[list[Text], msgspec.Meta(min_length=1)]
     distro_packages: list[Text]
+    notes: list[PythonNote] = []
+
+    def notes_on(self, python: str) -> list[str]:
+        """What users of this Python version have to know."""
+        return [note.text for note in self.notes if SpecifierSet(note.python).contains(python)]
+
+    @property
+    def depends_on_gfx_target(self) -> bool:
+        """Whether there are wheels for each gfx target."""
+        return any("{gfx_target}" in requirement for requirement in self.requirements)
+
+    def wheels(self, gfx_target: str) -> list[str]:
+        """The requirements for a card."""
+        return [text.replace("{gfx_target}", gfx_target) for text in self.requirements]
 
 
 class MiopenProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,7 +192,10 @@ class KnownLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One stack; the attributes are the keys of its file."""
+    """One stack; the attributes are the keys of its file.
+
+    ``kernel`` is None where no report names a kernel.
+    """
 
     name: Text
     title: Text
@@ -176,13 +204,13 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     releases: Annotated[list[Release], msgspec.Meta(min_length=1)]
     rocm_sources: dict[RocmSource, list[PackageSet]]
     glibc: GlibcRange
-    kernel: KernelRange
     disk_gib: DiskNeed
     pytorch: Pytorch
     environment: Environment
     amd_dependencies: list[Dependency] = []
     known_limit: KnownLimit | None = None
     miopen_profiles: dict[MiopenProfileName, MiopenProfile] = {}
+    kernel: KernelRange | None = None
 
     def release(self, os: str, version: str) -> Release | None:
         """The entry for a release, or None when the stack says nothing about it."""

@@ -62,9 +62,10 @@ def test_rocm_52_is_refused_on_ubuntu_2404_with_its_reasons(make_facts: MakeFact
     advice = advice_on(make_facts({}))
     assert [(s.stack, s.fit) for s in advice.stacks] == [
         ("rocm-5.7", "ready"),
+        ("therock", "warned"),
         ("rocm-5.2", "impossible"),
     ]
-    problems = advice.stacks[1].problems
+    problems = advice.stacks[2].problems
     assert [problem.id for problem in problems] == ["os-release"]
     for words in ("libtinfo5", "libncurses5", "libstdc++-5-dev", "glibc is 2.39"):
         assert words in "\n".join(problems[0].evidence)
@@ -85,8 +86,8 @@ def test_the_seeds_recommendations_and_native_wheels_come_with_trade_offs(
     ]
     assert all(a.gains and a.costs and a.sources for a in alternatives)
     native = alternatives[3]
-    assert "This project has no stack for them yet" in native.how
-    assert '"torch[device-gfx1010]"' in native.how
+    assert (native.stack, native.fit) == ("therock", "warned")
+    assert "torch[device-gfx1010]" in native.how
 
 
 SYSTEM: dict[str, object] = {
@@ -101,23 +102,28 @@ FORBIDDEN = [{"name": "MIOPEN_FIND_ENFORCE", "value": "3", "place": "environment
 @pytest.mark.parametrize(
     ("changes", "stack", "fits", "problem"),
     [
-        (OLD_UBUNTU, "rocm-5.2", {"rocm-5.2": "warned", "rocm-5.7": "impossible"}, "os-release"),
+        (
+            OLD_UBUNTU,
+            "rocm-5.2",
+            {"rocm-5.2": "warned", "therock": "warned", "rocm-5.7": "impossible"},
+            "os-release",
+        ),
         (
             {"variables": FORBIDDEN},
             "rocm-5.7",
-            {"rocm-5.7": "after-repair", "rocm-5.2": "impossible"},
+            {"rocm-5.7": "after-repair", "therock": "after-repair", "rocm-5.2": "impossible"},
             "find-enforce",
         ),
         (
             {"machine": "aarch64"},
             None,
-            {"rocm-5.7": "impossible", "rocm-5.2": "impossible"},
+            {"rocm-5.7": "impossible", "rocm-5.2": "impossible", "therock": "impossible"},
             "architecture",
         ),
         (
             {"os": None, "unknown.os": "unreadable"},
             None,
-            {"rocm-5.7": "impossible", "rocm-5.2": "impossible"},
+            {"rocm-5.7": "impossible", "rocm-5.2": "impossible", "therock": "impossible"},
             "os-release",
         ),
     ],

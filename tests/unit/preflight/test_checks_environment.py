@@ -107,6 +107,14 @@ VALUE_ROWS = [
     ),
     Row("gfx-override", "another major", override("11.0.0"), "fail", ("another major version",)),
     Row("gfx-override", "of one node", override("9.0.0", suffix="_1"), "fail", ("VERSION_1=9",)),
+    Row(
+        "gfx-override",
+        "native wheels",
+        override("10.3.0"),
+        "warn",
+        ("is not that of the stack", "the stack therock sets none"),
+        "therock",
+    ),
     Row("gfx-override", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
 ]
 REACH_ROWS = [
@@ -128,6 +136,15 @@ REACH_ROWS = [
         "warn",
         ("/etc/environment:1", "Leave the variable to the stack's profile"),
     ),
+    Row(
+        "gfx-override-reach",
+        "native wheels",
+        override("10.3.0", "/etc/environment"),
+        "warn",
+        ("reaches more than", "/etc/environment"),
+        "therock",
+    ),
+    Row("gfx-override-reach", "none with native wheels", {}, "pass", ("not set it",), "therock"),
     Row("gfx-override-reach", "native", override("10.1.0", "/etc/environment"), "pass", ()),
     Row(
         "gfx-override-reach",
@@ -285,6 +302,14 @@ LIBRARY_ROWS = [
         "fail",
         ("PyTorch 1.13.1 brings", "/home/ann/.bashrc:4"),
         "rocm-5.2",
+    ),
+    Row(
+        "library-path",
+        "wheel of which it is not known",
+        set_to(setting("LD_LIBRARY_PATH", "/opt/rocm")),
+        "warn",
+        ("may replace the ROCm",),
+        "therock",
     ),
     Row(
         "library-path",

@@ -55,6 +55,7 @@ ROWS = [
     Row("kernel-version", "much newer", kernel("7.0.0-31-generic"), "warn", ("freezes",)),
     Row("kernel-version", "older", kernel("5.4.0-54-generic"), "warn", ("older than any",)),
     Row("kernel-version", "older, other stack", kernel("5.4.0-54"), "pass", (), "rocm-5.2"),
+    Row("kernel-version", "no report", kernel("7.0.0"), "pass", ("names kernels",), "therock"),
     Row("kernel-version", "odd", kernel("custom"), "skip", ("'custom' is no version",)),
     Row("kernel-version", "unknown", unknown("kernel.release"), "skip", (UNREAD,)),
     Row("installed-kernels", "newest", {}, "pass", (f"{RUNNING} is the newest",)),

@@ -34,8 +34,9 @@ def find(stack: str, os: str, version: str, gfx_target: str = "gfx1010") -> Matr
         (("rocm-5.2", "ubuntu", "22.04"), "community", "none", "brings its own", ""),
         (("rocm-5.2", "ubuntu", "24.04"), "refused", None, "libtinfo5", "Use the stack rocm-5.7"),
         (("rocm-5.2", "ubuntu", "24.04"), "refused", None, "glibc is 2.39", "Ubuntu 22.04"),
-        (("rocm-5.7", "ubuntu", "20.04"), "refused", None, "for Ubuntu 24.04", "rocm-5.2 there"),
-        (("rocm-5.2", "debian", "13"), "refused", None, "(community) only", "rocm-5.7 there"),
+        (("rocm-5.7", "ubuntu", "20.04"), "refused", None, "for Ubuntu 24.04", "rocm-5.2 or therock there"),
+        (("rocm-5.2", "debian", "13"), "refused", None, "(community) only", "rocm-5.7 or therock there"),
+        (("therock", "ubuntu", "20.04"), "community", "none", "on no RDNA1 card", ""),
         (("rocm-5.7", "ubuntu", "24.04", "gfx1013"), "refused", None, "nothing for gfx1013", ""),
     ],
 )

@@ -25,7 +25,12 @@ from rdna1.yaml_data import DataFileError
 def test_stack_loads_and_its_versions_parse(name: str) -> None:
     stack = load_stack(name)
     assert SpecifierSet(stack.pytorch.python)
-    assert next(Requirement(text).name for text in stack.pytorch.requirements) == "torch"
+    assert SpecifierSet(stack.pytorch.python).contains(stack.pytorch.managed_python)
+    assert all(SpecifierSet(note.python) for note in stack.pytorch.notes)
+    for target in stack.gfx_targets:
+        requirements = [Requirement(text) for text in stack.pytorch.wheels(target)]
+        assert requirements[0].name == "torch"
+        assert stack.pytorch.depends_on_gfx_target == bool(requirements[0].extras)
     assert set(stack.gfx_targets) <= {chip.gfx_target for chip in card_list().chips}
 
 
@@ -40,6 +45,19 @@ def test_every_release_names_a_source_that_has_packages_for_it(name: str) -> Non
 
 def test_the_default_comes_first() -> None:
     assert stack_names()[0] == DEFAULT_STACK
+
+
+def test_therock_takes_the_wheels_of_the_card_and_sets_no_override() -> None:
+    stack = load_stack("therock")
+    assert stack.pytorch.wheels("gfx1012")[:2] == [
+        "torch[device-gfx1012]",
+        "torchvision[device-gfx1012]",
+    ]
+    assert stack.environment.variables == {}
+    others = [load_stack(name) for name in stack_names() if name != "therock"]
+    named = {(r.os, r.version) for other in others for r in other.releases}
+    assert {(r.os, r.version) for r in stack.releases} == named
+    assert {(r.support, r.rocm_source) for r in stack.releases} == {("community", "none")}
 
 
 def test_rocm_5_2_is_refused_on_ubuntu_24_04_with_its_reasons() -> None:

@@ -68,7 +68,7 @@ def library_path(case: Case) -> Outcome:
 
     Wheels from 2.2 on are built so that their own libraries win. Those of 1.13.1 are not:
     with /opt/rocm in LD_LIBRARY_PATH they load libraries that they were not built with.
-    PyTorch of the distribution does so too.
+    PyTorch of the distribution does so too; of AMD's nightly wheels it is not known.
     """
     places = [
         v
@@ -83,6 +83,9 @@ def library_path(case: Case) -> Outcome:
         summary = "LD_LIBRARY_PATH puts another ROCm before the distribution's"
         return Outcome("warn", summary, evidence, remedy)
     version = _torch_version(case.stack)
+    if version is None:
+        summary = "LD_LIBRARY_PATH may replace the ROCm that the PyTorch wheels bring"
+        return Outcome("warn", summary, evidence, remedy)
     if version < _FIRST_WITH_RPATH:
         summary = f"LD_LIBRARY_PATH replaces the ROCm that PyTorch {version.public} brings"
         return Outcome("fail", summary, evidence, remedy)
@@ -186,12 +189,14 @@ def _why_dead(variable: Variable, stack: Stack) -> str | None:
     return "is the default" if is_family and variable.value.strip().lower() in ON else None
 
 
-def _torch_version(stack: Stack) -> Version:
+def _torch_version(stack: Stack) -> Version | None:
+    """The version that a stack pins, None where it takes the newest."""
     # Its parser takes longer to import than all checks to run, and few machines need it.
     from packaging.requirements import Requirement
 
-    pinned = next(r for r in map(Requirement, stack.pytorch.requirements) if r.name == "torch")
-    return max(Version(specifier.version) for specifier in pinned.specifier)
+    requirements = map(Requirement, stack.pytorch.wheels(stack.gfx_targets[0]))
+    pinned = next(r for r in requirements if r.name == "torch")
+    return max((Version(specifier.version) for specifier in pinned.specifier), default=None)
 
 
 def _gpu_count(facts: Facts) -> int | None:

@@ -1,0 +1,122 @@
+"""Choose a machine's Python and wheels, and read or make the lock file for them."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tomllib
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from rdna1.cards import card_list
+from rdna1.locks import (
+    ChoiceError,
+    LockError,
+    Wanted,
+    choose_gfx_target,
+    choose_python,
+    make_lock,
+    read_lock,
+    write_lock,
+)
+from rdna1.stacks import Stack, load_stack
+
+ARGUMENTS = {
+    "stack": {"type": "str", "required": True},
+    "folder": {"type": "str", "required": True},
+    "renew": {"type": "bool", "default": False},
+    "gfx_target": {"type": "str", "default": ""},
+    "index_url": {"type": "str", "default": ""},
+    "project_index_url": {"type": "str", "default": ""},
+    "project": {"type": "str", "required": True},
+    "uv": {"type": "str", "required": True},
+}
+_PLATFORM = "x86_64-linux"
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone; the machine is known by its facts."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the action; see ``ansible.plugins.action.ActionBase``."""
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, variables)
+        validated = self.validate_argument_spec(ARGUMENTS)  # type: ignore[no-untyped-call]
+        arguments: dict[str, Any] = validated[1]
+        stack = load_stack(arguments["stack"])
+        facts = variables["ansible_facts"]["rdna1"]
+        try:
+            python = choose_python(facts["pythons"] or [], stack.pytorch)
+            gfx_target = _gfx_target(stack, facts, arguments["gfx_target"])
+            wanted = Wanted(
+                stack.pytorch.wheels(gfx_target),
+                _own_requirements(Path(arguments["project"])),
+                python.version,
+                arguments["index_url"] or stack.pytorch.index_url,
+                arguments["project_index_url"],
+            )
+            name = "-".join(filter(None, [stack.name, python.version, _PLATFORM, gfx_target]))
+            path = Path(arguments["folder"]) / f"{name}.txt"
+            text, made = self._lock(path, wanted, arguments)
+        except (ChoiceError, LockError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {
+            **result,
+            "changed": made,
+            "content": text,
+            "path": str(path),
+            "python": python.version,
+            "python_path": python.path,
+            "index_url": wanted.index_url,
+            "msg": f"{path}: {'made' if made else 'fits'}",
+        }
+
+    def _lock(self, path: Path, wanted: Wanted, arguments: dict[str, Any]) -> tuple[str, bool]:
+        """The content of the lock, and whether it was (in check mode: would be) made.
+
+        Hosts of one fleet need the same lock at the same time: the first one makes it.
+        """
+        with _alone(Path(arguments["project"])):
+            if path.exists() and not arguments["renew"]:
+                return read_lock(path, wanted), False
+            if self._task.check_mode:
+                return "", True
+            text = make_lock(wanted, Path(arguments["uv"]))
+            if path.exists() and path.read_text() == text:
+                return text, False
+            write_lock(path, text)
+            return text, True
+
+
+def _gfx_target(stack: Stack, facts: dict[str, Any], wanted: str) -> str:
+    """The gfx target that the stack's wheels depend on; empty where they depend on none."""
+    if not stack.pytorch.depends_on_gfx_target:
+        return ""
+    target = wanted or choose_gfx_target(facts["displays"] or [], card_list())
+    if target not in stack.gfx_targets:
+        raise ChoiceError(
+            f"the stack {stack.name} has no wheels for {target!r}. "
+            f"Remedy: set pytorch_gfx_target to one of {', '.join(stack.gfx_targets)}"
+        )
+    return target
+
+
+def _own_requirements(project: Path) -> list[str]:
+    """What this project itself imports."""
+    described = tomllib.loads((project / "pyproject.toml").read_text())
+    requirements: list[str] = described["project"]["dependencies"]
+    return requirements
+
+
+@contextmanager
+def _alone(project: Path) -> Iterator[None]:
+    """Let one process at a time work on the lock files, with a lock on a file that is there."""
+    with (project / "pyproject.toml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

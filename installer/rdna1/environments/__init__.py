@@ -1,0 +1,12 @@
+"""The Python environments of a box: built beside one another, switched by a link.
+
+``PREFIX/STACK`` is a link to ``PREFIX/environments/STACK-IDENTITY``. A build that fails or is
+killed leaves the link as it is. These modules travel to bare targets inside an Ansible module,
+so they use the standard library of Python 3.8 alone and relative imports.
+"""
+
+from .build import BuildError
+from .ensure import Result, ensure
+from .spec import Spec
+
+__all__ = ["BuildError", "Result", "Spec", "ensure"]

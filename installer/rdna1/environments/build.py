@@ -1,0 +1,126 @@
+"""Build one environment with uv."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .spec import Spec
+
+# What may come from the box's own settings. Everything else of uv's would let an index, a
+# constraint or a link mode in that the lock and the stack do not name.
+_KEPT = frozenset({"UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS", "UV_PYTHON_DOWNLOADS_JSON_URL"})
+
+
+class BuildError(Exception):
+    """uv failed; the message is what it printed."""
+
+
+class Uv:
+    """uv with the settings of a box.
+
+    Args:
+        spec: names the program and the folders.
+        inherited: file descriptors that uv keeps open, so that a lock outlives a killed caller.
+    """
+
+    def __init__(self, spec: Spec, inherited: Sequence[int] = ()) -> None:
+        """Keep what every call needs."""
+        self._spec = spec
+        self._inherited = inherited
+
+    def install_python(self) -> str:
+        """Have uv install a Python of its own unless it has, and give the version to ask for.
+
+        Raises:
+            BuildError: no such Python, no network, or an archive that is not the known one.
+        """
+        mirror = self._spec.python_mirror
+        self(
+            "python",
+            "install",
+            "--no-bin",
+            *(["--mirror", mirror] if mirror else []),
+            self._spec.python,
+        )
+        return self._spec.python
+
+    def build(self, environment: Path) -> None:
+        """Make an environment, which must not exist.
+
+        Raises:
+            BuildError: with what uv said.
+        """
+        spec = self._spec
+        python = spec.python_path or self.install_python()
+        kind = ["--no-python-downloads"] if spec.python_path else ["--managed-python"]
+        shared = [] if spec.lock else ["--system-site-packages"]
+        self("venv", "--python", python, *kind, *shared, str(environment))
+        target = ["--python", str(environment)]
+        for wheels, index in spec.sections():
+            if wheels.strip():
+                self(
+                    "pip",
+                    "install",
+                    *target,
+                    "--no-deps",
+                    "--require-hashes",
+                    "--compile-bytecode",
+                    *(["--default-index", index] if index else []),
+                    "--requirement",
+                    "-",
+                    given=wheels,
+                )
+        self(
+            "pip",
+            "install",
+            *target,
+            "--no-deps",
+            "--offline",
+            "--compile-bytecode",
+            str(spec.wheel),
+        )
+        if spec.lock:
+            self("pip", "check", *target)
+
+    def forget(self, packages: Sequence[str]) -> None:
+        """Take packages out of the cache, whose files the environments share.
+
+        Raises:
+            BuildError: with what uv said.
+        """
+        if packages:
+            self("cache", "clean", *packages)
+
+    def __call__(self, *arguments: str, given: str = "") -> None:
+        """Run uv.
+
+        Raises:
+            BuildError: it failed, or could not be started.
+        """
+        command = [str(self._spec.uv), *arguments, "--no-config", "--no-progress"]
+        try:
+            done = subprocess.run(  # noqa: S603 (an argument list, no shell)
+                command,
+                input=given.encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                pass_fds=self._inherited,
+                check=False,
+            )
+        except OSError as error:
+            raise BuildError(f"{command[0]}: {error.strerror}") from error
+        if done.returncode != 0:
+            said = done.stdout.decode(errors="replace").strip()
+            ended = f"uv {arguments[0]} ended with {done.returncode}"
+            raise BuildError(f"{said}\n{ended}" if said else ended)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in _KEPT}
+        # Beside the environments: on one file system their files can be links.
+        kept["UV_CACHE_DIR"] = str(self._spec.prefix / "cache")
+        kept["UV_PYTHON_INSTALL_DIR"] = str(self._spec.prefix / "python")
+        return kept

@@ -1,0 +1,188 @@
+"""Make sure that a stack's link names a whole environment of the wanted contents."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from .build import BuildError, Uv
+from .contents import Difference, differences, finish, marker, packages, python_version
+from .spec import Spec
+
+_PATIENCE_SECONDS = 600
+
+
+class Result(NamedTuple):
+    """What was found and done.
+
+    Attributes:
+        changed: whether the box is (or, in check mode, would be) another than before.
+        reason: why, empty where nothing changed.
+        before: the environment that was in use, empty for none.
+        after: the one in use now.
+        removed: old environments that were removed.
+        python: version of the environment's Python, empty in check mode where it is not built.
+        packages: normalised name to version of what is installed.
+    """
+
+    changed: bool
+    reason: str
+    before: str
+    after: str
+    removed: list[str]
+    python: str
+    packages: dict[str, str]
+
+
+def ensure(spec: Spec, *, check_only: bool = False) -> Result:
+    """Build the environment unless it is there as it should be, and switch the link to it.
+
+    Raises:
+        BuildError: the build failed; what was in use before still is.
+        OSError: a file or folder could not be written.
+    """
+    identity = spec.identity()
+    current = _current(spec)
+    found = _why_not(current, identity)
+    if current and not found:
+        return _result(current, current)
+    after = _unused_name(spec, identity)
+    reason = "; ".join(difference.text for difference in found[:5])
+    if check_only:
+        return Result(True, reason, str(current or ""), str(after), [], "", {})
+    with _alone(spec) as descriptor:
+        # Another run may have finished while this one waited.
+        current = _current(spec)
+        if current and not _why_not(current, identity):
+            return _result(current, current)
+        uv = Uv(spec, [descriptor])
+        uv.forget([difference.package for difference in found if difference.package])
+        after = _built(spec, uv, identity)
+        before = _switch(spec, after)
+        removed = _remove_old(spec, {after, before})
+    return _result(before, after, reason, removed)
+
+
+def _result(
+    before: Path | None, after: Path, reason: str = "", removed: list[str] | None = None
+) -> Result:
+    installed = marker(after)["packages"]
+    return Result(
+        before != after,
+        reason,
+        str(before or ""),
+        str(after),
+        removed or [],
+        python_version(after),
+        installed,
+    )
+
+
+def _current(spec: Spec) -> Path | None:
+    """The environment that the link names, or the folder of an older release in its place."""
+    if not spec.link.is_symlink():
+        return spec.link if spec.link.exists() else None
+    return Path(os.path.join(spec.link.parent, os.readlink(spec.link)))  # noqa: PTH118
+
+
+def _why_not(environment: Path | None, identity: str) -> list[Difference]:
+    """Why an environment has to be built anew; nothing where it is as it should be."""
+    if environment is None:
+        return [Difference("", "there is none yet")]
+    kept = marker(environment)
+    if not kept:
+        return [Difference("", f"{environment} is not whole")]
+    if kept["identity"] != identity:
+        return [Difference("", "its wheels, its Python or this project are to be others")]
+    return differences(environment, kept["packages"])
+
+
+def _unused_name(spec: Spec, identity: str) -> Path:
+    """A folder for the build: not the one in use, which a repair replaces."""
+    name = f"{spec.stack}-{identity}"
+    current = _current(spec)
+    first = spec.folder / name
+    return first if current != first else spec.folder / f"{name}-repaired"
+
+
+def _built(spec: Spec, uv: Uv, identity: str) -> Path:
+    """A whole environment: an older one that fits, or a new one.
+
+    Raises:
+        BuildError: with what uv said; what was built until then is removed.
+    """
+    environment = _unused_name(spec, identity)
+    if environment.is_dir() and not _why_not(environment, identity):
+        return environment
+    for attempt in ("first", "last"):
+        # What an interrupted run left.
+        shutil.rmtree(environment, ignore_errors=True)
+        try:
+            uv.build(environment)
+            installed = packages(environment)
+            wrong = differences(environment, installed)
+            if not wrong:
+                finish(environment, identity, installed)
+                return environment
+        except BaseException:
+            shutil.rmtree(environment, ignore_errors=True)
+            raise
+        # The cache shares its files with environments in which they were altered.
+        uv.forget([difference.package for difference in wrong])
+        if attempt == "last":
+            shutil.rmtree(environment, ignore_errors=True)
+    raise BuildError(f"the wheels do not hold what they say: {wrong[0].text}")
+
+
+def _switch(spec: Spec, environment: Path) -> Path | None:
+    """Let the link name an environment, and give the one that it named before."""
+    before = _current(spec)
+    if before == spec.link:
+        # A folder of an older release: a link cannot take its place in one step.
+        before = spec.folder / f"{spec.stack}-before-links"
+        shutil.rmtree(before, ignore_errors=True)
+        spec.link.rename(before)
+    draft = spec.folder / f".{spec.stack}.link"
+    draft.unlink() if draft.is_symlink() else None
+    draft.symlink_to(environment)
+    draft.replace(spec.link)
+    return before
+
+
+def _remove_old(spec: Spec, kept: set[Path | None]) -> list[str]:
+    """Remove the stack's environments but the one in use and the one before."""
+    # The names of other stacks may start with this one's name.
+    shape = f"{spec.stack}-" + "[0-9a-f]" * 12
+    old = {*spec.folder.glob(shape), *spec.folder.glob(f"{shape}-repaired")}
+    old.add(spec.folder / f"{spec.stack}-before-links")
+    removed = sorted(path for path in old - kept if path.is_dir())
+    for path in removed:
+        shutil.rmtree(path)
+    return [str(path) for path in removed]
+
+
+@contextmanager
+def _alone(spec: Spec) -> Iterator[int]:
+    """Wait until no other run, and no uv that a killed one left, works on the environments.
+
+    Raises:
+        BuildError: one still does after ten minutes.
+    """
+    spec.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with (spec.folder / ".lock").open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BuildError("another run builds an environment on this box") from None
+                time.sleep(0.2)
+        yield file.fileno()

@@ -1,0 +1,66 @@
+"""What an environment is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+# Between what comes from the stack's index and what comes from that of this project.
+LOCK_MARK = "# From the index of rdna1's own requirements:\n"
+
+
+class Spec(NamedTuple):
+    """One environment.
+
+    Attributes:
+        stack: its name.
+        prefix: folder that holds the link, the environments, Pythons and uv's cache.
+        uv: the program.
+        wheel: of this project.
+        python: version such as ``3.12``.
+        python_path: an interpreter of the system, empty for one that uv manages.
+        python_mirror: where uv takes its Pythons from, empty for its own choice.
+        lock: all wheels with their hashes, empty where the system's packages are used instead.
+        index_url: of the stack's wheels.
+        project_index_url: of what this project itself imports, empty for PyPI.
+    """
+
+    stack: str
+    prefix: Path
+    uv: Path
+    wheel: Path
+    python: str
+    python_path: str = ""
+    python_mirror: str = ""
+    lock: str = ""
+    index_url: str = ""
+    project_index_url: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of all environments."""
+        return self.prefix / "environments"
+
+    @property
+    def link(self) -> Path:
+        """Where users find the environment of the stack."""
+        return self.prefix / self.stack
+
+    def identity(self) -> str:
+        """Short hash of everything that decides what the environment holds.
+
+        Where the wheels come from does not: their hashes are in the lock.
+        """
+        parts = [self.python, self.python_path, self.lock, _digest(self.wheel)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+    def sections(self) -> list[tuple[str, str]]:
+        """The lock in two parts, each with the one index that it may come from."""
+        stack, _, project = self.lock.partition(LOCK_MARK)
+        return [(stack, self.index_url), (project, self.project_index_url)]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

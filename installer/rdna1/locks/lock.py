@@ -1,0 +1,162 @@
+"""Make a lock file with uv's resolver, and check one against what is wanted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from rdna1.environments.spec import LOCK_MARK
+
+_HEAD: Final = (
+    "# The wheels of this stack and their hashes, from the first run. Every later run, on every\n"
+    "# host, installs these and nothing else. To make it anew: -e pytorch_lock_renew=true\n"
+)
+# What may come from the user's own settings; see rdna1.environments.build.
+_KEPT: Final = frozenset({"UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
+_RENEW: Final = "Remedy: -e pytorch_lock_renew=true makes it anew; compare the two before you go on"
+
+
+class LockError(Exception):
+    """A lock cannot be made, read or used; the message is what uv said, or holds the remedy."""
+
+
+class Wanted(NamedTuple):
+    """What a lock is to hold.
+
+    Attributes:
+        stack: PEP 508 requirements of the stack.
+        project: those of this project.
+        python: version such as ``3.12``.
+        index_url: the one index of the stack's requirements.
+        project_index_url: the one of this project's, empty for PyPI.
+    """
+
+    stack: Sequence[str]
+    project: Sequence[str]
+    python: str
+    index_url: str
+    project_index_url: str
+
+
+def make_lock(wanted: Wanted, uv: Path) -> str:
+    """Resolve all requirements; what comes from one index cannot come from the other.
+
+    uv takes the hashes from the index, and downloads what has none there to compute it.
+
+    Raises:
+        LockError: an index cannot be reached or lacks a wheel, in uv's words.
+    """
+    stack = _compile(wanted.stack, "", wanted.index_url, wanted.python, uv)
+    # Where both need a package it is the stack's.
+    pins = "".join(f"{name}=={version}\n" for name, version in _pins(stack).items())
+    project = _compile(wanted.project, pins, wanted.project_index_url, wanted.python, uv)
+    shared = _pins(stack).keys()
+    own = [entry for entry in _entries(project) if not _pins(entry).keys() & shared]
+    return f"{_HEAD}{stack}{LOCK_MARK}{''.join(own)}"
+
+
+def read_lock(path: Path, wanted: Wanted) -> str:
+    """Read a lock and check that it is one for what is wanted.
+
+    Whether every entry has its hash, and every file fits it, is for uv to say when it installs.
+
+    Raises:
+        LockError: it cannot be read, or lacks or contradicts a requirement.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockError(f"the lock file {path} cannot be read: {error}") from error
+    if LOCK_MARK not in text:
+        raise LockError(f"the lock file {path} was not made by this project. {_RENEW}")
+    pins = _pins(text)
+    for requirement in map(Requirement, [*wanted.stack, *wanted.project]):
+        version = pins.get(canonicalize_name(requirement.name))
+        if version is None:
+            raise LockError(f"the lock file {path} has no entry for {requirement.name}. {_RENEW}")
+        if not requirement.specifier.contains(version, prereleases=True):
+            raise LockError(
+                f"the lock file {path} has {requirement.name} {version}, and the stack asks for "
+                f"{requirement.specifier}. {_RENEW}"
+            )
+    return text
+
+
+def write_lock(path: Path, text: str) -> None:
+    """Write a lock whole or not at all.
+
+    Raises:
+        LockError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
+            draft.write(text)
+        Path(draft.name).chmod(0o644)
+        Path(draft.name).replace(path)
+    except OSError as error:
+        raise LockError(
+            f"the lock file {path} cannot be written: {error.strerror}. "
+            "Remedy: name another folder with pytorch_lock_dir"
+        ) from error
+
+
+def _compile(
+    requirements: Sequence[str], constraints: str, index_url: str, python: str, uv: Path
+) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        limits = Path(folder) / "constraints.txt"
+        limits.write_text(constraints)
+        command = [
+            *(str(uv), "pip", "compile", "--no-config", "--no-progress", "--no-python-downloads"),
+            *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-extras"),
+            # The oldest glibc among the releases is 2.31; this platform's is 2.28.
+            *("--python-version", python, "--python-platform", "x86_64-unknown-linux-gnu"),
+            *(("--default-index", index_url) if index_url else ()),
+            *("--constraints", str(limits), "-"),
+        ]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in _KEPT}
+        try:
+            done = subprocess.run(  # noqa: S603 (an argument list, no shell)
+                command,
+                input="\n".join(requirements),
+                env=environment,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError as error:
+            raise LockError(f"{uv}: {error.strerror}") from error
+    # uv only warns and takes a version without it, which would hold no code for the card.
+    if done.returncode != 0 or "does not have an extra named" in done.stderr:
+        raise LockError(done.stderr.strip() or f"uv ended with {done.returncode}")
+    return done.stdout
+
+
+def _entries(text: str) -> list[str]:
+    """Each requirement with the lines of its hashes."""
+    return re.findall(r"^[^\s#].*\n(?:[ \t]+.*\n)*", text, re.MULTILINE)
+
+
+def _pins(text: str) -> dict[str, str]:
+    """Normalised name to version of every entry that is pinned."""
+    pins: dict[str, str] = {}
+    for entry in _entries(text):
+        line = entry.partition("\n")[0].rstrip("\\ ")
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        versions = [s.version for s in requirement.specifier if s.operator == "=="]
+        if versions:
+            pins[canonicalize_name(requirement.name)] = versions[0]
+    return pins

@@ -1,0 +1,109 @@
+"""A Python that uv manages: fetched from a mirror, accepted by its hash alone.
+
+The archive is made from a Python of this machine, so it cannot have the hash that uv knows of the
+real one. The list that names its hash stands in for uv's own; fetching, verifying, unpacking and
+using it are uv's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdna1.environments import BuildError, ensure
+from support.pythons import find_python
+from support.wheels import serve
+
+if TYPE_CHECKING:
+    from integration.environments.conftest import MakeSpec
+
+LIST = "UV_PYTHON_DOWNLOADS_JSON_URL"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """An archive of a Python 3.10 in a folder as a mirror has it."""
+    python = find_python("3.10")
+    if python is None:
+        pytest.skip("no Python 3.10 on this machine to make an archive of")
+    path = tmp_path / "mirror" / "20220630" / "python.tar.gz"
+    path.parent.mkdir(parents=True)
+
+    def without_packages(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        large = ("site-packages", "/test/", "__pycache__", ".a")
+        return None if any(part in entry.name for part in large) else entry
+
+    with tarfile.open(path, "w:gz", compresslevel=1) as file:
+        file.add(python.parents[1], "python", filter=without_packages)
+    return path
+
+
+def write_list(folder: Path, version: str, url: str, sha256: str) -> Path:
+    """A list of Pythons in the form of uv's own, with one entry."""
+    entry = {
+        "name": "cpython",
+        "arch": {"family": "x86_64", "variant": None},
+        "os": "linux",
+        "libc": "gnu",
+        "major": 3,
+        "minor": 10,
+        "patch": int(version.rpartition(".")[2]),
+        "prerelease": "",
+        "url": url,
+        "sha256": sha256,
+        "variant": None,
+        "build": "20220630",
+    }
+    path = folder / "pythons.json"
+    path.write_text(json.dumps({f"cpython-{version}-linux-x86_64-gnu": entry}))
+    return path
+
+
+def version_of(archive: Path) -> str:
+    """Version of the Python in an archive."""
+    with tarfile.open(archive) as file:
+        header = file.extractfile("python/include/python3.10/patchlevel.h")
+        assert header
+        line = next(row for row in header if row.startswith(b"#define PY_VERSION "))
+    return line.decode().split('"')[1]
+
+
+@pytest.mark.parametrize("intact", [True, False])
+def test_uv_takes_a_python_from_a_list_and_verifies_it(
+    make_spec: MakeSpec,
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    intact: bool,
+) -> None:
+    version = version_of(archive)
+    sha256 = hashlib.sha256(archive.read_bytes() if intact else b"another").hexdigest()
+    with serve(archive.parents[1]) as address:
+        url = f"{address}20220630/{archive.name}"
+        monkeypatch.setenv(LIST, str(write_list(tmp_path, version, url, sha256)))
+        spec = make_spec(python="3.10", python_path="")
+        if not intact:
+            with pytest.raises(BuildError, match=r"(?i)hash mismatch"):
+                ensure(spec)
+            assert not spec.link.exists()
+            return
+        result = ensure(spec)
+    # uv names the minor version only: it may put a newer patch release in its place.
+    assert result.python == "3.10"
+    interpreter = (spec.link / "bin" / "python").resolve()
+    assert interpreter.is_relative_to(spec.prefix / "python")
+
+
+def test_the_mirror_is_asked_for_the_archives_that_uv_knows(
+    make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    (tmp_path / "mirror").mkdir()
+    with serve(tmp_path / "mirror") as address:
+        spec = make_spec(python="3.10", python_path="", python_mirror=address)
+        with pytest.raises(BuildError, match=f"(?s){address}.*cpython-3.10.*404"):
+            ensure(spec)
