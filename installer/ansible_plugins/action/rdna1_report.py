@@ -41,6 +41,7 @@ class ActionModule(ReportAction):
             preflight=_preflight(variables),
             packages=_packages(stack, facts["ansible_facts"]["rdna1"]["apt"]["packages"]),
             algorithms=stack.algorithms(str(arguments["miopen_profile"])),
+            notes=_notes(stack, variables["ansible_facts"].get("rdna1_environment", {})),
             validation=msgspec.json.decode(base64.b64decode(measured["content"]), type=SmokeReport),
         )
         path = Path(arguments["destination"]) / "report.json"
@@ -62,6 +63,13 @@ def _packages(stack: Stack, installed: Mapping[str, str]) -> dict[str, str]:
     sets = [packages.packages for source in stack.rocm_sources.values() for packages in source]
     names = sorted({*stack.pytorch.distro_packages, *(name for names in sets for name in names)})
     return {name: str(installed[name]) for name in names if name in installed}
+
+
+def _notes(stack: Stack, environment: Mapping[str, Any]) -> list[str]:
+    """What users of the stack's wheels have to know; the distribution's PyTorch is another."""
+    if "torch" not in environment.get("packages", {}):
+        return []
+    return stack.pytorch.notes_on(str(environment["python"]))
 
 
 def _short(path: Path) -> Path:

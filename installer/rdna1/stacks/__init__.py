@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from packaging.specifiers import SpecifierSet
 
 from rdna1.errors import InputError
 from rdna1.yaml_data import DataFileError, load

@@ -18,76 +18,149 @@ from support.wheels import serve, write_stand_in
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
 OWN_REQUIREMENTS = ["msgspec", "packaging", "PyYAML", "rich"]
-PYTHON = "/opt/rdna1/rocm-5.7/bin/python"
+
+MakeBox = Callable[..., Box]
+# What the machine that runs the tests lends to a box, whose own Python is too new for the wheels.
+LENT = {"rocm-5.7": "3.12", "rocm-5.2": "3.10"}
 
 
 @pytest.fixture
-def python_3_12() -> Path:
-    """Folder of a Python 3.12 that can be shown to a box, whose own is too new for the wheels."""
-    python = find_python("3.12")
-    if python is None:
-        pytest.skip("no Python 3.12 on this machine to lend to the box")
-    return python.parents[1]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[str]:
-    """An index with stand-ins of the stack's wheels and the real ones that rdna1 imports."""
+def index_folder(tmp_path: Path) -> Path:
+    """An index with stand-ins of all stacks' wheels."""
     folder = tmp_path / "index"
-    for text in load_stack("rocm-5.7").pytorch.requirements:
-        requirement = Requirement(text)
-        pinned = next((s.version for s in requirement.specifier if s.operator == "=="), "1.26.4")
-        write_stand_in(folder, requirement.name, pinned)
-    # A newer build of another kind, which must not win.
-    write_stand_in(folder, "torch", "2.13.0")
-    download = tmp_path / "download"
-    options = ["--quiet", "--only-binary=:all:", "--python-version=3.12", f"--dest={download}"]
+    for stack in map(load_stack, LENT):
+        for requirement in map(Requirement, stack.pytorch.requirements):
+            pinned = [s.version for s in requirement.specifier if s.operator == "=="]
+            write_stand_in(folder, requirement.name, next(iter(pinned), "1.26.4"))
+    for name in ("torch", "torchvision"):
+        extra = 'amd-device-gfx1010; extra == "device-gfx1010"'
+        write_stand_in(folder, name, "2.14.0+rocm10", ["extra:device-gfx1010", extra])
+    write_stand_in(folder, "amd_device_gfx1010", "10.0")
+    return folder
+
+
+@pytest.fixture
+def index(index_folder: Path) -> Iterator[str]:
+    """Its address."""
+    with serve(index_folder) as address:
+        yield address
+
+
+def add_own_requirements(folder: Path, python: str) -> None:
+    """Add the real wheels that rdna1 imports to an index."""
+    download = folder.with_name("download")
+    options = ["--quiet", "--only-binary=:all:", f"--python-version={python}", f"--dest={download}"]
     subprocess.run([PIP, "download", *options, *OWN_REQUIREMENTS], check=True)
     for wheel in download.iterdir():
         project = folder / parse_wheel_filename(wheel.name)[0]
         project.mkdir(exist_ok=True)
         wheel.rename(project / wheel.name)
-    with serve(folder) as address:
-        yield address
 
 
-def test_the_stacks_wheels_are_installed_from_the_index(
-    make_box: Callable[..., Box], python_3_12: Path, index: str
-) -> None:
-    box = make_box(f"--volume={python_3_12}:{python_3_12}:ro")
-    box.run("ln", "-s", f"{python_3_12}/bin/python3.12", "/usr/local/bin/python3.12")
-    variables = {
+def lend_python(make_box: MakeBox, version: str, *options: str) -> Box:
+    """A box with a further Python beside its own, as a distribution has it."""
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"no Python {version} on this machine to lend to the box")
+    folder = python.parents[1]
+    box = make_box(f"--volume={folder}:{folder}:ro", *options)
+    box.run("ln", "-s", f"{folder}/bin/python{version}", f"/usr/bin/python{version}")
+    return box
+
+
+def play(box: Box, index: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Run the role against a box and an index."""
+    given = {
         "rdna1_pytorch_source": "index",
         "pytorch_index_url": index,
         "pytorch_project_index_url": index,
         # The box has no room for what the real wheels need, and stand-ins need none.
         "preflight_ignore": ["card", "kernel-driver", "kfd", "disk-space"],
+        **variables,
     }
-    play = ("--tags=pytorch", f"--extra-vars={json.dumps(variables)}")
-    played = box.play(*play)
-    assert played.returncode == 0, played.stdout
-    assert box.run(PYTHON, "-c", "import sys; print(sys.version_info[:2])").strip() == "(3, 12)"
-    assert (
-        box.run(PYTHON, "-c", "import torch; print(torch.__version__)").strip() == "2.2.2+rocm5.7"
+    return box.play("--tags=pytorch", f"--extra-vars={json.dumps(given)}")
+
+
+def environment(box: Box, stack: str = "rocm-5.7") -> str:
+    """The environment in use."""
+    return box.run("readlink", f"/opt/rdna1/{stack}").strip()
+
+
+def torch_version(box: Box, stack: str = "rocm-5.7") -> str:
+    """What its Python imports."""
+    python = f"/opt/rdna1/{stack}/bin/python"
+    return box.run(python, "-c", "import torch; print(torch.__version__)").strip()
+
+
+def test_the_stacks_wheels_are_locked_installed_and_repaired(
+    make_box: MakeBox, index_folder: Path, index: str
+) -> None:
+    add_own_requirements(index_folder, LENT["rocm-5.7"])
+    # A newer build of another kind, which must not win.
+    write_stand_in(index_folder, "torch", "2.13.0")
+    box = lend_python(make_box, LENT["rocm-5.7"])
+    planned = box.play(
+        "--tags=pytorch",
+        "--check",
+        "--diff",
+        f"--extra-vars={json.dumps({'rdna1_pytorch_source': 'index'})}",
+        '--extra-vars={"preflight_ignore": ["card", "kernel-driver", "kfd", "disk-space"]}',
     )
+    assert planned.returncode == 0, planned.stdout
+    assert not (box.folder / "locks").exists()
+    played = play(box, index)
+    assert played.returncode == 0, played.stdout
+    lock = box.folder / "locks" / "rocm-5.7-3.12-x86_64-linux.txt"
+    assert "torch==2.2.2+rocm5.7 \\\n    --hash=sha256:" in lock.read_text()
+    assert torch_version(box) == "2.2.2+rocm5.7"
+    python = "/opt/rdna1/rocm-5.7/bin/python"
+    assert box.run(python, "-c", "import sys; print(sys.version_info[:2])").strip() == "(3, 12)"
     assert box.run("/opt/rdna1/rocm-5.7/bin/rdna1-preflight", "list")
-    again = box.play(*play)
+    assert box.run("/opt/rdna1/rocm-5.7/bin/rdna1-validate", "--help")
+    again = play(box, index)
     assert again.returncode == 0, again.stdout
     assert "changed=0" in again.stdout
+    first = environment(box)
+    box.run("/opt/rdna1/bin/uv", "pip", "uninstall", f"--python={first}", "torchvision")
+    repaired = play(box, index)
+    assert "changed=1" in repaired.stdout, repaired.stdout
+    assert environment(box) == f"{first}-repaired"
+    box.run(python, "-c", "import torchvision")
 
 
-def test_an_index_without_the_wheels_is_explained(
-    make_box: Callable[..., Box], python_3_12: Path, tmp_path: Path
+def test_rocm_5_2_gets_its_python_3_10(make_box: MakeBox, index_folder: Path, index: str) -> None:
+    add_own_requirements(index_folder, LENT["rocm-5.2"])
+    box = lend_python(make_box, LENT["rocm-5.2"])
+    # The release is refused for this stack on this box, so the role is run without preflight.
+    played = play(box, index, pytorch_stack="rocm-5.2")
+    assert played.returncode == 0, played.stdout
+    assert torch_version(box, "rocm-5.2") == "1.13.1+rocm5.2"
+    assert box.run("/opt/rdna1/rocm-5.2/bin/rdna1-preflight", "list")
+
+
+def test_therock_takes_the_wheels_of_the_card(
+    make_box: MakeBox, index_folder: Path, index: str
 ) -> None:
+    add_own_requirements(index_folder, "3.13")
+    box = make_box()
+    refused = play(box, index, rdna1_stack="therock")
+    assert refused.returncode != 0
+    assert "no RDNA1 card. Remedy: name one with pytorch_gfx_target" in refused.stdout
+    played = play(box, index, rdna1_stack="therock", pytorch_gfx_target="gfx1010")
+    assert played.returncode == 0, played.stdout
+    assert torch_version(box, "therock") == "2.14.0+rocm10"
+    assert "10.0" in box.run("/opt/rdna1/bin/uv", "pip", "list", "--python=/opt/rdna1/therock")
+    lock = box.folder / "locks" / "therock-3.13-x86_64-linux-gfx1010.txt"
+    assert "amd-device-gfx1010==10.0" in lock.read_text()
+    other = play(box, index, rdna1_stack="therock", pytorch_gfx_target="gfx1012")
+    assert other.returncode != 0
+    assert "Cause: the index has no PyTorch with device-gfx1012" in other.stdout
+
+
+def test_an_index_without_the_wheels_is_explained(make_box: MakeBox, tmp_path: Path) -> None:
     write_stand_in(tmp_path / "empty", "torch", "2.13.0")
-    box = make_box(f"--volume={python_3_12}:{python_3_12}:ro")
-    box.run("ln", "-s", f"{python_3_12}/bin/python3.12", "/usr/local/bin/python3.12")
+    box = lend_python(make_box, "3.12")
     with serve(tmp_path / "empty") as address:
-        variables = {
-            "rdna1_pytorch_source": "index",
-            "pytorch_index_url": address,
-            "preflight_ignore": ["card", "kernel-driver", "kfd", "disk-space"],
-        }
-        played = box.play("--tags=pytorch", f"--extra-vars={json.dumps(variables)}")
+        played = play(box, address)
     assert played.returncode != 0
     assert "Cause: the index has no wheel" in played.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def wanted(index: str) -> Wanted:
 def make_spec(tmp_path: Path, wanted: Wanted) -> MakeSpec:
     """A specification with the lock of the index as it is now; changes by name."""
 
-    def make(**changes: object) -> Spec:
+    def make(**changes: Any) -> Spec:
         spec = Spec(
             stack="rocm-5.7",
             prefix=tmp_path / "opt",
@@ -58,7 +59,6 @@ def make_spec(tmp_path: Path, wanted: Wanted) -> MakeSpec:
             index_url=wanted.index_url,
             project_index_url=wanted.project_index_url,
         )
-        lock = changes.pop("lock", None) or make_lock(wanted, UV)
-        return spec._replace(lock=lock, **changes)
+        return spec._replace(lock=make_lock(wanted, UV))._replace(**changes)
 
     return make

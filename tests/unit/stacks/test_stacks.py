@@ -60,6 +60,13 @@ def test_therock_takes_the_wheels_of_the_card_and_sets_no_override() -> None:
     assert {(r.support, r.rocm_source) for r in stack.releases} == {("community", "none")}
 
 
+@pytest.mark.parametrize(("python", "notes"), [("3.11.9", 0), ("3.12", 1), ("3.12.3", 1)])
+def test_no_triton_on_python_3_12_is_said(python: str, notes: int) -> None:
+    found = load_stack("rocm-5.7").pytorch.notes_on(python)
+    assert len(found) == notes
+    assert all("no triton" in note for note in found)
+
+
 def test_rocm_5_2_is_refused_on_ubuntu_24_04_with_its_reasons() -> None:
     release = load_stack("rocm-5.2").release("ubuntu", "24.04")
     assert release is not None
