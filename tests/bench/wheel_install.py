@@ -1,4 +1,4 @@
-"""How long a real PyTorch wheel takes from an index on loopback: pip against uv as the role calls it.
+"""How long a real PyTorch wheel takes from an index on loopback: pip against the role's uv.
 
 Both start with an empty cache and end with an environment whose bytecode is compiled; both verify
 every hash. Making the lock file is not in the time. The wheel is torch's CPU build from the folder
@@ -33,7 +33,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 def fill_index(folder: Path) -> Path:
     """Fill an index with torch and what it needs, and give torch's wheel."""
-    asked = [PIP, "config", "get", "global.find-links"]
+    asked = [str(PIP), "config", "get", "global.find-links"]
     links = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
     tags = set(sys_tags())
     wheels = [path for place in map(Path, links) for path in place.glob("torch-*.whl")]

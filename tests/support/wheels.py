@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -68,9 +68,20 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve a folder of projects on loopback; gives the address of the index."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
+def serve(folder: Path, before: Callable[[str], object] = str) -> Iterator[str]:
+    """Serve a folder of projects on loopback; gives the address of the index.
+
+    Args:
+        folder: of the index.
+        before: called with the path of a request before it is answered.
+    """
+
+    class Handler(_QuietHandler):
+        def do_GET(self) -> None:
+            before(self.path)
+            super().do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

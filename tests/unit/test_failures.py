@@ -14,6 +14,23 @@ OUTPUTS = {
     "lock": ("E: Could not get lock /var/lib/dpkg/lock-frontend", "holds apt's lock"),
     "network": ("Temporary failure resolving 'archive.example'", "cannot be reached"),
     "signature": ("The following signatures: NO_PUBKEY 9386B48A1A693C5C", "does not fit"),
+    "wheel": ("cause: Hash mismatch for `torch==2.2.2`", "file of torch==2.2.2 is not the one"),
+    "managed Python": ("Hash mismatch for `cpython-3.10.13-linux`", "does not fit"),
+    "lock without a hash": (
+        (
+            "error: In `--require-hashes` mode, all requirements must have a hash, but none were "
+            "provided for: torch==2.2.2+rocm5.7"
+        ),
+        "the lock file has no hash for torch==2.2.2+rocm5.7",
+    ),
+    "lock without a version": (
+        (
+            "error: In `--require-hashes` mode, all requirements must have their versions pinned "
+            "with `==`, but found: numpy"
+        ),
+        "the lock file has no hash for numpy",
+    ),
+    "card": ("does not have an extra named `device-gfx1010`", "no PyTorch with device-gfx1010"),
     "interrupted": ("E: dpkg was interrupted, you must manually run", "was interrupted"),
 }
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.boxes import Box, remove_box, start_box
+from support.wheel_boxes import fill_index
+from support.wheels import serve
 
 
 @pytest.fixture
@@ -23,3 +25,18 @@ def make_box(tmp_path: Path) -> Iterator[Callable[..., Box]]:
     yield make
     for name in made:
         remove_box(name)
+
+
+@pytest.fixture
+def index_folder(tmp_path: Path) -> Path:
+    """An index with stand-ins of all stacks' wheels."""
+    folder = tmp_path / "index"
+    fill_index(folder)
+    return folder
+
+
+@pytest.fixture
+def index(index_folder: Path) -> Iterator[str]:
+    """Its address."""
+    with serve(index_folder) as address:
+        yield address
