@@ -1,6 +1,6 @@
 """Builds that fail or are killed: the environment before stays in use, the next run completes.
 
-One box for all, because each run takes long; the test functions run in the order of the file.
+One box for all, because each run takes long.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Provisioned(NamedTuple):
 
     def spoil(self) -> None:
         """Alter the environment, so that it has to be built anew with a fresh torch."""
-        self.box.run("sh", "-c", f"rm {environment(self.box)}/lib/python3*/site-packages/torch.py")
+        self.box.run(
+            "sh", "-c", f"rm -f {environment(self.box)}/lib/python3*/site-packages/torch.py"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def refused(made: Provisioned, cause: str, **variables: object) -> None:
     """A run fails with this cause and leaves the environment as the one in use."""
     before = environment(made.box)
     played = play(made.box, made.address, **variables)
-    assert played.returncode != 0
+    assert played.returncode != 0, played.stdout
     assert f"Cause: {cause}" in played.stdout, played.stdout
     assert "Remedy: " in played.stdout
     assert environment(made.box) == before
@@ -111,6 +113,7 @@ def test_a_lock_without_a_hash(provisioned: Provisioned) -> None:
 
 
 def test_a_disk_that_fills(provisioned: Provisioned) -> None:
+    provisioned.spoil()
     # The last room of the file system, but for what a folder or two need.
     fill = f"dd if=/dev/zero of={FILLER} bs=64k 2>/dev/null; truncate --size=-256K {FILLER}"
     provisioned.box.run("sh", "-c", fill)
@@ -124,20 +127,23 @@ def kill_uv(box: Box) -> None:
     running = [line for line in links if line.endswith(" -> /opt/rdna1/bin/uv")]
     numbers = [line.split("/proc/")[1].split("/")[0] for line in running]
     assert len(numbers) == 1
-    box.run("kill", "-9", *numbers)
+    box.run("sh", "-c", f"kill -9 {numbers[0]}")
 
 
 def test_a_killed_uv_and_the_run_after_all_causes_are_gone(provisioned: Provisioned) -> None:
     box, before = provisioned.box, environment(provisioned.box)
+    provisioned.spoil()
     provisioned.asked.clear()
     provisioned.go_on.clear()
     results = []
     run = threading.Thread(target=lambda: results.append(play(box, provisioned.address)))
     run.start()
-    assert provisioned.asked.wait(120)
-    kill_uv(box)
-    provisioned.go_on.set()
-    run.join()
+    try:
+        assert provisioned.asked.wait(120)
+        kill_uv(box)
+    finally:
+        provisioned.go_on.set()
+        run.join()
     assert results[0].returncode != 0
     assert "uv pip ended with -9" in results[0].stdout
     assert environment(box) == before
