@@ -32,10 +32,11 @@ INSTALL = ["apt-get", "install", "--quiet", "--yes", "--no-install-recommends"]
 def packages() -> list[str]:
     """What site.yml installs on the sandbox's Debian 13."""
     stack = load_stack(DEFAULT_STACK)
-    rocm = next(s for s in stack.rocm_sources["distro"] if (s.os, s.version) == ("debian", "13"))
+    rocm = stack.packages("distro", "debian", "13")
+    assert rocm
     role = yaml.safe_load((ROOT / "roles" / "pytorch" / "vars" / "main.yml").read_text())
     own: list[str] = role["__pytorch_distro_requirements"]
-    return [*rocm.packages, *stack.pytorch.distro_packages, *own]
+    return [*rocm.names(), *stack.pytorch.distro_packages, *own]
 
 
 def timed(command: Sequence[str]) -> float:

@@ -43,6 +43,9 @@ class ActionModule(ReportAction):
             algorithms=stack.algorithms(str(arguments["miopen_profile"])),
             notes=_notes(stack, variables["ansible_facts"].get("rdna1_environment", {})),
             validation=msgspec.json.decode(base64.b64decode(measured["content"]), type=SmokeReport),
+            # What the role rocm leaves as facts; it may have been left out.
+            reboot_required=bool(variables.get("rocm_reboot_required", False)),
+            relogin_required=bool(variables.get("rocm_relogin_required", False)),
         )
         path = Path(arguments["destination"]) / "report.json"
         write(to_json(report), path)
@@ -60,8 +63,7 @@ def _preflight(variables: Mapping[str, Any]) -> Report | None:
 
 def _packages(stack: Stack, installed: Mapping[str, str]) -> dict[str, str]:
     """Versions of what the stack asks for by name, from whichever source it came."""
-    sets = [packages.packages for source in stack.rocm_sources.values() for packages in source]
-    names = sorted({*stack.pytorch.distro_packages, *(name for names in sets for name in names)})
+    names = sorted({*stack.pytorch.distro_packages, *stack.rocm_packages})
     return {name: str(installed[name]) for name in names if name in installed}
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from rdna1.failures import explain
+from rdna1.repositories import amd_repository
+from rdna1.repositories.leftovers import leftovers
 
 
 def rdna1_failure(result: Mapping[str, Any]) -> str:
@@ -15,9 +19,22 @@ def rdna1_failure(result: Mapping[str, Any]) -> str:
     )
 
 
+def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, list[str]]:
+    """Files that others wrote for AMD's repository; see `rdna1.repositories.leftovers`.
+
+    Args:
+        apt: of the facts.
+        fingerprint: of the key that signs the repository in use, AMD's or a mirror's own.
+    """
+    amd = amd_repository()
+    found = leftovers(apt, amd, {amd.fingerprint, fingerprint})
+    plain: dict[str, list[str]] = msgspec.to_builtins(found)
+    return plain
+
+
 class FilterModule:
     """What Ansible looks for in a filter file."""
 
-    def filters(self) -> dict[str, Callable[..., str]]:
+    def filters(self) -> dict[str, Callable[..., object]]:
         """Names and functions of the filters."""
-        return {"rdna1_failure": rdna1_failure}
+        return {"rdna1_amd_leftovers": rdna1_amd_leftovers, "rdna1_failure": rdna1_failure}

@@ -19,11 +19,14 @@ class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             starts with ``name`` is what ``{name}`` in the cause stands for.
         cause: what happened.
         remedy: what to do.
+        lines: regular expression of the lines that tell it one by one, where the line that
+            the pattern is found in does not.
     """
 
     pattern: str
     cause: str
     remedy: str
+    lines: str = ""
 
 
 @cache
@@ -43,16 +46,24 @@ def explain(output: str) -> str:
         output: what the tool printed, of any length.
 
     Returns:
-        Text of two to four lines; the end of the output itself when the failure is not known.
+        Text of a few lines; the end of the output itself when the failure is not known.
     """
     for failure in known_failures():
         found = re.search(failure.pattern, output, re.IGNORECASE)
         if found:
             name = next((text for text in found.groupdict().values() if text), "")
             cause = failure.cause.format(name=name)
-            line = _line_around(output, found.start())
-            return f"Cause: {cause}\nRemedy: {failure.remedy}\nIt said: {line}"
+            said = _lines(failure, output) or _line_around(output, found.start())
+            return f"Cause: {cause}\nRemedy: {failure.remedy}\nIt said: {said}"
     return f"The installation failed. The end of what it said:\n{output.strip()[-1500:]}"
+
+
+def _lines(failure: KnownFailure, output: str) -> str:
+    """The telling lines, each once, in their order; nothing where the failure names none."""
+    if not failure.lines:
+        return ""
+    found = re.finditer(failure.lines, output, re.MULTILINE)
+    return "\n".join(dict.fromkeys(line[0].rstrip()[:500] for line in found)).strip()
 
 
 def _line_around(text: str, position: int) -> str:

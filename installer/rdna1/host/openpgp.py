@@ -59,13 +59,9 @@ def keys(data: bytes) -> list[Key]:
     Raises:
         OpenPgpError: no OpenPGP data, or damaged.
     """
-    if data[8:12] == b"KBXf":
-        raise OpenPgpError("a keybox of GnuPG, which apt does not read")
-    if not data or not data[0] & 0x80:
-        data = _unarmoured(data)
     found: list[tuple[bytes, list[_Signature]]] = []
     of_primary = False
-    for tag, body in _packets(data):
+    for tag, body in _packets(dearmored(data)):
         if tag == _PUBLIC_KEY:
             of_primary = body[:1] == b"\x04" and len(body) > 5
             if of_primary:
@@ -75,6 +71,26 @@ def keys(data: bytes) -> list[Key]:
         elif tag == _SIGNATURE and of_primary and body[:1] == b"\x04":
             found[-1][1].append(_signature(body))
     return [_key(body, signatures) for body, signatures in found]
+
+
+def dearmored(data: bytes) -> bytes:
+    """The binary form of keys, which every apt reads.
+
+    Raises:
+        OpenPgpError: no OpenPGP data, or damaged armour.
+    """
+    if data[8:12] == b"KBXf":
+        raise OpenPgpError("a keybox of GnuPG, which apt does not read")
+    return data if data and data[0] & 0x80 else _unarmoured(data)
+
+
+def primary_keys(data: bytes) -> int:
+    """How many primary keys there are, those of versions that `keys` leaves out included.
+
+    Raises:
+        OpenPgpError: no OpenPGP data, or damaged.
+    """
+    return sum(tag == _PUBLIC_KEY for tag, _ in _packets(dearmored(data)))
 
 
 def _key(body: bytes, signatures: list[_Signature]) -> Key:

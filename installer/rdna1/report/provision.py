@@ -34,6 +34,8 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
         algorithms: which of MIOpen's algorithms the profile script leaves, and what is known of it.
         notes: what does not work with the Python of the environment.
         validation: the measurement.
+        reboot_required: whether something acts only after the next boot.
+        relogin_required: whether users got groups that only their next login has.
     """
 
     schema_version: Literal[1] = 1
@@ -44,6 +46,8 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
     algorithms: str
     notes: list[str]
     validation: SmokeReport
+    reboot_required: bool = False
+    relogin_required: bool = False
 
 
 def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
@@ -65,6 +69,10 @@ def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
     for note in report.notes:
         summary.add_row("note", Text(note, "yellow"))
     summary.add_row("validation", _validation(report.validation))
+    if report.reboot_required:
+        summary.add_row("to do", Text("reboot this machine, which changes its driver", "yellow"))
+    if report.relogin_required:
+        summary.add_row("to do", Text("log in again, for the groups of the card", "yellow"))
     return as_text(
         Text(f"{report.host}: {report.stack}", "bold"),
         summary,

@@ -45,6 +45,12 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         host: that serves it.
+        url: root of all its folders; a mirror has the same below a root of its own.
+        rocm_folder: below the root, with a folder for each version of ROCm.
+        component: of every suite.
+        architecture: of all packages.
+        sources_file: where this project puts the source.
+        driver_sources_file: where it puts that of the kernel driver.
         key_url: of the key, in ASCII armour.
         fingerprint: of the primary key that signs it; the file behind ``key_url`` changes
             whenever the key is prolonged.
@@ -55,6 +61,12 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     host: str
+    url: Annotated[str, msgspec.Meta(pattern="^https://")]
+    rocm_folder: str
+    component: str
+    architecture: str
+    sources_file: str
+    driver_sources_file: str
     key_url: Annotated[str, msgspec.Meta(pattern="^https://")]
     fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9A-F]{40}$")]
     keyring: str

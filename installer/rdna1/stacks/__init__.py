@@ -7,6 +7,7 @@ Every stack is one YAML file beside this module. Ansible roles read the same fil
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,12 +20,15 @@ from rdna1.yaml_data import DataFileError, load
 DEFAULT_STACK = "rocm-5.7"
 
 Support = Literal["supported", "community", "refused"]
-RocmSource = Literal["distro", "none"]
+RocmSource = Literal["amd", "distro", "none"]
+Purpose = Literal["tools", "runtime", "sdk", "libraries"]
 PytorchSource = Literal["index", "distro"]
 MiopenProfileName = Literal["explicit-gemm", "implicit-gemm"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 ReleaseVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 KernelVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
+# What is installed unless the user chooses, where the stack has it.
+DEFAULT_PURPOSES: tuple[Purpose, ...] = ("tools", "runtime")
 VariableName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]*$")]
 
 
@@ -63,11 +67,47 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PackageSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Packages of a ROCm source on one release."""
+    """Packages of a ROCm source on one release.
+
+    Attributes:
+        os: ``ID`` of os-release.
+        version: ``VERSION_ID`` of os-release.
+        packages: by purpose; one that is not there cannot be installed on this release.
+        suite: of AMD's repository, empty for the distribution's own.
+        lacks: why packages that one may expect are not among them.
+    """
 
     os: Text
     version: Text
+    packages: Annotated[dict[Purpose, list[Text]], msgspec.Meta(min_length=1)]
+    suite: str = ""
+    lacks: str = ""
+
+    def names(self, purposes: Sequence[Purpose] = DEFAULT_PURPOSES) -> list[str]:
+        """Packages for some purposes; nothing for those that the release does not have."""
+        return [name for purpose in purposes for name in self.packages.get(purpose, [])]
+
+
+class Driver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """AMD's own kernel driver on one release, for those who ask for it.
+
+    Attributes:
+        os: ``ID`` of os-release.
+        version: ``VERSION_ID`` of os-release.
+        repository: folder below the root of AMD's repository.
+        suite: of that repository.
+        packages: that build it with DKMS.
+        oldest_kernel: the oldest that AMD validated it with.
+        newest_kernel: the newest that AMD validated it with.
+    """
+
+    os: Text
+    version: ReleaseVersion
+    repository: Text
+    suite: Text
     packages: Annotated[list[Text], msgspec.Meta(min_length=1)]
+    oldest_kernel: KernelVersion
+    newest_kernel: KernelVersion
 
 
 class Dependency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -212,6 +252,18 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     known_limit: KnownLimit | None = None
     miopen_profiles: dict[MiopenProfileName, MiopenProfile] = {}
     kernel: KernelRange | None = None
+    dkms: list[Driver] = []
+
+    def __post_init__(self) -> None:
+        """AMD's repository has suites, the distribution's archive brings its own."""
+        for source, sets in self.rocm_sources.items():
+            if any(bool(packages.suite) != (source == "amd") for packages in sets):
+                raise ValueError("rocm_sources: a suite is for packages of AMD, and they need one")
+
+    def packages(self, source: RocmSource, os: str, version: str) -> PackageSet | None:
+        """The packages of a source on a release, or None where it has none there."""
+        sets = self.rocm_sources.get(source, [])
+        return next((each for each in sets if (each.os, each.version) == (os, version)), None)
 
     def release(self, os: str, version: str) -> Release | None:
         """The entry for a release, or None when the stack says nothing about it."""
@@ -228,6 +280,12 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         named = [p for name, p in self.miopen_profiles.items() if name == profile]
         usual = [p for p in self.miopen_profiles.values() if p.variables.items() <= variables]
         return next((p.effect for p in named + usual), "all that MIOpen has")
+
+    @property
+    def rocm_packages(self) -> set[str]:
+        """Names of ROCm's packages from any source, on any release, for any purpose."""
+        sets = [packages for source in self.rocm_sources.values() for packages in source]
+        return {name for each in sets for names in each.packages.values() for name in names}
 
     @property
     def offered_releases(self) -> str:
@@ -263,7 +321,9 @@ def requested_packages() -> list[str]:
     for stack in map(load_stack, stack_names()):
         names.update(stack.pytorch.distro_packages)
         for sets in stack.rocm_sources.values():
-            names.update(name for each in sets for name in each.packages)
+            names.update(
+                name for each in sets for named in each.packages.values() for name in named
+            )
         for dependency in stack.amd_dependencies:
             names.update(dependency.any_of)
     return sorted(names)

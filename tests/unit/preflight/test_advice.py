@@ -103,12 +103,6 @@ FORBIDDEN = [{"name": "MIOPEN_FIND_ENFORCE", "value": "3", "place": "environment
     ("changes", "stack", "fits", "problem"),
     [
         (
-            OLD_UBUNTU,
-            "rocm-5.2",
-            {"rocm-5.2": "warned", "therock": "warned", "rocm-5.7": "impossible"},
-            "os-release",
-        ),
-        (
             {"variables": FORBIDDEN},
             "rocm-5.7",
             {"rocm-5.7": "after-repair", "therock": "after-repair", "rocm-5.2": "impossible"},
@@ -127,7 +121,7 @@ FORBIDDEN = [{"name": "MIOPEN_FIND_ENFORCE", "value": "3", "place": "environment
             "os-release",
         ),
     ],
-    ids=["another stack is better", "repairable", "wrong processor", "unknown system"],
+    ids=["repairable", "wrong processor", "unknown system"],
 )
 def test_the_best_stack(
     make_facts: MakeFacts,
@@ -141,6 +135,18 @@ def test_the_best_stack(
     # The best first.
     assert list({found.stack: found.fit for found in advice.stacks}.items()) == list(fits.items())
     assert advice.stacks[0].problems[0].id == problem
+
+
+def test_a_stack_for_the_release_is_better_than_the_usual_one(make_facts: MakeFacts) -> None:
+    usual = load_stack("rocm-5.7")
+    newer = [release for release in usual.releases if release.version != "20.04"]
+    stacks = [replace(usual, releases=newer), load_stack("rocm-5.2")]
+    advice = advise(load_facts(make_facts(OLD_UBUNTU)), stacks, card_list(), [])
+    assert [(s.stack, s.fit) for s in advice.stacks] == [
+        ("rocm-5.2", "warned"),
+        ("rocm-5.7", "impossible"),
+    ]
+    assert advice.stacks[1].problems[0].id == "os-release"
 
 
 def test_better_support_breaks_a_tie(make_facts: MakeFacts) -> None:

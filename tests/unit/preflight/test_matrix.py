@@ -31,16 +31,12 @@ def find(stack: str, os: str, version: str, gfx_target: str = "gfx1010") -> Matr
     [
         (("rocm-5.7", "ubuntu", "24.04"), "supported", "distro", "", ""),
         (("rocm-5.7", "debian", "13"), "community", "distro", "rocm-smi are 6.1.2", ""),
-        (("rocm-5.2", "ubuntu", "22.04"), "community", "none", "brings its own", ""),
+        (("rocm-5.7", "ubuntu", "22.04"), "community", "amd", "no card of RDNA1", ""),
+        (("rocm-5.7", "ubuntu", "20.04"), "community", "amd", "no card of RDNA1", ""),
+        (("rocm-5.7", "debian", "12"), "community", "none", "brings its own", ""),
+        (("rocm-5.2", "ubuntu", "22.04"), "community", "amd", "not on 22.04", ""),
         (("rocm-5.2", "ubuntu", "24.04"), "refused", None, "libtinfo5", "Use the stack rocm-5.7"),
         (("rocm-5.2", "ubuntu", "24.04"), "refused", None, "glibc is 2.39", "Ubuntu 22.04"),
-        (
-            ("rocm-5.7", "ubuntu", "20.04"),
-            "refused",
-            None,
-            "for Ubuntu 24.04",
-            "rocm-5.2 or therock",
-        ),
         (
             ("rocm-5.2", "debian", "13"),
             "refused",
@@ -74,7 +70,14 @@ def test_newer_releases_come_first_as_numbers() -> None:
     old = msgspec.structs.replace(stack.releases[0], version="9.10")
     stack = msgspec.structs.replace(stack, releases=[old, *stack.releases])
     shown = [e.release for e in matrix([stack], CARDS).entries if e.gfx_target == "gfx1010"]
-    assert shown == ["Ubuntu 24.04", "Ubuntu 22.04", "Ubuntu 9.10", "Debian 13", "Debian 12"]
+    assert shown == [
+        "Ubuntu 24.04",
+        "Ubuntu 22.04",
+        "Ubuntu 20.04",
+        "Ubuntu 9.10",
+        "Debian 13",
+        "Debian 12",
+    ]
 
 
 LISTED = [entry for entry in ENTRIES if entry.gfx_target != "gfx1013"]

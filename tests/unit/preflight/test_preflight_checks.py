@@ -110,13 +110,20 @@ ROWS = [
         ("libtinfo5", "libncurses5", "libstdc++-5-dev", "glibc is 2.39", "rocm-5.7"),
         "rocm-5.2",
     ),
-    Row("os-release", "community", UBUNTU_20, "warn", ("Ubuntu 20.04.6", "archive"), "rocm-5.2"),
+    Row(
+        "os-release",
+        "community",
+        UBUNTU_20,
+        "warn",
+        ("Ubuntu 20.04.6", "no card of RDNA1"),
+        "rocm-5.2",
+    ),
     Row(
         "os-release",
         "no release of the stack",
         os_facts("fedora", "41", "Fedora Linux 41"),
         "fail",
-        ("Fedora Linux 41", "Ubuntu 24.04 or Ubuntu 22.04 (community) or Debian 13"),
+        ("Fedora Linux 41", "or Ubuntu 20.04 (community) or Debian 13 (community)"),
     ),
     Row(
         "os-release",

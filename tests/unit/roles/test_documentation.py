@@ -56,7 +56,8 @@ def test_shared_variables_are_known_to_the_preflight_action() -> None:
         for path in (ROOT / folder).rglob("*.yml"):
             used |= set(re.findall(r"\brdna1_\w+", path.read_text()))
     plugins = {path.stem for path in (ROOT / "installer" / "ansible_plugins").rglob("*.py")} | {
-        "rdna1_failure"
+        "rdna1_amd_leftovers",
+        "rdna1_failure",
     }
     action = load_by_path(ROOT / "installer/ansible_plugins/action/rdna1_preflight.py")
     assert used - plugins == set(action.SHARED_VARIABLES)

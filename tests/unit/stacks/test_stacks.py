@@ -39,8 +39,9 @@ def test_every_release_names_a_source_that_has_packages_for_it(name: str) -> Non
     stack = load_stack(name)
     for release in stack.releases:
         if release.support != "refused" and release.rocm_source != "none":
-            sets = stack.rocm_sources[release.rocm_source]
-            assert (release.os, release.version) in [(s.os, s.version) for s in sets]
+            packages = stack.packages(release.rocm_source, release.os, release.version)
+            assert packages
+            assert packages.names()
 
 
 def test_the_default_comes_first() -> None:

@@ -16,6 +16,7 @@ _ROCM_PATH = re.compile(r"/rocm/apt/(?P<version>[^/\s]+)")
 _ARCHIVE_PRIORITY = 500
 _CONTESTED = "rocminfo"  # of the packages that both offer, the one others depend on exactly
 _SQV_SINCE = "13"  # of Debian
+_REPLACED = "Nothing: provisioning replaces AMD's source and key by those of the stack."
 _NONE = "no source of AMD is enabled"
 
 
@@ -40,6 +41,8 @@ def amd_key(case: Case) -> Outcome:
     if not sources:
         return Outcome("pass", _NONE)
     wrong = [line for source in sources for line in _wrong_keys(case, source)]
+    if wrong and _is_replaced(case, sources):
+        return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _REPLACED)
     if wrong:
         remedy = (
             f"Fetch {case.amd.key_url}, compare its fingerprint with {_spaced(case)}, and "
@@ -76,6 +79,8 @@ def amd_signature(case: Case) -> Outcome:
     """
     sources = _amd_sources(case)
     trusted = [_shown(source) for source in sources if source.trusted]
+    if trusted and _is_replaced(case, sources):
+        return Outcome("warn", "apt takes AMD's packages without a signature", trusted, _REPLACED)
     if trusted:
         remedy = f"Replace trusted=yes by signed-by={case.amd.keyring} and put AMD's key there."
         return Outcome("fail", "apt takes AMD's packages without a signature", trusted, remedy)
@@ -112,6 +117,8 @@ def amd_suite(case: Case) -> Outcome:
     ]
     lines = [f"{shown}: {reason}" for shown, _, reason in judged if reason]
     remedy = "Remove the source, or name a suite and version that exist for this release."
+    if lines and _is_replaced(case, [source for source, _ in sources]):
+        return Outcome("warn", "AMD's source is not made for this release", lines, _REPLACED)
     if any(status == "fail" for _, status, _ in judged):
         return Outcome("fail", "AMD's source names a suite that does not exist", lines, remedy)
     if lines:
@@ -136,6 +143,8 @@ def amd_source(case: Case) -> Outcome:
     lines = [_shown(source) for source, _ in sources]
     if len(versions) > 1:
         summary = f"AMD's sources are of several versions of ROCm: {', '.join(versions)}"
+        if _is_replaced(case, [source for source, _ in sources]):
+            return Outcome("warn", summary, lines, _REPLACED)
         return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
     if sources and case.rocm_source == "distro":
         files = " ".join(sorted({source.file for source, _ in sources}))
@@ -200,6 +209,16 @@ def _amd_sources(case: Case) -> list[Source]:
 
 def _is_amds(case: Case, source: Source) -> bool:
     return any(case.amd.host == _host(uri) or _ROCM_PATH.search(uri) for uri in source.uris)
+
+
+def _is_replaced(case: Case, sources: list[Source]) -> bool:
+    """Whether provisioning puts the stack's own source in the place of these.
+
+    Mirrors are left alone: only what names AMD's host, or this project's file, is replaced.
+    """
+    hosts = {_host(uri) for source in sources for uri in source.uris}
+    own = all(source.file == case.amd.sources_file for source in sources)
+    return case.rocm_source == "amd" and (own or hosts == {case.amd.host})
 
 
 def _host(uri: str) -> str | None:
@@ -277,6 +296,8 @@ def _spaced(case: Case) -> str:
 
 def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[str, str]:
     """Status and reason of one suite; no reason where it is right."""
+    if _is_of_stack(case, version, suite):
+        return "pass", ""
     known = case.amd.suites_of(version)
     first = case.amd.first_rocm.get(suite)
     if first is not None and _is_older(version, first):
@@ -289,6 +310,15 @@ def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[s
     if suite != release:
         return "warn", f"{suite} is another release than {release or 'this one'}"
     return "pass", ""
+
+
+def _is_of_stack(case: Case, version: str, suite: str) -> bool:
+    """Whether it is what the stack itself takes here, where no suite is of this release."""
+    found = case.facts.os
+    if found is None or case.rocm_source != "amd":
+        return False
+    packages = case.stack.packages("amd", found.id, found.version_id or "")
+    return packages is not None and (version, suite) == (case.stack.rocm_version, packages.suite)
 
 
 def _is_older(version: str, first: str) -> bool:

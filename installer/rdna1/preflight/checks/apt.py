@@ -66,9 +66,12 @@ def candidates(case: Case) -> Outcome:
     """Apt must have a candidate for every package that the stack installs.
 
     Ubuntu keeps ROCm in the component universe, which minimal images leave out. A package
-    of AMD with the same name would mix two builds of ROCm.
+    of AMD with the same name would mix two builds of ROCm. What comes from AMD's own
+    repository is asked about later: provisioning adds the repository, then simulates.
     """
-    names = _packages(case)
+    names = _pytorch_packages(case) if case.rocm_source == "amd" else _packages(case)
+    if not names and case.rocm_source == "amd":
+        return Outcome("pass", "apt is asked once provisioning has added AMD's repository")
     if not names:
         return Outcome("pass", "the stack installs no package of ROCm or PyTorch with apt")
     offered = _offered(case, names)
@@ -233,16 +236,19 @@ def _keys(case: Case, source: Source) -> tuple[str, ...]:
 
 def _packages(case: Case) -> list[str]:
     """Packages of ROCm and PyTorch that the stack installs with apt on this release."""
+    return sorted({*_rocm_packages(case), *_pytorch_packages(case)})
+
+
+def _rocm_packages(case: Case) -> list[str]:
     found = case.facts.os
-    names = {
-        name
-        for each in case.stack.rocm_sources.get(case.rocm_source, [])
-        if found and (each.os, each.version) == (found.id, found.version_id)
-        for name in each.packages
-    }
-    if case.pytorch_source == "distro":
-        names.update(case.stack.pytorch.distro_packages)
-    return sorted(names)
+    if found is None:
+        return []
+    packages = case.stack.packages(case.rocm_source, found.id, found.version_id or "")
+    return packages.names() if packages else []
+
+
+def _pytorch_packages(case: Case) -> list[str]:
+    return case.stack.pytorch.distro_packages if case.pytorch_source == "distro" else []
 
 
 def _offered(case: Case, names: list[str]) -> dict[str, Candidate | None]:

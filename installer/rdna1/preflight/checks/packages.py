@@ -88,6 +88,14 @@ def rocm_mixture(case: Case) -> Outcome:
             "Nothing to do while a program needs them; keep /opt/rocm out of "
             "/etc/ld.so.conf.d and LD_LIBRARY_PATH.",
         )
+    in_the_way = _more_than_libraries(distro)
+    if in_the_way and case.rocm_source == "amd":
+        return Outcome(
+            "fail",
+            "ROCm of the distribution is installed, and AMD's would be added",
+            _versions(in_the_way),
+            f"{_purge(in_the_way)}; or choose the ROCm source distro or none.",
+        )
     folders = [part for part in parts if part.source == "folder"]
     if folders and case.rocm_source == "distro":
         return Outcome(
@@ -99,13 +107,18 @@ def rocm_mixture(case: Case) -> Outcome:
     return Outcome("pass", "ROCm has one source at most", _versions(parts))
 
 
+def _more_than_libraries(distro: list[RocmPart]) -> list[RocmPart]:
+    """The parts of the distribution that AMD's packages do not get along with."""
+    return [part for part in distro if not _RUNTIME_LIBRARY.fullmatch(part.name)]
+
+
 def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome | None:
     """What breaks where both are installed, if anything does.
 
     Raises:
         UnknownFactError: that depends on the linker's configuration, which is not known.
     """
-    more = [part for part in distro if not _RUNTIME_LIBRARY.fullmatch(part.name)]
+    more = _more_than_libraries(distro)
     both_run_hip = any(part.name.startswith("hip-runtime-amd") for part in amd) and any(
         part.name.startswith("libamdhip64") for part in distro
     )
