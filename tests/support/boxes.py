@@ -86,13 +86,24 @@ def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:
     image = subprocess.run(
         [SANDBOX, "image"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
+    run_container(name, image, options)
+    return Box(name, folder)
+
+
+def run_container(name: str, image: str, options: Sequence[str]) -> None:
+    """Run a container that does nothing.
+
+    Args:
+        name: of the container.
+        image: name of its image.
+        options: further options of ``podman run``.
+    """
     subprocess.run(
         ["podman", "run", "--detach", "--name", name, *options, image, "sleep", "infinity"],
         env={**os.environ, "CONTAINERS_CONF": str(SANDBOX.with_name("containers.conf"))},
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    return Box(name, folder)
 
 
 def remove_box(name: str) -> None:

@@ -24,10 +24,10 @@ def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, l
 
     Args:
         apt: of the facts.
-        fingerprint: of the key that signs the repository in use, AMD's or a mirror's own.
+        fingerprint: of the key that a mirror signs with, in any form; empty for none.
     """
     amd = amd_repository()
-    found = leftovers(apt, amd, {amd.fingerprint, fingerprint})
+    found = leftovers(apt, amd, {amd.fingerprint, fingerprint.replace(" ", "").upper()})
     plain: dict[str, list[str]] = msgspec.to_builtins(found)
     return plain
 

@@ -1,0 +1,110 @@
+"""ROCm of AMD's repository on a box that stands in for Ubuntu 22.04.
+
+The box is made once for this module; its tests run in the order of the file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from support.boxes import Box, remove_box
+from support.ubuntu_like import ROCM, AmdBox, Archives, archives, start_ubuntu_like
+
+OLD_LINE = "deb [arch=amd64] https://repo.radeon.com/rocm/apt/5.2 ubuntu main\n"
+# The user's own line stands beside AMD's.
+SOURCES_LIST = f"# mine\n{OLD_LINE}"
+
+
+class Jammy(NamedTuple):
+    """The box, the archives, and the box's state before."""
+
+    box: Box
+    served: Archives
+    before: dict[str, set[str]]
+
+    def play(self, *options: str, **variables: object) -> subprocess.CompletedProcess[str]:
+        """Run the role rocm, with a user who gets access to the card."""
+        return AmdBox(self.box, self.served).play(*options, rdna1_users=["ada"], **variables)
+
+
+def state(box: Box) -> dict[str, set[str]]:
+    """Packages, files of apt with contents and rights, and the user's groups."""
+    hashed = "find /etc/apt -type f -exec sha256sum {} +"
+    folders = ("/etc/apt", "/var/lib")
+    depth = ("-maxdepth", "2", "-not", "-path", "/var/lib/*/*")
+    return {
+        "packages": set(box.run("dpkg-query", "-W").splitlines()),
+        "contents": set(box.run("sh", "-c", hashed).splitlines()),
+        "rights": set(box.run("find", *folders, *depth, "-printf", "%p %m %u\n").splitlines()),
+        "user": {box.run("id", "ada")},
+    }
+
+
+@pytest.fixture(scope="module")
+def jammy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jammy]:
+    """A box where an older script has been: a one-line source, and AMD's key trusted for all."""
+    name = f"rdna1-test-{os.getpid()}-jammy"
+    folder = tmp_path_factory.mktemp("jammy")
+    (folder / "archives").mkdir()
+    with archives(folder / "archives") as served:
+        try:
+            box = start_ubuntu_like(name, folder, "22.04", served)
+            box.run("useradd", "ada")
+            box.run("sh", "-c", f"echo '{OLD_LINE}' > /etc/apt/sources.list.d/rocm.list")
+            box.run("sh", "-c", f"printf '%s' '{SOURCES_LIST}' > /etc/apt/sources.list")
+            box.run("cp", "/usr/share/keyrings/stand-in.asc", "/etc/apt/trusted.gpg.d/rocm.asc")
+            yield Jammy(box, served, state(box))
+        finally:
+            remove_box(name)
+
+
+def test_a_dry_run_changes_nothing_and_shows_what_would(jammy: Jammy) -> None:
+    played = jammy.play("--check", "--diff")
+    assert played.returncode == 0, played.stdout
+    assert f"+URIs: {jammy.served.address}/{ROCM}" in played.stdout
+    assert "+Pin-Priority: 600" in played.stdout
+    assert f"+key {jammy.served.key.fingerprint}" in played.stdout
+    assert state(jammy.box) == jammy.before
+
+
+def test_every_purpose_is_installed_from_amd(jammy: Jammy) -> None:
+    played = jammy.play(rocm_packages=["tools", "runtime", "sdk", "libraries"])
+    assert played.returncode == 0, played.stdout
+    for package in ("rocminfo", "hip-runtime-amd", "rocm-llvm", "miopen-hip", "libstdc++-11-dev"):
+        assert jammy.box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", package)
+    assert jammy.box.run("dpkg-query", "-W", "rocminfo").split()[1] == "1.0.0.50701-98~22.04"
+
+
+def test_the_older_source_and_key_are_gone_and_kept(jammy: Jammy) -> None:
+    sources = jammy.box.run("sh", "-c", "cat /etc/apt/sources.list /etc/apt/sources.list.d/*")
+    assert "\ndeb [arch=amd64] https://repo.radeon.com" not in sources
+    assert "# mine" in sources
+    trusted = jammy.box.run("ls", "/etc/apt/trusted.gpg.d", "/etc/apt/sources.list.d")
+    assert "rocm.asc" not in trusted
+    assert "rocm.list" not in trusted
+    backup = jammy.box.run("sh", "-c", "cat /var/lib/rdna1/backups/*/etc-apt-sources.list.d-*")
+    assert backup.strip() == OLD_LINE.strip()
+
+
+def test_the_keyring_is_readable_for_apt_and_binary(jammy: Jammy) -> None:
+    listed = jammy.box.run("stat", "-c", "%a %U %s", "/etc/apt/keyrings/rocm.gpg").split()
+    assert listed[:2] == ["644", "root"]
+    assert int(listed[2]) < len(jammy.served.key.public), "it is still in ASCII armour"
+
+
+def test_the_second_run_changes_nothing(jammy: Jammy) -> None:
+    played = jammy.play(rocm_packages=["tools", "runtime", "sdk", "libraries"])
+    assert played.returncode == 0, played.stdout
+    assert "changed=0" in played.stdout
+
+
+def test_rollback_leaves_no_difference(jammy: Jammy) -> None:
+    undone = jammy.box.play(playbook="playbooks/rollback.yml")
+    assert undone.returncode == 0, undone.stdout
+    after = state(jammy.box)
+    assert {name: after[name] ^ jammy.before[name] for name in after} == dict.fromkeys(after, set())

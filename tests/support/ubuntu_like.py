@@ -1,0 +1,144 @@
+"""Boxes that stand in for Ubuntu, and AMD's repository beside them, all on loopback.
+
+**They are not Ubuntu.** Such a box is the sandbox's Debian 13 with the os-release of Ubuntu and,
+in place of all archives, one of stand-in packages: enough for apt to resolve for real what the
+roles ask of it. With ``RDNA1_BOX_IMAGE_UBUNTU_22_04`` or ``RDNA1_BOX_IMAGE_UBUNTU_24_04`` set to the
+name of a real image, ``docker.io/library/ubuntu:22.04`` for example, the same tests run in that,
+with Ubuntu's own archive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.apt_repository import SigningKey, publish, signing_key, stand_ins
+from support.boxes import Box, run_container, start_box
+from support.wheels import serve
+
+ROCM = "rocm/apt/5.7.1"
+DRIVER = "amdgpu/5.7.1/ubuntu"
+KEY = "rocm/rocm.gpg.key"
+# What no container without a card can have; for PyTorch's wheels, which these tests leave out, it
+# has no room.
+IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
+CODENAMES = {"22.04": "jammy", "24.04": "noble"}
+
+
+@dataclass(frozen=True)
+class Archives:
+    """AMD's repository and Ubuntu's archives, as stand-ins.
+
+    Attributes:
+        folder: that is served.
+        address: of the folder.
+        key: that signs all of it.
+    """
+
+    folder: Path
+    address: str
+    key: SigningKey
+
+    @property
+    def variables(self) -> dict[str, object]:
+        """What makes the roles take ROCm from here."""
+        return {
+            "rocm_amd_url": self.address,
+            "rocm_amd_key_fingerprint": self.key.fingerprint,
+            "rdna1_pytorch_source": "index",
+        }
+
+
+@dataclass(frozen=True)
+class AmdBox:
+    """A box, and the archives that it takes ROCm from."""
+
+    box: Box
+    served: Archives
+
+    def play(self, *options: str, **variables: object) -> subprocess.CompletedProcess[str]:
+        """Run the role rocm and what always goes before it.
+
+        Args:
+            options: of ``ansible-playbook``.
+            variables: beside those that every such run needs.
+        """
+        given = {**self.served.variables, "preflight_ignore": IGNORED, **variables}
+        return self.box.play("--tags=rocm", f"--extra-vars={json.dumps(given)}", *options)
+
+
+@contextmanager
+def archives(folder: Path) -> Iterator[Archives]:
+    """Build and serve the archives.
+
+    Args:
+        folder: for them.
+    """
+    with signing_key() as key, serve(folder) as address:
+        for root, name in ((ROCM, "amd-5.7.1-jammy"), (DRIVER, "amdgpu-5.7.1-jammy")):
+            publish(folder / root, "jammy", stand_ins(name), key, origin="repo.radeon.com")
+        for version, codename in CODENAMES.items():
+            packages = stand_ins(f"ubuntu-{version}")
+            publish(folder / f"ubuntu-{version}", codename, packages, key, origin="Ubuntu")
+        (folder / KEY).write_bytes(key.public)
+        yield Archives(folder, address.rstrip("/"), key)
+
+
+def real_image(version: str) -> str:
+    """Name of the real image to use for a release, empty for the stand-in."""
+    return os.environ.get(f"RDNA1_BOX_IMAGE_UBUNTU_{version.replace('.', '_')}", "")
+
+
+def start_ubuntu_like(
+    name: str, folder: Path, version: str, served: Archives, options: Sequence[str] = ()
+) -> Box:
+    """Start a box that takes itself for Ubuntu.
+
+    Args:
+        name: of the container.
+        folder: for its inventory and reports.
+        version: of Ubuntu, such as ``22.04``.
+        served: the archives.
+        options: further options of ``podman run``.
+    """
+    image = real_image(version)
+    if image:
+        run_container(name, image, options)
+        box = Box(name, folder)
+        box.run("apt-get", "-qq", "update")
+        box.run("apt-get", "-qq", "install", "--no-install-recommends", "python3", "python3-apt")
+        return box
+    box = start_box(name, folder, options)
+    codename = CODENAMES[version]
+    _write(
+        box,
+        "/usr/lib/os-release",
+        f'PRETTY_NAME="Ubuntu {version} LTS (a stand-in for tests: Debian 13 with another name)"\n'
+        f'NAME="Ubuntu"\nVERSION_ID="{version}"\nVERSION_CODENAME={codename}\n'
+        "ID=ubuntu\nID_LIKE=debian\n",
+    )
+    _write(box, "/usr/share/keyrings/stand-in.asc", served.key.public.decode())
+    box.run("sh", "-c", "rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*")
+    _write(
+        box,
+        "/etc/apt/sources.list.d/ubuntu.sources",
+        f"Types: deb\nURIs: {served.address}/ubuntu-{version}\nSuites: {codename}\n"
+        "Components: main\nSigned-By: /usr/share/keyrings/stand-in.asc\n",
+    )
+    box.run("apt-get", "-qq", "update")
+    return box
+
+
+def _write(box: Box, path: str, content: str) -> None:
+    subprocess.run(
+        ["podman", "exec", "--interactive", box.name, "tee", path],
+        input=content,
+        text=True,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
