@@ -2,9 +2,9 @@
 
 **They are not Ubuntu.** Such a box is the sandbox's Debian 13 with the os-release of Ubuntu and,
 in place of all archives, one of stand-in packages: enough for apt to resolve for real what the
-roles ask of it. With ``RDNA1_BOX_IMAGE_UBUNTU_22_04`` or ``RDNA1_BOX_IMAGE_UBUNTU_24_04`` set to the
-name of a real image, ``docker.io/library/ubuntu:22.04`` for example, the same tests run in that,
-with Ubuntu's own archive.
+roles ask of it. With ``RDNA1_BOX_IMAGE_UBUNTU_22_04`` or ``RDNA1_BOX_IMAGE_UBUNTU_24_04`` set to
+the name of a real image, ``docker.io/library/ubuntu:22.04`` for example, the same tests run in
+that, with Ubuntu's own archive.
 """
 
 from __future__ import annotations

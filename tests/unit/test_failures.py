@@ -49,3 +49,31 @@ def test_an_unknown_failure_shows_the_end_of_the_output() -> None:
     text = explain("beginning\n" + "x" * 5000 + "\nsomething odd\n")
     assert text.endswith("something odd")
     assert "beginning" not in text
+
+
+UNMET = """\
+Reading state information...
+The following packages have unmet dependencies:
+ comgr : Depends: libtinfo5 but it is not installable
+ rocm-llvm : Depends: python but it is not installable
+             Depends: libstdc++-5-dev but it is not installable or
+                      libstdc++-7-dev but it is not installable
+E: Unable to correct problems, you have held broken packages.
+"""
+
+
+def test_unmet_dependencies_are_told_package_by_package() -> None:
+    said = explain(UNMET).splitlines()
+    assert "others that this release does not have" in said[0]
+    assert "do not add the sources of another release" in said[1]
+    assert [line.strip() for line in said[2:]] == [
+        "It said: comgr : Depends: libtinfo5 but it is not installable",
+        "rocm-llvm : Depends: python but it is not installable",
+        "Depends: libstdc++-5-dev but it is not installable or",
+        "libstdc++-7-dev but it is not installable",
+    ]
+
+
+def test_a_wrong_hash_is_not_taken_for_a_network_that_is_down() -> None:
+    text = explain("E: Failed to fetch http://archive.example/comgr.deb  Hash Sum mismatch")
+    assert "a signature or hash does not fit" in text

@@ -119,7 +119,8 @@ def verified(data: bytes, fingerprint: str) -> bytes:
     if expires is not None and expires <= time.time():
         day = time.strftime("%Y-%m-%d", time.gmtime(expires))
         raise WrongKeyError(f"holds {fingerprint}, which expired on {day}")
-    return openpgp.dearmored(data)
+    binary: bytes = openpgp.dearmored(data)
+    return binary
 
 
 def is_right(data: bytes, fingerprint: str) -> bool:

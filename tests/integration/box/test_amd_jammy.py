@@ -107,4 +107,6 @@ def test_rollback_leaves_no_difference(jammy: Jammy) -> None:
     undone = jammy.box.play(playbook="playbooks/rollback.yml")
     assert undone.returncode == 0, undone.stdout
     after = state(jammy.box)
-    assert {name: after[name] ^ jammy.before[name] for name in after} == dict.fromkeys(after, set())
+    assert {name: after[name] ^ jammy.before[name] for name in after} == {
+        name: set() for name in after
+    }

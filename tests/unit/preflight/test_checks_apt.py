@@ -19,6 +19,8 @@ FINGERPRINT = amd_repository().fingerprint
 OTHER_FINGERPRINT = "F6ECB3762474EDA9D21B7022871920D1991BC93C"
 UBUNTU = "http://archive.ubuntu.com/ubuntu"
 WHEEL = {"rocm_source": "none"}
+FROM_AMD = {"rocm_source": "amd"}
+MIRROR = "https://mirror.example/rocm/apt/5.7.1"
 DISTRO_PYTORCH = {"pytorch_source": "distro"}
 
 
@@ -502,6 +504,50 @@ ROWS = [
         (UNREAD,),
     ),
     Row("amd-key", "unknown", {**keys(), **unknown("apt.keyrings")}, "skip", (UNREAD,)),
+    # With AMD's source the role rocm replaces what is wrong, so nothing of it refuses the machine.
+    Row("candidates", "AMD", {}, "pass", ("once provisioning has added",), options=FROM_AMD),
+    Row("amd-pin", "AMD", sources(source()), "pass", ("provisioning writes",), options=FROM_AMD),
+    Row("amd-suite", "AMD, jammy", sources(source(suite="jammy")), "pass", (), options=FROM_AMD),
+    Row(
+        "amd-suite",
+        "AMD, another suite",
+        sources(source(suite="noble")),
+        "warn",
+        ("noble begins with ROCm 6.2", "provisioning replaces"),
+        options=FROM_AMD,
+    ),
+    Row(
+        "amd-source",
+        "AMD, several versions",
+        sources(source(), source(f"{AMD}5.2", line=2)),
+        "warn",
+        ("5.2, 5.7.1", "provisioning replaces"),
+        options=FROM_AMD,
+    ),
+    Row(
+        "amd-signature",
+        "AMD, unsigned",
+        sources(source(trusted=True)),
+        "warn",
+        ("without a signature", "provisioning replaces"),
+        options=FROM_AMD,
+    ),
+    Row(
+        "amd-key",
+        "AMD, expired",
+        {**sources(source()), "apt.keyrings": [keyring(expired=True, expires="2020-01-02")]},
+        "warn",
+        ("expired on 2020-01-02", "provisioning replaces"),
+        options=FROM_AMD,
+    ),
+    Row(
+        "amd-signature",
+        "a mirror's, which provisioning leaves alone",
+        sources(source(MIRROR, trusted=True)),
+        "fail",
+        ("without a signature", "Replace trusted=yes"),
+        options=FROM_AMD,
+    ),
     Row("amd-pin", "no source", {}, "pass", ("no source",)),
     Row("amd-pin", "other source", sources(source()), "skip", ("distribution",)),
     Row(

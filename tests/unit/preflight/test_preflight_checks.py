@@ -400,6 +400,14 @@ ROWS = [
         (),
         options=WHEEL,
     ),
+    Row(
+        "rocm-mixture",
+        "the distribution's before AMD's",
+        rocm(DISTRO),
+        "fail",
+        ("AMD's would be added", "apt purge"),
+        options={"rocm_source": "amd"},
+    ),
     Row("rocm-mixture", "folder", rocm(FOLDER), "warn", ("/opt/rocm-6.0: 6.0.0-91",)),
     Row("rocm-mixture", "unknown", unknown("rocm"), "fail", (UNREAD,)),
 ]

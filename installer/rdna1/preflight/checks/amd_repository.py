@@ -181,10 +181,12 @@ def amd_pin(case: Case) -> Outcome:
         return Outcome("pass", "no source of AMD's ROCm is enabled")
     if case.rocm_source == "distro":
         return Outcome("skip", "the stack takes ROCm of the distribution")
+    if case.rocm_source == "amd":
+        return Outcome("pass", "provisioning writes the pin that makes apt prefer AMD's packages")
     candidate = (case.facts.apt.candidates or {}).get(_CONTESTED)
     # An installed version that no archive has any more says nothing about which one wins.
     origins = [o for o in (candidate.origins if candidate else []) if not o.startswith("/")]
-    by_amd = any(case.amd.host in origin for origin in origins)
+    by_amd = any(case.amd.host in origin or _ROCM_PATH.search(origin) for origin in origins)
     if candidate and origins and not by_amd:
         lines = [f"{_CONTESTED} {candidate.version}: {origin}" for origin in origins]
         return Outcome("warn", f"apt prefers another {_CONTESTED} to AMD's", lines, _pin(case))

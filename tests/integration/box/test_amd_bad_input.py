@@ -1,0 +1,183 @@
+"""AMD's repository with what can be wrong about it: each stops with the cause and the remedy.
+
+One box that stands in for Ubuntu 22.04 goes through all of it; the tests run in the order of the
+file, and the last one completes what every one before it had to leave.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.apt_repository import package_file, publish, signing_key, stand_ins
+from support.boxes import remove_box
+from support.ubuntu_like import KEY, ROCM, AmdBox, archives, start_ubuntu_like
+
+AMD = {"rdna1_rocm_source": "amd"}
+# A real process that holds dpkg's lock, as unattended-upgrades does, until a line comes.
+HOLDER = (
+    "import fcntl, sys; lock = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(lock, "
+    "fcntl.LOCK_EX); print('held', flush=True); sys.stdin.readline()"
+)
+# Ends some seconds after an apt-get began to wait.
+WAITER = "until grep -qsa ^apt-get.*Lock::Timeout /proc/[0-9]*/cmdline; do sleep 0.2; done; sleep 3"
+
+
+@pytest.fixture(scope="module")
+def jammy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmdBox]:
+    """A box that takes itself for Ubuntu 22.04, with little room below /opt."""
+    name = f"rdna1-test-{os.getpid()}-bad-input"
+    folder = tmp_path_factory.mktemp("bad-input")
+    with archives(folder) as served:
+        try:
+            little = ["--tmpfs=/opt:size=4m"]
+            yield AmdBox(start_ubuntu_like(name, folder, "22.04", served, little), served)
+        finally:
+            remove_box(name)
+
+
+def said(played: subprocess.CompletedProcess[str]) -> str:
+    """What a failed run printed, without its line breaks."""
+    assert played.returncode != 0, played.stdout
+    return " ".join((played.stdout + played.stderr).split())
+
+
+@contextmanager
+def replaced(file: Path, content: bytes) -> Iterator[None]:
+    """A file with another content for a while."""
+    kept = file.read_bytes()
+    file.write_bytes(content)
+    try:
+        yield
+    finally:
+        file.write_bytes(kept)
+
+
+@contextmanager
+def held_lock(jammy: AmdBox) -> Iterator[subprocess.Popen[str]]:
+    """The lock of dpkg, held by a process of the box that ends with a line to it."""
+    command = ["podman", "exec", "--interactive", jammy.box.name, "python3", "-c", HOLDER]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        if holder.poll() is None:
+            holder.communicate("\n")
+
+
+def test_an_unknown_source_is_named_with_the_known_ones(jammy: AmdBox) -> None:
+    text = said(jammy.play(rdna1_rocm_source="intel"))
+    assert "intel" in text
+    assert "amd, distro, none" in text
+
+
+def test_a_source_that_the_stack_does_not_have_is_refused(jammy: AmdBox) -> None:
+    text = said(jammy.play(rdna1_rocm_source="distro"))
+    assert "has no packages from the source distro on ubuntu 22.04" in text
+    assert "Remedy" in text
+
+
+def test_another_key_is_not_accepted(jammy: AmdBox) -> None:
+    with (
+        signing_key() as other,
+        replaced(jammy.served.folder / KEY, other.public),
+    ):
+        text = said(jammy.play(**AMD))
+        assert f"holds another key: {other.fingerprint}" in text
+    assert f"instead of {jammy.served.key.fingerprint}" in text
+    assert "rocm_amd_key_file" in text
+    sources = jammy.box.run("find", "/etc/apt", "-name", "rocm*")
+    assert sources == "", "nothing of the repository is there before its key is right"
+
+
+def test_an_expired_key_is_not_accepted(jammy: AmdBox) -> None:
+    with (
+        signing_key(made="20200101T000000", life="1d") as old,
+        replaced(jammy.served.folder / KEY, old.public),
+    ):
+        text = said(jammy.play(**AMD, rocm_amd_key_fingerprint=old.fingerprint))
+        assert f"holds {old.fingerprint}, which expired on 2020-01-02" in text
+
+
+def test_a_key_file_with_a_second_key_is_not_accepted(jammy: AmdBox, tmp_path: Path) -> None:
+    with signing_key() as other:
+        file = tmp_path / "keys.asc"
+        file.write_bytes(jammy.served.key.public + other.public)
+        text = said(jammy.play(**AMD, rocm_amd_key_file=str(file)))
+    assert f"{file} holds 2 keys" in text
+
+
+def test_a_key_file_that_is_not_there_is_named(jammy: AmdBox, tmp_path: Path) -> None:
+    text = said(jammy.play(**AMD, rocm_amd_key_file=str(tmp_path / "no.asc")))
+    assert f"rocm_amd_key_file is {tmp_path / 'no.asc'}, and there is no such file" in text
+
+
+def test_an_index_signed_with_another_key_is_not_used(jammy: AmdBox) -> None:
+    root = jammy.served.folder / ROCM
+    with signing_key() as other:
+        publish(root, "jammy", [], other, origin="repo.radeon.com")
+    text = said(jammy.play(**AMD))
+    publish(root, "jammy", [], jammy.served.key, origin="repo.radeon.com")
+    assert "Cause: a signature or hash does not fit" in text
+    assert "do not turn verification off" in text
+
+
+def test_a_held_lock_is_explained(jammy: AmdBox) -> None:
+    with held_lock(jammy):
+        text = said(jammy.play(**AMD, rocm_lock_timeout=1))
+    assert "Cause: another program holds apt's lock" in text
+    assert "wait until it ends" in text
+
+
+def test_a_package_that_was_changed_on_the_way_is_not_installed(jammy: AmdBox) -> None:
+    package = package_file(jammy.served.folder / ROCM, "comgr")
+    content = bytearray(package.read_bytes())
+    content[-1] ^= 0xFF
+    with replaced(package, bytes(content)):
+        text = said(jammy.play(**AMD))
+    assert "Cause: a signature or hash does not fit" in text
+    assert "comgr" not in jammy.box.run("dpkg-query", "-W")
+
+
+def test_a_disk_that_fills_in_the_middle_is_explained(jammy: AmdBox) -> None:
+    jammy.box.run("fallocate", "--length", "3500K", "/opt/filler")
+    text = said(jammy.play(**AMD))
+    assert "Cause: a disk is full" in text
+    assert "'df -h' shows them" in text
+    jammy.box.run("rm", "/opt/filler")
+
+
+def test_a_lock_held_for_a_while_only_delays_what_all_that_left(jammy: AmdBox) -> None:
+    waiting = ["podman", "exec", jammy.box.name, "sh", "-c", WAITER]
+    with held_lock(jammy) as holder, ThreadPoolExecutor() as pool:
+
+        def release() -> None:
+            subprocess.run(waiting, check=True, timeout=300)
+            holder.communicate("\n")
+
+        released = pool.submit(release)
+        played = jammy.play(**AMD)
+        released.result()
+    assert played.returncode == 0, played.stdout
+    assert "1.0.0.50701-98~22.04" in jammy.box.run("dpkg-query", "-W", "rocminfo")
+    assert jammy.box.run("dpkg", "--audit") == ""
+
+
+def test_the_next_run_changes_nothing(jammy: AmdBox) -> None:
+    played = jammy.play(**AMD)
+    assert played.returncode == 0, played.stdout
+    assert "changed=0" in played.stdout
+
+
+def test_the_stand_ins_say_that_they_are(jammy: AmdBox) -> None:
+    assert stand_ins("amd-5.7.1-jammy")
+    shown = jammy.box.run("dpkg-query", "-W", "-f", "${Description}", "rocminfo")
+    assert "a stand-in for tests" in shown
