@@ -6,24 +6,29 @@ The box is made once for this module; its tests run in the order of the file.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from support.boxes import Box, remove_box
+from support.boxes import ROOT, Box, remove_box
 from support.ubuntu_like import ROCM, AmdBox, Archives, archives, start_ubuntu_like
 
+# Synthetic, as its README says: a box has no card and no kernel of its own.
+FIXTURE = ROOT / "tests" / "fixtures" / "ubuntu-22.04-rx5500xt"
 OLD_LINE = "deb [arch=amd64] https://repo.radeon.com/rocm/apt/5.2 ubuntu main\n"
 # The user's own line stands beside AMD's.
 SOURCES_LIST = f"# mine\n{OLD_LINE}"
 
 
 class Jammy(NamedTuple):
-    """The box, the archives, and the box's state before."""
+    """The box, a tree of files that can stand for its machine, the archives, the state before."""
 
     box: Box
+    machine: Path
     served: Archives
     before: dict[str, set[str]]
 
@@ -53,12 +58,14 @@ def jammy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jammy]:
     (folder / "archives").mkdir()
     with archives(folder / "archives") as served:
         try:
-            box = start_ubuntu_like(name, folder, "22.04", served)
+            shutil.copytree(FIXTURE, folder / "machine", symlinks=True)
+            machine = [f"--volume={folder / 'machine'}:/srv/machine:ro"]
+            box = start_ubuntu_like(name, folder, "22.04", served, machine)
             box.run("useradd", "ada")
             box.run("sh", "-c", f"echo '{OLD_LINE}' > /etc/apt/sources.list.d/rocm.list")
             box.run("sh", "-c", f"printf '%s' '{SOURCES_LIST}' > /etc/apt/sources.list")
             box.run("cp", "/usr/share/keyrings/stand-in.asc", "/etc/apt/trusted.gpg.d/rocm.asc")
-            yield Jammy(box, served, state(box))
+            yield Jammy(box, folder / "machine", served, state(box))
         finally:
             remove_box(name)
 
@@ -101,6 +108,25 @@ def test_the_second_run_changes_nothing(jammy: Jammy) -> None:
     played = jammy.play(rocm_packages=["tools", "runtime", "sdk", "libraries"])
     assert played.returncode == 0, played.stdout
     assert "changed=0" in played.stdout
+
+
+def test_amds_own_driver_is_refused_on_other_kernels(jammy: Jammy) -> None:
+    played = jammy.play(preflight_root="/srv/machine", rocm_dkms=True)
+    assert played.returncode != 0
+    text = " ".join(played.stdout.split())
+    assert "is for the kernels 5.19 to 6.2, and 5.15.0-122-generic runs" in text
+    assert "leave rocm_dkms out" in text
+
+
+def test_a_driver_that_is_not_loaded_is_at_the_next_boot(jammy: Jammy) -> None:
+    shutil.rmtree(jammy.machine / "sys" / "module" / "amdgpu")
+    (jammy.machine / "proc" / "sys" / "kernel" / "osrelease").write_text("6.2.0-39-generic\n")
+    played = jammy.play("--verbose", preflight_root="/srv/machine", rocm_dkms=True)
+    assert played.returncode == 0, played.stdout
+    assert "rocm_reboot_required: true" in played.stdout
+    assert jammy.box.run("cat", "/etc/modules-load.d/rdna1-amdgpu.conf") == "amdgpu\n"
+    installed = jammy.box.run("dpkg-query", "-W").split()
+    assert {"amdgpu-dkms", "linux-headers-6.2.0-39-generic"} <= set(installed)
 
 
 def test_rollback_leaves_no_difference(jammy: Jammy) -> None:
