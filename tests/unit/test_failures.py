@@ -12,6 +12,10 @@ OUTPUTS = {
     "package": ("No package matching 'rocminfoo' is available", "apt knows no package rocminfoo"),
     "package of apt-get": ("E: Unable to locate package rocmin", "apt knows no package rocmin"),
     "lock": ("E: Could not get lock /var/lib/dpkg/lock-frontend", "holds apt's lock"),
+    "lock of dpkg": (
+        "dpkg: error: dpkg frontend lock was locked by another process with pid 4711",
+        "holds apt's lock",
+    ),
     "network": ("Temporary failure resolving 'archive.example'", "cannot be reached"),
     "signature": ("The following signatures: NO_PUBKEY 9386B48A1A693C5C", "does not fit"),
     "wheel": ("cause: Hash mismatch for `torch==2.2.2`", "file of torch==2.2.2 is not the one"),

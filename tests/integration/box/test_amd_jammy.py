@@ -19,6 +19,8 @@ from support.ubuntu_like import ROCM, AmdBox, Archives, archives, start_ubuntu_l
 
 # Synthetic, as its README says: a box has no card and no kernel of its own.
 FIXTURE = ROOT / "tests" / "fixtures" / "ubuntu-22.04-rx5500xt"
+# The user is one of the box.
+MACHINE: dict[str, object] = {"preflight_root": "/srv/machine", "preflight_users": []}
 OLD_LINE = "deb [arch=amd64] https://repo.radeon.com/rocm/apt/5.2 ubuntu main\n"
 # The user's own line stands beside AMD's.
 SOURCES_LIST = f"# mine\n{OLD_LINE}"
@@ -111,7 +113,7 @@ def test_the_second_run_changes_nothing(jammy: Jammy) -> None:
 
 
 def test_amds_own_driver_is_refused_on_other_kernels(jammy: Jammy) -> None:
-    played = jammy.play(preflight_root="/srv/machine", rocm_dkms=True)
+    played = jammy.play(**MACHINE, rocm_dkms=True)
     assert played.returncode != 0
     text = " ".join(played.stdout.split())
     assert "is for the kernels 5.19 to 6.2, and 5.15.0-122-generic runs" in text
@@ -121,7 +123,7 @@ def test_amds_own_driver_is_refused_on_other_kernels(jammy: Jammy) -> None:
 def test_a_driver_that_is_not_loaded_is_at_the_next_boot(jammy: Jammy) -> None:
     shutil.rmtree(jammy.machine / "sys" / "module" / "amdgpu")
     (jammy.machine / "proc" / "sys" / "kernel" / "osrelease").write_text("6.2.0-39-generic\n")
-    played = jammy.play("--verbose", preflight_root="/srv/machine", rocm_dkms=True)
+    played = jammy.play("--verbose", **MACHINE, rocm_dkms=True)
     assert played.returncode == 0, played.stdout
     assert "rocm_reboot_required: true" in played.stdout
     assert jammy.box.run("cat", "/etc/modules-load.d/rdna1-amdgpu.conf") == "amdgpu\n"
