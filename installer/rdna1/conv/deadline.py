@@ -17,7 +17,7 @@ from typing import NamedTuple
 FACTOR = 10.0
 
 # One fast run says little about the next.
-FEWEST_RUNS = 3
+FEWEST_RUNS = 2
 
 # What a busy machine may do to a case that takes milliseconds.
 FLOOR_SECONDS = 2.0

@@ -26,6 +26,8 @@ def test_a_reboot_and_a_login_are_asked_for_where_they_are_due(reboot: bool, rel
         stack="rocm-5.7",
         preflight=None,
         packages={},
+        algorithms="all",
+        notes=[],
         validation=MEASURED,
         reboot_required=reboot,
         relogin_required=relogin,
