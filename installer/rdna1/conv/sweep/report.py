@@ -56,8 +56,9 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
         grid: what was asked for, ranges written out.
         timeout: seconds that each of the two runs of a case was given.
         max_hangs: lost workers that each shard was allowed.
-        legal: number of legal combinations in the grid, those of all shards.
+        legal: number of legal combinations that the grid asks for, those of all shards.
         illegal: number of combinations that no convolution can be.
+        too_large: number of legal ones beyond the grid's ``max_side``, which are left out.
         shard_count: into how many shards the legal ones are divided.
         parts: the shards that are here, in their order.
         cases: in the order of the grid.
@@ -71,6 +72,7 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
     max_hangs: int
     legal: int
     illegal: int
+    too_large: int
     shard_count: int
     parts: list[SweepPart]
     cases: list[SweepCase]
