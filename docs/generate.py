@@ -18,6 +18,8 @@ import yaml
 from rdna1.cards import card_list
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.envelope import Envelope
+from rdna1.conv.sweep.report import SweepReport
+from rdna1.conv.timing import TimingReport
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
 from rdna1.preflight.matrix import Matrix, matrix
@@ -37,6 +39,8 @@ SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "matrix": (Matrix, "what rdna1-preflight matrix --format json prints"),
     "boundary": (BoundaryReport, "what rdna1-validate boundary --format json prints"),
     "envelope": (Envelope, "what rdna1-validate boundary --envelope FILE writes"),
+    "timing": (TimingReport, "what rdna1-validate timing --format json prints"),
+    "sweep": (SweepReport, "what rdna1-validate sweep --format json prints"),
     "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
 }
 

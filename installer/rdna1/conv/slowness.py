@@ -19,11 +19,14 @@ milliseconds, so noise would have to hold one up for three quarters of a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import RIGHT, CaseResult
+
+R = TypeVar("R", bound=CaseResult)
 
 FACTOR = 10.0
 FLOOR_SECONDS = 0.75
@@ -49,7 +52,7 @@ def expected_seconds(case: ConvCase, results: Sequence[CaseResult]) -> float | N
     )
 
 
-def mark_slow(results: Sequence[CaseResult]) -> list[CaseResult]:
+def mark_slow(results: Sequence[R]) -> list[R]:
     """Judge the results of one run of one device.
 
     Args:
@@ -63,10 +66,12 @@ def mark_slow(results: Sequence[CaseResult]) -> list[CaseResult]:
     return [_judged(result, results) for result in results]
 
 
-def _judged(result: CaseResult, results: Sequence[CaseResult]) -> CaseResult:
+def _judged(result: R, results: Sequence[R]) -> R:
+    if result.outcome != "pass" or result.seconds <= FLOOR_SECONDS:
+        return result
     # Its own time is among the bounds and never makes it slow.
     expected = expected_seconds(result.case, results)
-    if result.outcome != "pass" or result.seconds <= FLOOR_SECONDS or expected is None:
+    if expected is None:
         return result
     if result.seconds <= FACTOR * expected:
         return result

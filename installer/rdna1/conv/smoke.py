@@ -49,6 +49,9 @@ class SmokeReport(msgspec.Struct, frozen=True, kw_only=True):
         not_run: number of cases that were planned and not run.
         workers_lost: number of worker processes that died or had to be killed.
         wall_seconds: from start to end, starting workers included.
+        kernel_log_unavailable: why no reset of the card would have been noticed, empty if one
+            would.
+        resets: what the kernel said about resets of a card.
         cases: in the order in which they were run.
     """
 
@@ -60,6 +63,8 @@ class SmokeReport(msgspec.Struct, frozen=True, kw_only=True):
     not_run: int
     workers_lost: int
     wall_seconds: float
+    kernel_log_unavailable: str = ""
+    resets: list[str] = []
     cases: list[CaseResult]
 
 
@@ -122,6 +127,8 @@ def run_smoke(
         not_run=len(cases) - len(results),
         workers_lost=supervisor.workers_lost,
         wall_seconds=time.monotonic() - begun,
+        kernel_log_unavailable=supervisor.kernel_log_unavailable,
+        resets=supervisor.resets,
         cases=results,
     )
 

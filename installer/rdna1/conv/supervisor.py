@@ -160,6 +160,16 @@ class Supervisor:
         """Why no reset would be noticed, empty if one would be."""
         return self._kernel_log.unavailable
 
+    @property
+    def open_seconds(self) -> float | None:
+        """From the start of the last worker that was no spare until it had opened the device."""
+        return self._workers.open_seconds
+
+    def start_afresh(self) -> None:
+        """Give the next case a new process, without what earlier ones have compiled and chosen."""
+        with interrupts_held(drop=False):
+            self._workers.start_afresh()
+
     def run(self, case: ConvCase, *, patient: bool = False) -> CaseResult:
         """Run one case, twice.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,6 +44,8 @@ class Workers:
     Attributes:
         lost: number of workers that died or had to be killed.
         unkillable: for each worker that SIGKILL did not end, its processes.
+        open_seconds: from the start of the last worker that was no spare until it had opened the
+            device, None before.
     """
 
     def __init__(
@@ -60,18 +63,15 @@ class Workers:
         """
         self.lost = 0
         self.unkillable: list[tuple[int, ...]] = []
+        self.open_seconds: float | None = None
         self._command = command
         self._limits = limits
         self._spares = spares
         self._current: Worker | None = None
         self._spare: Worker | None = None
         self._opened: Ready | None = None
-        self._folder = RunFolder()
-        try:
-            self._environment = worker_environment(os.environ, self._folder.path, variables)
-        except BaseException:
-            self._folder.remove()
-            raise
+        self._variables = variables
+        self._make_folder()
 
     @property
     def exhausted(self) -> bool:
@@ -93,8 +93,11 @@ class Workers:
             self._opened = self._check_spare(spare)
             if self._opened:
                 return spare, self._opened
+        self.open_seconds = None
+        begun = time.monotonic()
         self._current = worker = self._start()
         self._opened = ready = self._open(worker)
+        self.open_seconds = time.monotonic() - begun
         return worker, ready
 
     def start_spare(self) -> None:
@@ -114,6 +117,11 @@ class Workers:
         self.lost += 1
         self._bury(loss.ending)
 
+    def start_afresh(self) -> None:
+        """Close, and let later workers begin without what these have compiled and chosen."""
+        self.close()
+        self._make_folder()
+
     def close(self) -> None:
         """Kill all workers and remove their files."""
         self.discard()
@@ -121,6 +129,14 @@ class Workers:
         if spare:
             self._bury(spare.kill())
         self._folder.remove()
+
+    def _make_folder(self) -> None:
+        self._folder = RunFolder()
+        try:
+            self._environment = worker_environment(os.environ, self._folder.path, self._variables)
+        except BaseException:
+            self._folder.remove()
+            raise
 
     def _start(self) -> Worker:
         return Worker(self._command, self._folder.path, self._environment, self._limits.patience)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import text_style, write_report
-from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
+from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_writable
+from rdna1.cli.validate.progress import progress_line
 from rdna1.conv.boundary.investigation import Step
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.boundary.run import INTERRUPTED, run_boundary
@@ -48,13 +47,7 @@ def add_to(commands: Commands) -> None:
         _EXAMPLES,
     )
     add_max_side(parser, _MAX_SIDE, "try no map higher or wider, in pixels (default: %(default)s)")
-    parser.add_argument(
-        "--max-hangs",
-        type=count_of("hangs"),
-        default=_MAX_HANGS,
-        metavar="N",
-        help="stop when so many workers have hung or died (default: %(default)s)",
-    )
+    add_max_hangs(parser, _MAX_HANGS)
     parser.add_argument(
         "--envelope", type=Path, metavar="FILE", help="also write the limit there, for programs"
     )
@@ -64,9 +57,15 @@ def add_to(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     check_writable("--output", options.output)
     check_writable("--envelope", options.envelope)
-    with _progress(options.max_hangs) as on_step:
+    with progress_line() as line:
         report = run_boundary(
-            options.device, options.timeout, options.max_side, options.max_hangs, on_step
+            options.device,
+            options.timeout,
+            options.max_side,
+            options.max_hangs,
+            lambda step: line.show(_status(step, options.max_hangs)),
+            wait=options.wait,
+            on_wait=line.wait,
         )
     write_report(_rendered(report, options.format, options.output), options.output)
     if options.output:
@@ -90,25 +89,9 @@ def _write_envelope(report: BoundaryReport, file: Path) -> None:
         print(f"rdna1-validate: --envelope {file}: {error}", file=sys.stderr)
 
 
-@contextmanager
-def _progress(max_hangs: int) -> Iterator[Callable[[Step], None]]:
-    """Show hangs, bracket and running case on standard error when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting", total=None)
-
-        def on_step(step: Step) -> None:
-            limit = f"{step.safe}..{step.bad}" if step.bad else f"above {step.safe}"
-            text = f"hangs {step.lost} of {max_hangs}  limit {limit}  {step.case.label}"
-            progress.update(task, description=text)
-
-        yield on_step
+def _status(step: Step, max_hangs: int) -> str:
+    limit = f"{step.safe}..{step.bad}" if step.bad else f"above {step.safe}"
+    return f"hangs {step.lost} of {max_hangs}  limit {limit}  {step.case.label}"
 
 
 def _rendered(report: BoundaryReport, form: str, output: Path | None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.output import ArgumentParser, UsageError, add_report_options
+from rdna1.conv.supervisor import WAIT_SECONDS
 
 if TYPE_CHECKING:
     # argparse has no public name for it.
@@ -55,8 +56,26 @@ def add_command(
         metavar="SECONDS",
         help="after which a convolution counts as hanging (default: %(default)g)",
     )
+    parser.add_argument(
+        "--wait",
+        type=_waiting_seconds,
+        default=WAIT_SECONDS,
+        metavar="SECONDS",
+        help="to wait for another run that has the device (default: %(default)g)",
+    )
     add_report_options(parser, "text", "json", "junit")
     return parser
+
+
+def add_max_hangs(parser: ArgumentParser, default: int) -> None:
+    """Add ``--max-hangs``."""
+    parser.add_argument(
+        "--max-hangs",
+        type=count_of("hangs"),
+        default=default,
+        metavar="N",
+        help="stop when so many workers have hung or died (default: %(default)s)",
+    )
 
 
 def add_max_side(parser: ArgumentParser, default: int | None, meaning: str) -> None:
@@ -110,6 +129,10 @@ def _device_name(text: str) -> str:
         )
     kind, _, file = text.partition(":")
     return f"sim:{Path(file).absolute()}" if kind == "sim" else text
+
+
+def _waiting_seconds(text: str) -> float:
+    return 0.0 if text == "0" else _seconds(text)
 
 
 def _seconds(text: str) -> float:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED
 from rdna1.cli.output import UsageError, text_style, write_report
 from rdna1.cli.validate.options import add_command, add_max_side, check_writable
-from rdna1.conv.case import ConvCase
+from rdna1.cli.validate.progress import progress_line
 from rdna1.conv.smoke import SmokeReport, run_smoke, smoke_cases
 
 if TYPE_CHECKING:
@@ -51,8 +48,16 @@ def _run(options: argparse.Namespace) -> int:
     if not cases:
         raise UsageError(f"--max-side {options.max_side} leaves no case to run")
     check_writable("--output", options.output)
-    with _progress(len(cases)) as on_case:
-        report = run_smoke(options.device, options.timeout, cases, on_case)
+    place = {case: number for number, case in enumerate(cases)}
+    with progress_line(len(cases)) as line:
+        report = run_smoke(
+            options.device,
+            options.timeout,
+            cases,
+            lambda case: line.show(case.label, place[case]),
+            wait=options.wait,
+            on_wait=line.wait,
+        )
     write_report(_rendered(report, options.format, options.output), options.output)
     if options.output:
         from rdna1.report.smoke import smoke_verdict
@@ -61,25 +66,6 @@ def _run(options: argparse.Namespace) -> int:
     if report.interrupted:
         return INTERRUPTED
     return 0 if report.verdict == "pass" else 1
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[ConvCase], None]]:
-    """Show the running case on standard error when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (MofNCompleteColumn(), BarColumn(20), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting", total=total, completed=-1)
-
-        def on_case(case: ConvCase) -> None:
-            progress.update(task, advance=1, description=case.label)
-
-        yield on_case
 
 
 def _rendered(report: SmokeReport, form: str, output: Path | None) -> str:

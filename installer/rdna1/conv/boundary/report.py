@@ -81,6 +81,9 @@ class BoundaryReport(msgspec.Struct, frozen=True, kw_only=True):
         max_hangs: lost workers that it was allowed.
         workers_lost: number of worker processes that died or had to be killed.
         wall_seconds: from start to end, starting workers included.
+        kernel_log_unavailable: why no reset of the card would have been noticed, empty if one
+            would.
+        resets: what the kernel said about resets of a card.
         measured: where and when this was measured.
         cases: in the order in which they were run.
     """
@@ -95,5 +98,7 @@ class BoundaryReport(msgspec.Struct, frozen=True, kw_only=True):
     max_hangs: int
     workers_lost: int
     wall_seconds: float
+    kernel_log_unavailable: str = ""
+    resets: list[str] = []
     measured: Circumstances
     cases: list[BoundaryCase]

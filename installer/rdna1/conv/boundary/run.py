@@ -13,7 +13,7 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import observe
 from rdna1.conv.result import CaseResult
 from rdna1.conv.slowness import FLOOR_SECONDS, mark_slow
-from rdna1.conv.supervisor import DeviceLostError, Supervisor
+from rdna1.conv.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 
 INTERRUPTED = "interrupted"
 
@@ -24,6 +24,9 @@ def run_boundary(
     max_side: int,
     max_hangs: int,
     on_step: Callable[[Step], None],
+    *,
+    wait: float = WAIT_SECONDS,
+    on_wait: Callable[[str], None] = lambda _: None,
 ) -> BoundaryReport:
     """Search until the end, the last hang allowed, the loss of the device, or Ctrl-C.
 
@@ -33,13 +36,16 @@ def run_boundary(
         max_side: no map is higher or wider, in pixels.
         max_hangs: no case is run after so many lost workers.
         on_step: called before each case.
+        wait: seconds to wait for another run that has the device.
+        on_wait: told who has it.
 
     Raises:
-        rdna1.conv.result.UnusableDeviceError: the device does not exist here.
+        rdna1.conv.result.UnusableDeviceError: the device does not exist here, or another run
+            has it.
     """
     begun = time.monotonic()
     stopped = ""
-    with Supervisor(device, timeout, adaptive=True) as supervisor:
+    with Supervisor(device, timeout, adaptive=True, wait=wait, on_wait=on_wait) as supervisor:
 
         def measure(case: ConvCase) -> CaseResult:
             return _judged(supervisor.run, case, investigation.cases)
@@ -62,6 +68,8 @@ def run_boundary(
         max_hangs=max_hangs,
         workers_lost=supervisor.workers_lost,
         wall_seconds=time.monotonic() - begun,
+        kernel_log_unavailable=supervisor.kernel_log_unavailable,
+        resets=supervisor.resets,
         measured=observe(supervisor.device, os.environ),
         cases=investigation.cases,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from rdna1.conv.circumstances import Circumstances
-from rdna1.conv.result import CaseResult, DeviceInfo
+from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
 from rdna1.conv.sweep.grid import Grid
 
 
@@ -51,8 +52,8 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep, one shard of it or several merged ones.
 
     Attributes:
-        verdict: ``pass`` when every case of all shards was run and gave the right result; some may
-            be slow.
+        verdict: ``pass`` when every case of the shards that are here was run and gave the right
+            result; some may be slow.
         grid: what was asked for, ranges written out.
         timeout: seconds that each of the two runs of a case was given.
         max_hangs: lost workers that each shard was allowed.
@@ -82,3 +83,9 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
         """Numbers of the shards that are not here."""
         here = {part.shard for part in self.parts}
         return [number for number in range(1, self.shard_count + 1) if number not in here]
+
+
+def verdict(parts: Sequence[SweepPart], cases: Sequence[SweepCase]) -> Literal["pass", "fail"]:
+    """What shards come to: ``pass`` when all of their cases were run and are right."""
+    complete = all(part.not_run == 0 for part in parts)
+    return "pass" if complete and all(case.outcome in RIGHT for case in cases) else "fail"

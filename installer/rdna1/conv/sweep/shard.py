@@ -13,14 +13,14 @@ _OVERHEAD = 10_000_000
 
 
 class Shard(NamedTuple):
-    """One of several parts; ``number`` counts from 1."""
+    """One of several parts, ``number`` (from 1) of so many."""
 
     number: int
-    count: int
+    of: int
 
     def __str__(self) -> str:
         """As the command takes it."""
-        return f"{self.number}/{self.count}"
+        return f"{self.number}/{self.of}"
 
 
 WHOLE = Shard(1, 1)
@@ -33,7 +33,7 @@ def cases_of(shard: Shard, cases: Sequence[ConvCase]) -> list[ConvCase]:
     multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). So shards differ by at
     most the cost of one case, and depend on nothing but the cases and the number of shards.
     """
-    loads = [(0, number) for number in range(1, shard.count + 1)]
+    loads = [(0, number) for number in range(1, shard.of + 1)]
     mine = []
     for place in sorted(range(len(cases)), key=lambda place: -cost(cases[place])):
         load, number = loads[0]

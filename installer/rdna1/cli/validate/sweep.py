@@ -1,0 +1,121 @@
+"""``rdna1-validate sweep``: which convolutions of a grid work?"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
+from rdna1.cli.output import UsageError, write_report
+from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
+from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_writable
+from rdna1.cli.validate.progress import progress_line
+from rdna1.cli.validate.report import rendered, verdict_line
+from rdna1.conv.sweep.grid import Grid, combinations, written_out
+from rdna1.conv.sweep.report import SweepReport
+from rdna1.conv.sweep.run import INTERRUPTED, SweepPlan, SweepStep, run_sweep
+from rdna1.conv.sweep.shard import WHOLE, Shard, cases_of
+from rdna1.yaml_data import load
+
+if TYPE_CHECKING:
+    from rdna1.cli.validate.options import Commands
+
+_MAX_HANGS = 12
+
+_EXAMPLES = """\
+examples:
+  rdna1-validate sweep --side 8:512:8 --channels '16->32,64->64' --kernel 1,3,5
+  rdna1-validate sweep --grid grid.yml --format json --output sweep.json
+  rdna1-validate sweep --grid grid.yml --shard 1/2 --format json --output 1.json
+  rdna1-validate report 1.json 2.json            merges the shards
+
+With --output FILE each result is also kept in FILE.journal; the same command goes on
+from there after an interruption, and removes it at the end.
+
+exit codes: 0 all passed, 1 some did not, 2 wrong usage or unreadable input,
+            130 interrupted
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the parser of the subcommand."""
+    parser = add_command(
+        commands,
+        "sweep",
+        "run every legal combination of lists of values",
+        "Run every legal convolution of a grid. A grid is a YAML file with a list for each\n"
+        "attribute, or options, which replace the lists of the file.",
+        _EXAMPLES,
+    )
+    parser.add_argument("--grid", type=Path, metavar="FILE", help="lists of values, in YAML")
+    add_max_side(parser, None, "leave out cases whose input or output has a longer side")
+    add_max_hangs(parser, _MAX_HANGS)
+    parser.add_argument(
+        "--shard", type=_shard, default=WHOLE, metavar="I/N", help="run only part I of N"
+    )
+    add_grid_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_writable("--output", options.output)
+    plan = _plan(options)
+
+    def status(step: SweepStep) -> str:
+        return f"hangs {step.lost} of {options.max_hangs}  {step.case.label}"
+
+    with progress_line(len(cases_of(plan.shard, plan.found.cases))) as line:
+        report = run_sweep(
+            plan,
+            lambda step: line.show(status(step), step.done),
+            wait=options.wait,
+            on_wait=line.wait,
+        )
+    write_report(rendered([report], options.format, options.output), options.output)
+    if options.output:
+        write_report(f"{verdict_line(report)}; report in {options.output}", None)
+    _say_how_to_resume(report, plan)
+    if report.parts[0].stopped == INTERRUPTED:
+        return INTERRUPTED_CODE
+    return 0 if report.verdict == "pass" else 1
+
+
+def _say_how_to_resume(report: SweepReport, plan: SweepPlan) -> None:
+    part = report.parts[0]
+    if not part.stopped:
+        return
+    advice = "with --output FILE it could be gone on with"
+    if plan.journal:
+        more = f" with --max-hangs above {plan.max_hangs}" if "hangs" in part.stopped else ""
+        advice = f"the same command{more} goes on from {plan.journal}"
+    print(f"rdna1-validate: {part.not_run} cases were not run; {advice}", file=sys.stderr)
+
+
+def _plan(options: argparse.Namespace) -> SweepPlan:
+    grid = load(options.grid, Grid) if options.grid else Grid()
+    given = chosen_values(options)
+    if options.max_side is not None:
+        given["max_side"] = options.max_side
+    grid = written_out(msgspec.structs.replace(grid, **given))
+    found = combinations(grid)
+    if not cases_of(options.shard, found.cases):
+        raise UsageError(
+            f"no case to run: {found.illegal} combinations are illegal, {found.too_large} are "
+            f"beyond the largest side, {len(found.cases)} are left for {options.shard.of} shards"
+        )
+    journal = options.output and options.output.with_name(f"{options.output.name}.journal")
+    return SweepPlan(
+        options.device, options.timeout, options.max_hangs, grid, found, options.shard, journal
+    )
+
+
+def _shard(text: str) -> Shard:
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard: use 1/3, 2/3 or 3/3")
+    return Shard(int(found[1]), int(found[2]))

@@ -1,0 +1,97 @@
+"""``rdna1-validate timing``: how long do convolutions take, cold and warm?"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
+from rdna1.cli.output import UsageError, write_report
+from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
+from rdna1.cli.validate.options import (
+    add_command,
+    add_max_hangs,
+    add_max_side,
+    check_writable,
+    count_of,
+)
+from rdna1.cli.validate.progress import progress_line
+from rdna1.cli.validate.report import rendered, verdict_line
+from rdna1.conv.case import ConvCase
+from rdna1.conv.sweep.grid import Grid, combinations, written_out
+from rdna1.conv.timing import INTERRUPTED, TimingPlan, TimingStep, run_timing, timing_cases
+
+if TYPE_CHECKING:
+    from rdna1.cli.validate.options import Commands
+
+_REPEAT = 5
+_MAX_HANGS = 12
+
+_EXAMPLES = """\
+examples:
+  rdna1-validate timing                          on the GPU, without one on the CPU
+  rdna1-validate timing --max-side 42 --repeat 21
+  rdna1-validate timing --channels '16->32' --side 32:224:32 --direction forward,backward
+
+exit codes: 0 all passed, 1 some did not, 2 wrong usage or unreadable input,
+            130 interrupted
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the parser of the subcommand."""
+    parser = add_command(
+        commands,
+        "timing",
+        "time convolutions, cold in a fresh process and warm",
+        "Time convolutions: each in a fresh process with empty MIOpen databases, first cold,\n"
+        "then warm. Without a grid it takes 16->32 3x3 at sides of 32 to 224, and layers of\n"
+        "common networks.",
+        _EXAMPLES,
+    )
+    add_max_side(parser, None, "leave out layers whose input or output has a longer side")
+    parser.add_argument(
+        "--repeat",
+        type=count_of("runs"),
+        default=_REPEAT,
+        metavar="N",
+        help="warm runs of each case, whose median counts (default: %(default)s)",
+    )
+    add_max_hangs(parser, _MAX_HANGS)
+    add_grid_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    cases = _cases(options)
+    if not cases:
+        raise UsageError("no case is left to time; see --max-side and the grid")
+    check_writable("--output", options.output)
+    plan = TimingPlan(options.device, options.timeout, options.repeat, options.max_hangs, cases)
+
+    def status(step: TimingStep) -> str:
+        return f"hangs {step.lost} of {options.max_hangs}  {step.case.label}"
+
+    with progress_line(len(cases)) as line:
+        report = run_timing(
+            plan,
+            lambda step: line.show(status(step), step.done),
+            wait=options.wait,
+            on_wait=line.wait,
+        )
+    write_report(rendered([report], options.format, options.output), options.output)
+    if options.output:
+        write_report(f"{verdict_line(report)}; report in {options.output}", None)
+    if report.stopped == INTERRUPTED:
+        return INTERRUPTED_CODE
+    return 0 if report.verdict == "pass" else 1
+
+
+def _cases(options: argparse.Namespace) -> list[ConvCase]:
+    given = chosen_values(options)
+    if not given:
+        return timing_cases(options.max_side)
+    grid = msgspec.structs.replace(Grid(), **given, max_side=options.max_side)
+    return combinations(written_out(grid)).cases
