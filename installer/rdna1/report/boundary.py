@@ -13,6 +13,7 @@ from rdna1.conv.boundary.report import BoundaryCase, BoundaryReport, Purpose
 from rdna1.conv.result import Outcome
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
+from rdna1.report.outcome import kernel_lines
 from rdna1.report.smoke import device_line
 
 _PURPOSES: Final = {
@@ -46,6 +47,7 @@ def boundary_text(report: BoundaryReport, *, width: int, colour: bool) -> str:
         Text(device_line(report.device), "bold"),
         _path(report.cases),
         "",
+        *kernel_lines(report.device, report.kernel_log_unavailable, report.resets),
         Text(printable(boundary_verdict(report)), style),
         *(Text(printable(line)) for line in lines),
         width=width,

@@ -58,8 +58,7 @@ def junit_xml(suite: str, cases: Iterable[JUnitCase]) -> str:
     element = ET.SubElement(root, "testsuite", {"name": _clean(suite), **counts})
     for case in listed:
         _add_case(element, case)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return _document(root)
 
 
 def preflight_junit(report: Report) -> str:

@@ -13,6 +13,7 @@ from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, Outcome
 from rdna1.conv.smoke import SMOKE_DIRECTIONS, SmokeReport
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
+from rdna1.report.outcome import kernel_lines
 
 _STYLES: dict[Outcome, str] = {"pass": "green", "slow": "yellow"}
 
@@ -34,6 +35,7 @@ def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:
             Padding(Text("\n".join(map(printable, _note(note).splitlines()))), (0, 0, 1, 0))
             for note in notes
         ),
+        *kernel_lines(report.device, report.kernel_log_unavailable, report.resets),
         Text(smoke_verdict(report), "bold green" if report.verdict == "pass" else "bold red"),
         width=width,
         colour=colour,

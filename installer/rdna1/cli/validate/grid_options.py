@@ -57,9 +57,9 @@ def chosen_values(options: argparse.Namespace) -> dict[str, Any]:
 
 def _values(kind: Any, form: str) -> Callable[[str], list[Any]]:
     def parse(text: str) -> list[Any]:
-        items: list[int | str | bool] = []
-        for item in text.split(","):
-            items.append(int(item) if item.isdecimal() else _BOOLEANS.get(item, item))
+        items = [
+            int(item) if item.isdecimal() else _BOOLEANS.get(item, item) for item in text.split(",")
+        ]
         try:
             values: list[Any] = msgspec.convert(items, kind)
         except msgspec.ValidationError as error:
