@@ -115,7 +115,10 @@ def joined_junit(documents: Iterable[str]) -> str:
     total.set("time", _seconds(sum(float(root.attrib["time"]) for root in roots)))
     for root in roots:
         total.extend(root)
-    ET.indent(total)
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(total, encoding="unicode") + "\n"
-    )
+    return _document(total)
+
+
+def _document(root: ET.Element) -> str:
+    ET.indent(root)
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'

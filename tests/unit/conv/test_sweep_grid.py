@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.sweep.grid import Grid, GridError, combinations, written_out
 from rdna1.conv.sweep.shard import Shard, cases_of, cost
 from rdna1.yaml_data import DataFileError, load
-from support.convolutions import legal_cases
+from support.conv_cases import legal_cases
 from support.examples import examples
 
 
@@ -74,7 +75,7 @@ def test_a_mistake_in_a_file_is_shown(tmp_path: Path, line: str, place: str) -> 
 @given(st.lists(legal_cases(), unique=True, min_size=1, max_size=40), st.integers(1, 9))
 def test_shards_are_disjoint_complete_and_balanced(cases: list[ConvCase], count: int) -> None:
     shards = [cases_of(Shard(number, count), cases) for number in range(1, count + 1)]
-    assert sorted(map(repr, sum(shards, []))) == sorted(map(repr, cases))
+    assert sorted(map(repr, chain(*shards))) == sorted(map(repr, cases))
     for shard in shards:
         assert shard == [case for case in cases if case in set(shard)]
     loads = [sum(map(cost, shard)) for shard in shards]
