@@ -21,6 +21,8 @@ examples:
   rdna1-validate smoke                          on the GPU, without one on the CPU
   rdna1-validate smoke --device cuda:1 --timeout 30
   rdna1-validate boundary --envelope envelope.json
+  rdna1-validate timing --max-side 42
+  rdna1-validate sweep --side 8:64:8 --channels '16->32,64->64' --output sweep.txt
   rdna1-validate boundary --device sim:rules.yml   see what a broken card looks like
 
 rules.yml, where the first rule that holds decides:
