@@ -189,8 +189,8 @@ def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, An
 
 
 def remove_own_folder(folder: Path) -> None:
-    """Remove reports and records; the folder itself only if nothing else is in it."""
-    for name in ("reports", "snapshots"):
+    """Remove reports, records and copies; the folder itself only if nothing else is in it."""
+    for name in ("reports", "snapshots", "backups"):
         if (folder / name).exists():
             shutil.rmtree(folder / name)
     if not any(folder.iterdir()):
