@@ -139,26 +139,31 @@ def add_report_options(options: argparse._ActionsContainer, *formats: str) -> No
     )
 
 
-def write_report(text: str, output: Path | None) -> None:
+def write_report(text: str | bytes, output: Path | None) -> None:
     """Write a finished report.
 
     A file appears complete or not at all. A reader of standard output that went away, as
     ``head`` does, is no error.
 
     Args:
-        text: what to write; a last newline is added when it has none.
+        text: what to write; a last newline is added when it has none. Bytes are written as they
+            are, and need a file.
         output: the file, or None for standard output.
 
     Raises:
         UsageError: the text could not be written.
     """
-    if not text.endswith("\n"):
+    if isinstance(text, str) and not text.endswith("\n"):
         text += "\n"
     try:
-        if output is None:
+        if isinstance(text, bytes):
+            if output is None:
+                raise UsageError("a picture needs --output FILE")
+            _write_file(text, output)
+        elif output is None:
             _write_stdout(text)
         else:
-            _write_file(text, output)
+            _write_file(text.encode(), output)
     except OSError as error:
         raise UsageError(f"{output or 'standard output'}: {error.strerror}") from error
 
@@ -175,16 +180,16 @@ def _write_stdout(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_file(text: str, output: Path) -> None:
+def _write_file(content: bytes, output: Path) -> None:
     target = output.resolve()
     exists = target.exists()
     # A device such as /dev/null must stay what it is.
     if exists and not stat.S_ISREG(target.stat().st_mode):
-        target.write_text(text, encoding="utf-8")
+        target.write_bytes(content)
         return
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         if exists:
             shutil.copymode(target, draft)
         draft.replace(target)

@@ -11,6 +11,7 @@ import msgspec
 from rdna1.yaml_data import load
 
 CardKind = Literal["rdna1", "newer", "other", "none", "unknown"]
+Found = Literal["everything-works", "limit", "unclear", "nothing-works"]
 Line = Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[^\n]+$")]
 Lines = Annotated[list[Line], msgspec.Meta(min_length=1)]
 
@@ -23,6 +24,8 @@ class Recommendation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         title: what to do, in a few words.
         cards: kinds of cards of the boxes that it is for; ``newer`` is RDNA2 and later,
             ``other`` any other AMD card or the graphics of a processor.
+        after: results of a measurement that it answers.
+        best_for: whose case it suits.
         how: what to do, in a sentence or two; ``{gfx_target}`` stands for the card's.
         gains: what speaks for it.
         costs: what speaks against it.
@@ -33,6 +36,8 @@ class Recommendation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9.-]+$")]
     title: Line
     cards: Annotated[list[CardKind], msgspec.Meta(min_length=1)]
+    after: Annotated[list[Found], msgspec.Meta(min_length=1)]
+    best_for: Line
     how: Line
     gains: Lines
     costs: Lines

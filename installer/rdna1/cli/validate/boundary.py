@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import text_style, write_report
-from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_writable
+from rdna1.cli.validate.options import (
+    PAGE_FORMS,
+    add_command,
+    add_max_hangs,
+    add_max_side,
+    check_form,
+    check_writable,
+)
 from rdna1.cli.validate.progress import progress_line
 from rdna1.conv.boundary.investigation import Step
 from rdna1.conv.boundary.report import BoundaryReport
@@ -55,6 +62,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    check_form(options.format, options.output)
     check_writable("--output", options.output)
     check_writable("--envelope", options.envelope)
     with progress_line() as line:
@@ -94,8 +102,12 @@ def _status(step: Step, max_hangs: int) -> str:
     return f"hangs {step.lost} of {max_hangs}  limit {limit}  {step.case.label}"
 
 
-def _rendered(report: BoundaryReport, form: str, output: Path | None) -> str:
+def _rendered(report: BoundaryReport, form: str, output: Path | None) -> str | bytes:
     # Each form is imported where it is used.
+    if form in PAGE_FORMS:
+        from rdna1.report.measurement import measurement_page
+
+        return measurement_page(form, [report])
     if form == "json":
         from rdna1.report.json import to_json
 

@@ -8,10 +8,11 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rdna1.cli.output import ArgumentParser, UsageError, add_report_options
 from rdna1.conv.supervisor import WAIT_SECONDS
+from rdna1.report.measurement import PageForm, missing_package
 
 if TYPE_CHECKING:
     # argparse has no public name for it.
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # The time limit under which the first investigation of a card called a convolution hung.
 _DEFAULT_TIMEOUT = 15.0
+
+PAGE_FORMS: Final[tuple[PageForm, ...]] = ("html", "png")
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|sim:.+")
 
@@ -63,7 +66,7 @@ def add_command(
         metavar="SECONDS",
         help="to wait for another run that has the device (default: %(default)g)",
     )
-    add_report_options(parser, "text", "json", "junit")
+    add_report_options(parser, "text", "json", "junit", *PAGE_FORMS)
     return parser
 
 
@@ -119,6 +122,28 @@ def check_writable(option: str, output: Path | None) -> None:
             return
     except OSError as error:
         raise UsageError(f"{option} {output}: {error.strerror}") from error
+
+
+def check_form(form: str, output: Path | None) -> None:
+    """Find out before measuring whether a form of report can be made.
+
+    Args:
+        form: as ``--format`` takes it.
+        output: the file that the report goes to.
+
+    Raises:
+        UsageError: a package is missing, or a picture would go to a terminal.
+    """
+    if form not in PAGE_FORMS:
+        return
+    package = missing_package(form)
+    if package:
+        raise UsageError(
+            f"--format {form}: {package} is not installed. Remedy: install the extra "
+            f"rdna1[report] here, or write --format json"
+        )
+    if form == "png" and output is None:
+        raise UsageError("--format png: a picture needs --output FILE")
 
 
 def _device_name(text: str) -> str:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED
 from rdna1.cli.output import UsageError, text_style, write_report
-from rdna1.cli.validate.options import add_command, add_max_side, check_writable
+from rdna1.cli.validate.options import (
+    PAGE_FORMS,
+    add_command,
+    add_max_side,
+    check_form,
+    check_writable,
+)
 from rdna1.cli.validate.progress import progress_line
 from rdna1.conv.smoke import SmokeReport, run_smoke, smoke_cases
 
@@ -47,6 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     cases = smoke_cases(options.max_side)
     if not cases:
         raise UsageError(f"--max-side {options.max_side} leaves no case to run")
+    check_form(options.format, options.output)
     check_writable("--output", options.output)
     place = {case: number for number, case in enumerate(cases)}
     with progress_line(len(cases)) as line:
@@ -68,8 +75,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if report.verdict == "pass" else 1
 
 
-def _rendered(report: SmokeReport, form: str, output: Path | None) -> str:
+def _rendered(report: SmokeReport, form: str, output: Path | None) -> str | bytes:
     # Each form is imported where it is used.
+    if form in PAGE_FORMS:
+        from rdna1.report.measurement import measurement_page
+
+        return measurement_page(form, [report])
     if form == "json":
         from rdna1.report.json import to_json
 
