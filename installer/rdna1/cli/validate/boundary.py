@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
-from rdna1.cli.output import text_style, write_report
+from rdna1.cli.output import write_report
 from rdna1.cli.validate.options import (
-    PAGE_FORMS,
     add_command,
     add_max_hangs,
     add_max_side,
-    check_form,
+    check_report,
     check_writable,
 )
 from rdna1.cli.validate.progress import progress_line
+from rdna1.cli.validate.rendering import rendered
 from rdna1.conv.boundary.investigation import Step
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.boundary.run import INTERRUPTED, run_boundary
@@ -62,8 +62,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_form(options.format, options.output)
-    check_writable("--output", options.output)
+    check_report(options)
     check_writable("--envelope", options.envelope)
     with progress_line() as line:
         report = run_boundary(
@@ -75,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
             wait=options.wait,
             on_wait=line.wait,
         )
-    write_report(_rendered(report, options.format, options.output), options.output)
+    write_report(rendered([report], options.format, options.output), options.output)
     if options.output:
         from rdna1.report.boundary import boundary_verdict
 
@@ -100,23 +99,3 @@ def _write_envelope(report: BoundaryReport, file: Path) -> None:
 def _status(step: Step, max_hangs: int) -> str:
     limit = f"{step.safe}..{step.bad}" if step.bad else f"above {step.safe}"
     return f"hangs {step.lost} of {max_hangs}  limit {limit}  {step.case.label}"
-
-
-def _rendered(report: BoundaryReport, form: str, output: Path | None) -> str | bytes:
-    # Each form is imported where it is used.
-    if form in PAGE_FORMS:
-        from rdna1.report.measurement import measurement_page
-
-        return measurement_page(form, [report])
-    if form == "json":
-        from rdna1.report.json import to_json
-
-        return to_json(report)
-    if form == "junit":
-        from rdna1.report.boundary import boundary_junit
-
-        return boundary_junit(report)
-    from rdna1.report.boundary import boundary_text
-
-    style = text_style(output)
-    return boundary_text(report, width=style.width, colour=style.colour)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _DEFAULT_TIMEOUT = 15.0
 
 PAGE_FORMS: Final[tuple[PageForm, ...]] = ("html", "png")
+FORMS = ("text", "json", "junit", *PAGE_FORMS)
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|sim:.+")
 
@@ -66,7 +67,7 @@ def add_command(
         metavar="SECONDS",
         help="to wait for another run that has the device (default: %(default)g)",
     )
-    add_report_options(parser, "text", "json", "junit", *PAGE_FORMS)
+    add_report_options(parser, *FORMS)
     return parser
 
 
@@ -124,25 +125,26 @@ def check_writable(option: str, output: Path | None) -> None:
         raise UsageError(f"{option} {output}: {error.strerror}") from error
 
 
-def check_form(form: str, output: Path | None) -> None:
-    """Find out before measuring whether a form of report can be made.
+def check_report(options: argparse.Namespace) -> None:
+    """Find out before measuring whether the report can be made and written.
 
     Args:
-        form: as ``--format`` takes it.
-        output: the file that the report goes to.
+        options: with ``format`` and ``output``.
 
     Raises:
-        UsageError: a package is missing, or a picture would go to a terminal.
+        UsageError: a package is missing, a picture would go to a terminal, or the file cannot
+            be written.
     """
-    if form not in PAGE_FORMS:
+    check_writable("--output", options.output)
+    if options.format not in PAGE_FORMS:
         return
-    package = missing_package(form)
+    package = missing_package(options.format)
     if package:
         raise UsageError(
-            f"--format {form}: {package} is not installed. Remedy: install the extra "
+            f"--format {options.format}: {package} is not installed. Remedy: install the extra "
             f"rdna1[report] here, or write --format json"
         )
-    if form == "png" and output is None:
+    if options.format == "png" and options.output is None:
         raise UsageError("--format png: a picture needs --output FILE")
 
 

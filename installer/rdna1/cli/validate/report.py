@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdna1.cli.output import add_report_options, text_style, write_report
-from rdna1.cli.validate.options import check_writable
+from rdna1.cli.output import add_report_options, write_report
+from rdna1.cli.validate.options import FORMS, check_report
+from rdna1.cli.validate.rendering import rendered
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.result_file import ConvReport, load_result
-from rdna1.conv.smoke import SmokeReport
 from rdna1.conv.sweep.merge import merged
 from rdna1.conv.sweep.report import SweepReport
 from rdna1.conv.timing import TimingReport
@@ -23,6 +22,7 @@ _EXAMPLES = """\
 examples:
   rdna1-validate report smoke.json boundary.json
   rdna1-validate report shard-*.json --format json --output sweep.json
+  rdna1-validate report boundary.json sweep.json --format html --output card.html
 
 exit codes: 0 all passed, 1 some did not or a shard is missing, 2 wrong usage or
             unreadable input
@@ -41,12 +41,12 @@ def add_to(commands: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a result")
-    add_report_options(parser, "text", "json", "junit")
+    add_report_options(parser, *FORMS)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_writable("--output", options.output)
+    check_report(options)
     loaded = [(str(path), load_result(path)) for path in options.files]
     reports: list[ConvReport] = [each for _, each in loaded if not isinstance(each, SweepReport)]
     shards = [(name, each) for name, each in loaded if isinstance(each, SweepReport)]
@@ -63,61 +63,9 @@ def _passed(report: ConvReport) -> bool:
     return complete and report.verdict == "pass"
 
 
-def rendered(reports: Sequence[ConvReport], form: str, output: Path | None) -> str:
-    """Results in one form; a form is added here.
-
-    Args:
-        reports: at least one.
-        form: ``text``, ``json`` or ``junit``.
-        output: the file that it is for, None for standard output.
-    """
-    if form == "json":
-        from rdna1.report.json import to_json
-
-        return to_json(
-            reports[0]
-            if len(reports) == 1
-            else {"schema_version": 1, "kind": "reports", "reports": reports}
-        )
-    if form == "junit":
-        from rdna1.report.junit import joined_junit
-
-        return joined_junit(map(_junit, reports))
-    style = text_style(output)
-    return "\n".join(_text(report, style.width, colour=style.colour) for report in reports)
-
-
 def verdict_line(report: TimingReport | SweepReport) -> str:
     """A result in one line."""
     from rdna1.report.sweep import sweep_verdict
     from rdna1.report.timing import timing_verdict
 
     return sweep_verdict(report) if isinstance(report, SweepReport) else timing_verdict(report)
-
-
-def _text(report: ConvReport, width: int, *, colour: bool) -> str:
-    from rdna1.report.boundary import boundary_text
-    from rdna1.report.smoke import smoke_text
-    from rdna1.report.sweep import sweep_text
-    from rdna1.report.timing import timing_text
-
-    if isinstance(report, SmokeReport):
-        return smoke_text(report, width=width, colour=colour)
-    if isinstance(report, BoundaryReport):
-        return boundary_text(report, width=width, colour=colour)
-    if isinstance(report, TimingReport):
-        return timing_text(report, width=width, colour=colour)
-    return sweep_text(report, width=width, colour=colour)
-
-
-def _junit(report: ConvReport) -> str:
-    from rdna1.report.boundary import boundary_junit
-    from rdna1.report.smoke import smoke_junit
-    from rdna1.report.sweep import sweep_junit
-    from rdna1.report.timing import timing_junit
-
-    if isinstance(report, SmokeReport):
-        return smoke_junit(report)
-    if isinstance(report, BoundaryReport):
-        return boundary_junit(report)
-    return timing_junit(report) if isinstance(report, TimingReport) else sweep_junit(report)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED
-from rdna1.cli.output import UsageError, text_style, write_report
+from rdna1.cli.output import UsageError, write_report
 from rdna1.cli.validate.options import (
-    PAGE_FORMS,
     add_command,
     add_max_side,
-    check_form,
-    check_writable,
+    check_report,
 )
 from rdna1.cli.validate.progress import progress_line
-from rdna1.conv.smoke import SmokeReport, run_smoke, smoke_cases
+from rdna1.cli.validate.rendering import rendered
+from rdna1.conv.smoke import run_smoke, smoke_cases
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
@@ -53,8 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     cases = smoke_cases(options.max_side)
     if not cases:
         raise UsageError(f"--max-side {options.max_side} leaves no case to run")
-    check_form(options.format, options.output)
-    check_writable("--output", options.output)
+    check_report(options)
     place = {case: number for number, case in enumerate(cases)}
     with progress_line(len(cases)) as line:
         report = run_smoke(
@@ -65,7 +62,7 @@ def _run(options: argparse.Namespace) -> int:
             wait=options.wait,
             on_wait=line.wait,
         )
-    write_report(_rendered(report, options.format, options.output), options.output)
+    write_report(rendered([report], options.format, options.output), options.output)
     if options.output:
         from rdna1.report.smoke import smoke_verdict
 
@@ -73,23 +70,3 @@ def _run(options: argparse.Namespace) -> int:
     if report.interrupted:
         return INTERRUPTED
     return 0 if report.verdict == "pass" else 1
-
-
-def _rendered(report: SmokeReport, form: str, output: Path | None) -> str | bytes:
-    # Each form is imported where it is used.
-    if form in PAGE_FORMS:
-        from rdna1.report.measurement import measurement_page
-
-        return measurement_page(form, [report])
-    if form == "json":
-        from rdna1.report.json import to_json
-
-        return to_json(report)
-    if form == "junit":
-        from rdna1.report.smoke import smoke_junit
-
-        return smoke_junit(report)
-    from rdna1.report.smoke import smoke_text
-
-    style = text_style(output)
-    return smoke_text(report, width=style.width, colour=style.colour)

@@ -13,9 +13,10 @@ import msgspec
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, write_report
 from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
-from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_writable
+from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_report
 from rdna1.cli.validate.progress import progress_line
-from rdna1.cli.validate.report import rendered, verdict_line
+from rdna1.cli.validate.rendering import rendered
+from rdna1.cli.validate.report import verdict_line
 from rdna1.conv.sweep.grid import Grid, combinations, written_out
 from rdna1.conv.sweep.report import SweepReport
 from rdna1.conv.sweep.run import INTERRUPTED, SweepPlan, SweepStep, run_sweep
@@ -63,7 +64,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_writable("--output", options.output)
+    check_report(options)
     plan = _plan(options)
 
     def status(step: SweepStep) -> str:

@@ -14,11 +14,12 @@ from rdna1.cli.validate.options import (
     add_command,
     add_max_hangs,
     add_max_side,
-    check_writable,
+    check_report,
     count_of,
 )
 from rdna1.cli.validate.progress import progress_line
-from rdna1.cli.validate.report import rendered, verdict_line
+from rdna1.cli.validate.rendering import rendered
+from rdna1.cli.validate.report import verdict_line
 from rdna1.conv.case import ConvCase
 from rdna1.conv.sweep.grid import Grid, combinations, written_out
 from rdna1.conv.timing import INTERRUPTED, TimingPlan, TimingStep, run_timing, timing_cases
@@ -68,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     cases = _cases(options)
     if not cases:
         raise UsageError("no case is left to time; see --max-side and the grid")
-    check_writable("--output", options.output)
+    check_report(options)
     plan = TimingPlan(options.device, options.timeout, options.repeat, options.max_hangs, cases)
 
     def status(step: TimingStep) -> str:
