@@ -54,6 +54,21 @@ from rdna1.conv.worker import main
 main()
 """
 
+# A worker whose 5x5 convolutions keep the GPU busy for ever: a kernel that spins, started before.
+SPINNING = """
+import torch
+import rdna1.conv.device as device
+
+def convolve(case, inputs, convolve=device.convolve):
+    if case.kw == 5:
+        torch.cuda._sleep(1 << 62)
+    return convolve(case, inputs)
+
+device.convolve = convolve
+from rdna1.conv.worker import main
+main()
+"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def gpu() -> None:
@@ -101,4 +116,15 @@ def test_a_lost_device_is_an_error_and_the_next_worker_has_a_new_one(started: Pi
         results = [supervisor.run(case) for case in (SMALL, five, SMALL)]
     assert [result.outcome for result in results] == ["pass", "error", "pass"]
     assert results[1].detail.startswith("the device was lost while it worked. ")
+    assert started() == []
+
+
+def test_a_kernel_that_never_ends_is_a_hang_and_the_next_case_runs(started: Pids) -> None:
+    program = (sys.executable, "-c", SPINNING)
+    five = replace(SMALL, kh=5, kw=5)
+    with Supervisor("cuda", timeout=10, program=program) as supervisor:
+        results = [supervisor.run(case) for case in (SMALL, five, SMALL)]
+    assert [result.outcome for result in results] == ["pass", "hang", "pass"]
+    assert results[1].detail.startswith("no answer within 10 s, killed")
+    assert supervisor.workers_lost == 1
     assert started() == []
