@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,28 +11,32 @@ import msgspec
 from ansible.utils.display import Display
 
 from rdna1.cli.action import ReportAction, terminal_style, write
+from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.result import RIGHT
 from rdna1.conv.smoke import SmokeReport
 from rdna1.preflight import Report
 from rdna1.report.json import to_json
+from rdna1.report.limit import limit_line, limit_warning
 from rdna1.report.provision import ProvisionReport, provision_text
 from rdna1.stacks import Stack, load_stack
 
 
 class ActionModule(ReportAction):
-    """Fetches the measurement, asks for versions, prints, writes the report."""
+    """Asks for versions, prints, writes the report; measurements are arguments, as JSON."""
 
     ARGUMENTS: ClassVar = {
         "stack": {"type": "str", "required": True},
         "miopen_profile": {"type": "str", "required": True},
         "validation": {"type": "str", "required": True},
+        "boundary": {"type": "str", "default": ""},
+        "boundary_left_out": {"type": "str", "default": ""},
         "destination": {"type": "str", "required": True},
     }
 
     def report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Report; see `ReportAction.report`."""
         facts = self.module("rdna1_facts", {}, variables)
-        measured = self.module("ansible.legacy.slurp", {"src": arguments["validation"]}, variables)
+        boundary = _boundary(str(arguments["boundary"]))
         stack = load_stack(str(arguments["stack"]))
         report = ProvisionReport(
             host=str(variables["inventory_hostname"]),
@@ -42,17 +45,28 @@ class ActionModule(ReportAction):
             packages=_packages(stack, facts["ansible_facts"]["rdna1"]["apt"]["packages"]),
             algorithms=stack.algorithms(str(arguments["miopen_profile"])),
             notes=_notes(stack, variables["ansible_facts"].get("rdna1_environment", {})),
-            validation=msgspec.json.decode(base64.b64decode(measured["content"]), type=SmokeReport),
             # What the role rocm leaves as facts; it may have been left out.
             reboot_required=bool(variables.get("rocm_reboot_required", False)),
             relogin_required=bool(variables.get("rocm_relogin_required", False)),
+            validation=msgspec.json.decode(arguments["validation"].encode(), type=SmokeReport),
+            boundary=boundary,
+            limit=limit_line(boundary, str(arguments["boundary_left_out"]), stack),
         )
         path = Path(arguments["destination"]) / "report.json"
         write(to_json(report), path)
         style = terminal_style()
         text = provision_text(report, width=style.width, colour=style.colour)
         Display().display(f"\n{text}\nReport: {_short(path)}")
-        return {"failed": report.validation.verdict == "fail", "msg": _message(report)}
+        warning = limit_warning(boundary, stack) if boundary else None
+        return {
+            "failed": report.validation.verdict == "fail",
+            "msg": _message(report),
+            "warnings": [f"{report.host}: {warning}"] if warning else [],
+        }
+
+
+def _boundary(text: str) -> BoundaryReport | None:
+    return msgspec.json.decode(text.encode(), type=BoundaryReport) if text else None
 
 
 def _preflight(variables: Mapping[str, Any]) -> Report | None:

@@ -7,9 +7,18 @@ from typing import Any
 
 import msgspec
 
+from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.envelope import (
+    EnvelopeError,
+    documented_envelope,
+    measured_envelope,
+    renewed,
+)
 from rdna1.failures import explain
+from rdna1.report.json import to_json
 from rdna1.repositories import amd_repository
 from rdna1.repositories.leftovers import leftovers
+from rdna1.stacks import load_stack
 
 
 def rdna1_failure(result: Mapping[str, Any]) -> str:
@@ -32,9 +41,31 @@ def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, l
     return plain
 
 
+def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
+    """Content of the envelope file, empty where nothing is known to work.
+
+    Args:
+        boundary: JSON of the search for the limit, empty where it was left out.
+        stack: name of the stack, whose documented limit counts then.
+        earlier: content of the file so far, empty where there is none.
+    """
+    if not boundary:
+        found = documented_envelope(load_stack(stack))
+    else:
+        try:
+            found = measured_envelope(msgspec.json.decode(boundary.encode(), type=BoundaryReport))
+        except EnvelopeError:
+            return ""
+    return to_json(renewed(earlier, found)) if found else ""
+
+
 class FilterModule:
     """What Ansible looks for in a filter file."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Names and functions of the filters."""
-        return {"rdna1_amd_leftovers": rdna1_amd_leftovers, "rdna1_failure": rdna1_failure}
+        return {
+            "rdna1_amd_leftovers": rdna1_amd_leftovers,
+            "rdna1_envelope": rdna1_envelope,
+            "rdna1_failure": rdna1_failure,
+        }

@@ -87,6 +87,35 @@ def documented_envelope(stack: Stack) -> Envelope | None:
     )
 
 
+def is_below(envelope: Envelope, documented: Envelope) -> bool:
+    """Whether an envelope forbids something that a documented one allows."""
+    return _is_less(envelope.max_side, documented.max_side) or _is_less(
+        envelope.max_workspace_bytes, documented.max_workspace_bytes
+    )
+
+
+def _is_less(limit: int | None, other: int | None) -> bool:
+    return limit is not None and (other is None or limit < other)
+
+
+def renewed(earlier: str, found: Envelope) -> Envelope:
+    """The envelope to keep after another look: the earlier one if only its date differs.
+
+    Args:
+        earlier: content of the file so far; anything but an envelope of this version is dropped.
+        found: what was measured or is documented. A documented limit does not replace one that
+            was measured with the same stack.
+    """
+    try:
+        kept = msgspec.json.decode(earlier.encode(), type=Envelope)
+    except msgspec.MsgspecError:
+        return found
+    if found.source == "stack" and kept.source == "measured":
+        return kept if kept.measured.stack == found.measured.stack else found
+    dated = msgspec.structs.replace(found.measured, date=kept.measured.date)
+    return kept if msgspec.structs.replace(found, measured=dated) == kept else found
+
+
 def load(path: Path, present: Circumstances) -> Envelope:
     """Read an envelope and make sure that it holds here.
 

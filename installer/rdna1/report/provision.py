@@ -9,10 +9,11 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.result import RIGHT
 from rdna1.conv.smoke import SmokeReport
 from rdna1.preflight import Report
-from rdna1.report.console import as_text
+from rdna1.report.console import as_text, printable
 from rdna1.report.smoke import results_table
 
 _STYLES: Final = {
@@ -33,9 +34,11 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
         packages: name to version of the stack's packages that are installed.
         algorithms: which of MIOpen's algorithms the profile script leaves, and what is known of it.
         notes: what does not work with the Python of the environment.
-        validation: the measurement.
         reboot_required: whether something acts only after the next boot.
         relogin_required: whether users got groups that only their next login has.
+        validation: what the smoke test measured.
+        boundary: what the search for the limit measured, None where it was left out.
+        limit: what is known of the limit, in one line.
     """
 
     schema_version: Literal[1] = 1
@@ -46,6 +49,8 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
     algorithms: str
     notes: list[str]
     validation: SmokeReport
+    boundary: BoundaryReport | None = None
+    limit: str = ""
     reboot_required: bool = False
     relogin_required: bool = False
 
@@ -69,6 +74,8 @@ def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
     for note in report.notes:
         summary.add_row("note", Text(note, "yellow"))
     summary.add_row("validation", _validation(report.validation))
+    if report.limit:
+        summary.add_row("limit", Text(printable(report.limit)))
     if report.reboot_required:
         summary.add_row("to do", Text("reboot this machine, which changes its driver", "yellow"))
     if report.relogin_required:

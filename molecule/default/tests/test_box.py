@@ -69,7 +69,7 @@ def test_services_get_the_variables(host: Any) -> None:
     assert 'HSA_OVERRIDE_GFX_VERSION="10.3.0"' in lines
 
 
-@pytest.mark.parametrize("path", [PROFILE, "/etc/rdna1/stack.json"])
+@pytest.mark.parametrize("path", [PROFILE, "/etc/rdna1/stack.json", "/etc/rdna1/envelope.json"])
 def test_files_are_owned_and_moded(host: Any, path: str) -> None:
     file = host.file(path)
     assert (file.user, file.group, file.mode) == ("root", "root", 0o644)

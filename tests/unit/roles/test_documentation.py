@@ -57,6 +57,7 @@ def test_shared_variables_are_known_to_the_preflight_action() -> None:
             used |= set(re.findall(r"\brdna1_\w+", path.read_text()))
     plugins = {path.stem for path in (ROOT / "installer" / "ansible_plugins").rglob("*.py")} | {
         "rdna1_amd_leftovers",
+        "rdna1_envelope",
         "rdna1_failure",
     }
     action = load_by_path(ROOT / "installer/ansible_plugins/action/rdna1_preflight.py")
