@@ -20,6 +20,7 @@ from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.envelope import Envelope
 from rdna1.conv.sweep.report import SweepReport
 from rdna1.conv.timing import TimingReport
+from rdna1.conv.tune.report import TuneReport
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
 from rdna1.preflight.matrix import Matrix, matrix
@@ -41,6 +42,7 @@ SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "envelope": (Envelope, "what rdna1-validate boundary --envelope FILE writes"),
     "timing": (TimingReport, "what rdna1-validate timing --format json prints"),
     "sweep": (SweepReport, "what rdna1-validate sweep --format json prints"),
+    "tune": (TuneReport, "what rdna1-validate tune --format json prints"),
     "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
 }
 

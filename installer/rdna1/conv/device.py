@@ -14,6 +14,7 @@ from rdna1.conv import sim
 from rdna1.conv.case import ConvCase
 from rdna1.conv.device_error import DeviceError
 from rdna1.conv.device_identity import cuda_identity
+from rdna1.conv.environment import BYPASS_VARIABLE
 from rdna1.conv.reference import Inputs, convolve
 from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
 
@@ -21,10 +22,6 @@ from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
 _MAX_THREADS = 4
 
 _SLOW_SECONDS = 1.0
-
-# With the value 1 torch computes convolutions itself, as an im2col and a BLAS product. torch's
-# name for MIOpen is cudnn (ROCm documentation, "PyTorch: HIP (ROCm) semantics").
-BYPASS_VARIABLE = "RDNA1_BYPASS_MIOPEN"
 
 
 class TorchDevice:
@@ -92,6 +89,7 @@ class TorchDevice:
             torch=str(torch.__version__),
             hip=torch.version.hip,
             gfx_target=gfx_target,
+            architectures=torch.cuda.get_arch_list() if kind == "cuda" else [],
         )
 
     def run(self, case: ConvCase, inputs: Inputs) -> tuple[dict[str, Tensor], float]:

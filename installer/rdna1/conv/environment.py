@@ -6,6 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+# With the value 1 torch computes convolutions itself, as an im2col and a BLAS product. torch's
+# name for MIOpen is cudnn (ROCm documentation, "PyTorch: HIP (ROCm) semantics").
+BYPASS_VARIABLE = "RDNA1_BYPASS_MIOPEN"
+
 # A run neither uses nor changes what the user has there.
 OWN_FOLDERS = ("MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR", "TMPDIR")
 

@@ -30,6 +30,7 @@ class DeviceInfo(msgspec.Struct, frozen=True):
         hip: version of HIP that torch was built for, None for other builds.
         gfx_target: LLVM's processor name as the runtime sees it, overrides included;
             None where torch does not say.
+        architectures: what torch holds GPU code for, empty for other devices than GPUs.
     """
 
     requested: str
@@ -38,6 +39,7 @@ class DeviceInfo(msgspec.Struct, frozen=True):
     torch: str
     hip: str | None
     gfx_target: str | None
+    architectures: list[str] = []
 
 
 class CaseResult(msgspec.Struct, frozen=True):

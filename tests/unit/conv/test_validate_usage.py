@@ -32,6 +32,10 @@ from rdna1.cli.validate import main
         (["boundary", "--output", "/nowhere/report"], "--output /nowhere/report: No such file"),
         (["boundary", "--envelope", "/nowhere/file"], "--envelope /nowhere/file: No such file"),
         (["boundary", "--max-hangs", "0"], "'0' is no number of hangs above 0"),
+        (["tune", "--only", "stak"], "'stak' is no candidate: known are stack, explicit-gemm"),
+        (["tune", "--max-side", "11"], "--max-side 11 leaves no case to run"),
+        (["tune", "--stack", "rocm-57"], "did you mean rocm-5.7?"),
+        (["tune", "--write", "/nowhere/file"], "--write /nowhere/file: No such file"),
         (["boundary", "--max-side", "none"], "'none' is no number of pixels above 0"),
         (["boundary", "--device", "sim:/nowhere/rules.yml"], "/nowhere/rules.yml: No such file"),
         (["smoke", "--device", "sim:/nowhere/rules.yml"], "/nowhere/rules.yml: No such file"),
@@ -48,7 +52,7 @@ def test_one_line_and_exit_code_2(
     assert output.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("subcommand", ["smoke", "boundary"])
+@pytest.mark.parametrize("subcommand", ["smoke", "boundary", "tune"])
 def test_help_has_examples(subcommand: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([subcommand, "--help"])

@@ -9,12 +9,12 @@ import argparse
 from collections.abc import Sequence
 
 from rdna1.cli.output import ArgumentParser, UsageError, add_version, run_command
-from rdna1.cli.validate import boundary, report, smoke, sweep, timing
+from rdna1.cli.validate import boundary, report, smoke, sweep, timing, tune
 from rdna1.conv.result import UnusableDeviceError
 
 _PROGRAM = "rdna1-validate"
 
-_COMMANDS = (smoke, boundary, timing, sweep, report)
+_COMMANDS = (smoke, boundary, timing, sweep, tune, report)
 
 _EXAMPLES = """\
 examples:

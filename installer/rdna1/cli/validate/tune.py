@@ -1,0 +1,183 @@
+"""``rdna1-validate tune``: which environment does the card do best in?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
+from rdna1.cli.output import UsageError, text_style, write_report
+from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
+from rdna1.conv.case import ConvCase
+from rdna1.conv.circumstances import observe
+from rdna1.conv.smoke import smoke_cases
+from rdna1.conv.tune.candidate import Candidate, candidates
+from rdna1.conv.tune.report import TuneReport
+from rdna1.conv.tune.role_variables import earlier_content, role_variables
+from rdna1.conv.tune.run import INTERRUPTED, Plan, Step, run_tune
+from rdna1.fix.files import ChangedError, rewrite
+from rdna1.stacks import DEFAULT_STACK, load_stack
+
+if TYPE_CHECKING:
+    from rdna1.cli.validate.options import Commands
+
+_MAX_SIDE = 256
+_MAX_HANGS = 24
+
+_EXAMPLES = """\
+examples:
+  rdna1-validate tune                           on the GPU, without one on the CPU
+  rdna1-validate tune --only stack,implicit-gemm --max-hangs 6
+  rdna1-validate tune --write inventory/host_vars/HOST/environment.yml
+  rdna1-validate tune --device sim:rules.yml    see how a broken card is tuned
+
+exit codes: 0 a candidate passed, 1 none did, 2 wrong usage or unreadable input,
+            130 interrupted
+"""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the parser of the subcommand."""
+    parser = add_command(
+        commands,
+        "tune",
+        "compare environments, and write the best for the environment role",
+        "Try environments: families of MIOpen's algorithms, overrides, no MIOpen, channels_last.\n"
+        "Each runs the smoke test in fresh workers with fresh databases; those that pass are\n"
+        "ranked by the size of what works, then by speed.",
+        _EXAMPLES,
+    )
+    add_max_side(parser, _MAX_SIDE, "try no map higher or wider, in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--max-hangs",
+        type=count_of("hangs"),
+        default=_MAX_HANGS,
+        metavar="N",
+        help="stop when so many workers have hung or died, all candidates together "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--stack", metavar="NAME", help="whose environment to change (default: the one installed)"
+    )
+    parser.add_argument(
+        "--only", type=_selection, default=[], metavar="NAME,...", help="try these candidates only"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the variables of the winner there"
+    )
+    parser.add_argument("--yes", action="store_true", help="write them without asking")
+    parser.set_defaults(run=_run)
+
+
+def _selection(text: str) -> list[Candidate]:
+    known = {candidate.name: candidate for candidate in candidates()}
+    names = text.split(",")
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(
+            f"{unknown[0]!r} is no candidate: known are {', '.join(known)}"
+        )
+    return [candidate for name, candidate in known.items() if name in names]
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not smoke_cases(options.max_side):
+        raise UsageError(f"--max-side {options.max_side} leaves no case to run")
+    stack = load_stack(options.stack or observe(None, {}).stack or DEFAULT_STACK)
+    check_writable("--output", options.output)
+    check_writable("--write", options.write)
+    if options.write:
+        earlier_content(options.write)
+        _check_terminal(options)
+    plan = Plan(options.device, options.timeout, options.max_side, options.max_hangs, stack)
+    with _progress(options.max_hangs) as on_step:
+        report = run_tune(plan, options.only or candidates(), on_step)
+    write_report(_rendered(report, options.format, options.output), options.output)
+    if options.output:
+        from rdna1.report.tune import tune_verdict
+
+        write_report(f"{tune_verdict(report)}; report in {options.output}", None)
+    if report.stopped == INTERRUPTED:
+        return INTERRUPTED_CODE
+    if options.write:
+        _write(report, options)
+    return 0 if report.winner else 1
+
+
+def _check_terminal(options: argparse.Namespace) -> None:
+    if not options.yes and not (sys.stdin and sys.stdin.isatty()):
+        raise UsageError("there is no terminal to ask on: use --yes, or leave out --write")
+
+
+def _write(report: TuneReport, options: argparse.Namespace) -> None:
+    """Write what the role needs, after asking; what happened goes to standard error."""
+    file: Path = options.write
+    winner = next((each for each in candidates() if each.name == report.for_role), None)
+    if winner is None:
+        _say(f"--write {file}: nothing to write, as no candidate passed that variables make")
+        return
+    place = f" on {report.device.name}" if report.device else ""
+    heading = f"rdna1-validate tune: {winner.name} did best{place} with {report.stack}"
+    text = role_variables(winner, " ".join(heading.split()))
+    if not options.yes and not _confirmed(text, file):
+        _say("nothing was written")
+        return
+    earlier = earlier_content(file)
+    if earlier is None:
+        write_report(text, file)
+        _say(f"wrote {file}")
+        return
+    try:
+        backup = rewrite(file.resolve(), earlier, text.encode())
+    except (OSError, ChangedError) as error:
+        raise UsageError(f"--write {file}: {error}") from error
+    _say(f"wrote {file} (backup: {backup})")
+
+
+def _confirmed(text: str, file: Path) -> bool:
+    print(text, file=sys.stderr, end="")
+    print(f"Write this to {file}? [y/N] ", file=sys.stderr, end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _say(text: str) -> None:
+    print(f"rdna1-validate: {text}", file=sys.stderr)
+
+
+@contextmanager
+def _progress(max_hangs: int) -> Iterator[Step]:
+    """Show candidate, hangs and running case on standard error when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def on_step(candidate: Candidate, case: ConvCase, lost: int) -> None:
+            text = f"hangs {lost} of {max_hangs}  {candidate.name}  {case.label}"
+            progress.update(task, description=text)
+
+        yield on_step
+
+
+def _rendered(report: TuneReport, form: str, output: Path | None) -> str:
+    # Each form is imported where it is used.
+    if form == "json":
+        from rdna1.report.json import to_json
+
+        return to_json(report)
+    if form == "junit":
+        from rdna1.report.tune import tune_junit
+
+        return tune_junit(report)
+    from rdna1.report.tune import tune_text
+
+    style = text_style(output)
+    return tune_text(report, width=style.width, colour=style.colour)

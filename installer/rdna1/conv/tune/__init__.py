@@ -1,0 +1,1 @@
+"""Which environment does a card do best in?"""
