@@ -33,6 +33,7 @@ from rdna1.cli.validate import main
         (["boundary", "--envelope", "/nowhere/file"], "--envelope /nowhere/file: No such file"),
         (["boundary", "--max-hangs", "0"], "'0' is no number of hangs above 0"),
         (["tune", "--only", "stak"], "'stak' is no candidate: known are stack, explicit-gemm"),
+        (["tune", "--format", "html"], "invalid choice: 'html'"),
         (["tune", "--max-side", "11"], "--max-side 11 leaves no case to run"),
         (["tune", "--stack", "rocm-57"], "did you mean rocm-5.7?"),
         (["tune", "--write", "/nowhere/file"], "--write /nowhere/file: No such file"),

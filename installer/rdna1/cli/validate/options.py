@@ -6,7 +6,7 @@ import argparse
 import math
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 _DEFAULT_TIMEOUT = 15.0
 
 PAGE_FORMS: Final[tuple[PageForm, ...]] = ("html", "png")
-FORMS = ("text", "json", "junit", *PAGE_FORMS)
+TEXT_FORMS = ("text", "json", "junit")
+FORMS = (*TEXT_FORMS, *PAGE_FORMS)
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|sim:.+")
 
 
 def add_command(
-    commands: Commands, name: str, summary: str, text: str, examples: str
+    commands: Commands,
+    name: str,
+    summary: str,
+    text: str,
+    examples: str,
+    *,
+    pages: Sequence[PageForm] = PAGE_FORMS,
 ) -> ArgumentParser:
     """Add the parser of a subcommand with the options for device, time limit and report.
 
@@ -38,6 +45,7 @@ def add_command(
         summary: for the list of subcommands.
         text: what it does; its lines are kept.
         examples: follow the options; their lines are kept.
+        pages: forms of its report that are pages or pictures.
     """
     parser = commands.add_parser(
         name,
@@ -67,7 +75,7 @@ def add_command(
         metavar="SECONDS",
         help="to wait for another run that has the device (default: %(default)g)",
     )
-    add_report_options(parser, *FORMS)
+    add_report_options(parser, *TEXT_FORMS, *pages)
     return parser
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, text_style, write_report
 from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
-from rdna1.conv.case import ConvCase
+from rdna1.cli.validate.progress import progress_line
 from rdna1.conv.circumstances import observe
 from rdna1.conv.smoke import smoke_cases
 from rdna1.conv.tune.candidate import Candidate, candidates
 from rdna1.conv.tune.report import TuneReport
 from rdna1.conv.tune.role_variables import earlier_content, role_variables
-from rdna1.conv.tune.run import INTERRUPTED, Plan, Step, run_tune
+from rdna1.conv.tune.run import INTERRUPTED, Plan, run_tune
 from rdna1.fix.files import ChangedError, rewrite
 from rdna1.stacks import DEFAULT_STACK, load_stack
 
@@ -50,6 +48,7 @@ def add_to(commands: Commands) -> None:
         "Each runs the smoke test in fresh workers with fresh databases; those that pass are\n"
         "ranked by the size of what works, then by speed.",
         _EXAMPLES,
+        pages=(),
     )
     add_max_side(parser, _MAX_SIDE, "try no map higher or wider, in pixels (default: %(default)s)")
     parser.add_argument(
@@ -92,9 +91,18 @@ def _run(options: argparse.Namespace) -> int:
     if options.write:
         earlier_content(options.write)
         _check_terminal(options)
-    plan = Plan(options.device, options.timeout, options.max_side, options.max_hangs, stack)
-    with _progress(options.max_hangs) as on_step:
-        report = run_tune(plan, options.only or candidates(), on_step)
+    plan = Plan(
+        options.device, options.timeout, options.max_side, options.max_hangs, stack, options.wait
+    )
+    with progress_line() as line:
+        report = run_tune(
+            plan,
+            options.only or candidates(),
+            lambda candidate, case, lost: line.show(
+                f"hangs {lost} of {options.max_hangs}  {candidate.name}  {case.label}"
+            ),
+            line.wait,
+        )
     write_report(_rendered(report, options.format, options.output), options.output)
     if options.output:
         from rdna1.report.tune import tune_verdict
@@ -145,26 +153,6 @@ def _confirmed(text: str, file: Path) -> bool:
 
 def _say(text: str) -> None:
     print(f"rdna1-validate: {text}", file=sys.stderr)
-
-
-@contextmanager
-def _progress(max_hangs: int) -> Iterator[Step]:
-    """Show candidate, hangs and running case on standard error when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting", total=None)
-
-        def on_step(candidate: Candidate, case: ConvCase, lost: int) -> None:
-            text = f"hangs {lost} of {max_hangs}  {candidate.name}  {case.label}"
-            progress.update(task, description=text)
-
-        yield on_step
 
 
 def _rendered(report: TuneReport, form: str, output: Path | None) -> str:

@@ -47,6 +47,7 @@ class Plan(NamedTuple):
         max_side: no map is higher or wider, in pixels.
         max_hangs: lost workers after which nothing is tried any more.
         stack: whose environment the candidates change.
+        wait: seconds to wait for another run that has the device.
     """
 
     device: str
@@ -54,18 +55,22 @@ class Plan(NamedTuple):
     max_side: int
     max_hangs: int
     stack: Stack
+    wait: float
 
 
 Step = Callable[[Candidate, ConvCase, int], None]
 
 
-def run_tune(plan: Plan, candidates: Sequence[Candidate], on_step: Step) -> TuneReport:
+def run_tune(
+    plan: Plan, candidates: Sequence[Candidate], on_step: Step, on_wait: Callable[[str], None]
+) -> TuneReport:
     """Try candidates until the end, the last hang allowed, the loss of the device, or Ctrl-C.
 
     Args:
         plan: the bounds.
         candidates: at least one; the first one is always tried, and says what the device is.
         on_step: called before each case with the candidate and the workers lost so far.
+        on_wait: told who has the device.
 
     Raises:
         rdna1.conv.result.UnusableDeviceError: the first candidate does not find the device.
@@ -87,7 +92,7 @@ def run_tune(plan: Plan, candidates: Sequence[Candidate], on_step: Step) -> Tune
         # What a candidate leaves unused is there for those after it.
         share = -(-(plan.max_hangs - lost) // (len(candidates) - number))
         attempt = _Attempt(candidate, _on(plan, device), share, lost, on_step)
-        stopped = attempt.run(is_first=device is None)
+        stopped = attempt.run(on_wait, is_first=device is None)
         tried.append(candidate)
         trials.append(attempt.trial())
         device = device or attempt.device
@@ -115,7 +120,7 @@ class _Attempt:
         self._on_step = on_step
         self._found: dict[str, Any] = {"correctness": [], "status": "partial"}
 
-    def run(self, *, is_first: bool) -> str:
+    def run(self, on_wait: Callable[[str], None], *, is_first: bool) -> str:
         """Try it.
 
         Returns:
@@ -128,7 +133,14 @@ class _Attempt:
         plan = self._plan
         variables = worker_variables(environment_of(self._candidate, plan.stack), plan.stack)
         stopped = ""
-        supervisor = Supervisor(plan.device, plan.timeout, adaptive=True, variables=variables)
+        supervisor = Supervisor(
+            plan.device,
+            plan.timeout,
+            adaptive=True,
+            variables=variables,
+            wait=plan.wait,
+            on_wait=on_wait,
+        )
         try:
             with supervisor:
                 stopped = self._within(supervisor)
