@@ -22,6 +22,8 @@ OWN_REQUIREMENTS = ["msgspec", "packaging", "PyYAML", "rich"]
 MakeBox = Callable[..., Box]
 # What the machine that runs the tests lends to a box, whose own Python is too new for the wheels.
 LENT = {"rocm-5.7": "3.12", "rocm-5.2": "3.10"}
+# What a box has not; and no room for what the real wheels need, where stand-ins need none.
+IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
 
 
 def fill_index(folder: Path) -> None:
@@ -64,8 +66,7 @@ def play(box: Box, index: str, **variables: object) -> subprocess.CompletedProce
         "rdna1_pytorch_source": "index",
         "pytorch_index_url": index,
         "pytorch_project_index_url": index,
-        # The box has no room for what the real wheels need, and stand-ins need none.
-        "preflight_ignore": ["card", "kernel-driver", "kfd", "disk-space"],
+        "preflight_ignore": IGNORED,
         **variables,
     }
     return box.play("--tags=pytorch", f"--extra-vars={json.dumps(given)}")

@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 try:
     from rdna1.cli.action import ReportAction, terminal_style, write
     from rdna1.errors import InputError
-    from rdna1.preflight import Report, find_check, judge, load_facts
+    from rdna1.preflight import Report, Scope, find_check, judge, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.text import preflight_text
     from rdna1.stacks import (
@@ -35,7 +35,9 @@ SHARED_VARIABLES = frozenset(
     {
         "rdna1_pytorch_source",
         "rdna1_report_dir",
+        "rdna1_rocm_replace",
         "rdna1_rocm_source",
+        "rdna1_scope",
         "rdna1_stack",
         "rdna1_users",
     }
@@ -49,6 +51,8 @@ class ActionModule(ReportAction):
         "stack": {"type": "str", "required": True},
         "rocm_source": {"type": "str", "default": ""},
         "pytorch_source": {"type": "str", "default": ""},
+        "rocm_replace": {"type": "bool", "default": False},
+        "scope": {"type": "str", "default": "system"},
         "users": {"type": "list", "elements": "str", "default": []},
         "ignore": {"type": "list", "elements": "str", "default": []},
         "strict": {"type": "bool", "default": False},
@@ -73,6 +77,8 @@ class ActionModule(ReportAction):
             report, width=style.width, colour=style.colour, verbose=Display().verbosity > 0
         )
         Display().display(f"\nPreflight of {variables['inventory_hostname']}\n{text}")
+        if arguments["scope"] == "user" and (errands := _for_root(report)):
+            Display().display("For whoever has root here, once:\n" + "\n".join(errands))
         blockers = _blockers(report, strict=arguments["strict"])
         if blockers and arguments["fail"]:
             raise AnsibleActionFail(_refusal(report, blockers, arguments["report"]))
@@ -109,6 +115,8 @@ def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
         ignore=[str(check) for check in arguments["ignore"]],
         pytorch_source=msgspec.convert(arguments["pytorch_source"] or None, PytorchSource | None),
         rocm_source=msgspec.convert(arguments["rocm_source"] or None, RocmSource | None),
+        rocm_replace=bool(arguments["rocm_replace"]),
+        scope=msgspec.convert(arguments["scope"], Scope),
     )
 
 
@@ -116,6 +124,15 @@ def _blockers(report: Report, *, strict: bool) -> list[str]:
     """Ids of the checks that refuse the machine; with ``strict`` warnings do so as well."""
     statuses = {"fail", "warn"} if strict else {"fail"}
     return [check.id for check in report.checks if check.status in statuses]
+
+
+def _for_root(report: Report) -> list[str]:
+    """What a user without root has to ask for."""
+    return [
+        f"  {check.id}: {check.remedy}"
+        for check in report.checks
+        if check.status in ("warn", "fail", "ignored") and "As root" in check.remedy
+    ]
 
 
 def _refusal(report: Report, blockers: list[str], path: str) -> str:

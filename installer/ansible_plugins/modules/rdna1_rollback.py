@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host.dpkg import Status, half_configured
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.snapshot import (
+    FileChange,
     Plan,
     Restored,
     Run,
@@ -50,6 +51,11 @@ options:
     type: str
     choices: [plan, restore, versions, finish]
     required: true
+  home:
+    description:
+      - Home of the user who runs without root; nothing else is looked at. Empty for the machine.
+    type: path
+    default: ""
 author: [rdna1 contributors]
 """
 
@@ -89,13 +95,15 @@ def main() -> None:
                 "choices": ["plan", "restore", "versions", "finish"],
                 "required": True,
             },
+            "home": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not module.params["home"]:
         module.fail_json(
             msg="only root can change this machine, and the play runs as another user. "
-            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass)"
+            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass), or do "
+            "without root (playbooks/user_rollback.yml)"
         )
     folder = Path(module.params["path"])
     try:
@@ -110,7 +118,7 @@ def main() -> None:
 
 def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, Any]:
     """Say what is to be done."""
-    found = compared(runs)
+    found = compared(module, runs)
     simulate(module, found)
     files = restore_files(found.files, dry_run=True)
     groups = restore_groups(found.members, found.groups, lambda _: None, dry_run=True)
@@ -118,7 +126,8 @@ def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, 
         "changed": False,
         "snapshot": runs[0].name,
         "plan": described(found),
-        "half_configured": half_configured(Status(Reader())),
+        # Without root there is nothing to finish.
+        "half_configured": [] if module.params["home"] else half_configured(Status(Reader())),
         "done": files.done + groups.done,
         "left": files.left + groups.left + kept(found),
     }
@@ -145,11 +154,12 @@ def simulate(module: AnsibleModule, found: Plan) -> None:
         )
 
 
-def restore(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, Any]:
+def restore(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, Any]:
     """Put files and groups back."""
-    found = compared(runs)
+    found = compared(module, runs)
     dry_run = bool(module.check_mode)
-    files = restore_files(found.files, dry_run=dry_run)
+    around = folders_around(found, folder)
+    files = restore_files([c for c in found.files if c not in around], dry_run=dry_run)
 
     def run(command: list[str]) -> str | None:
         code, _, complaint = module.run_command(command)
@@ -165,7 +175,7 @@ def restore(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, 
 
 def versions(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, Any]:
     """Say which versions can be installed again."""
-    found = compared(runs)
+    found = compared(module, runs)
     wanted = [f"{name}={version}" for name, version in found.versions.items()]
     there = [one for one in wanted if module.run_command(["apt-cache", "show", one])[0] == 0]
     gone = [f"{one}: apt has this version no more" for one in wanted if one not in there]
@@ -174,7 +184,7 @@ def versions(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str,
 
 def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, Any]:
     """Remove the records of what is undone."""
-    found = compared(runs)
+    found = compared(module, runs)
     # Somebody's own things in our folders, or versions that no archive has, stay for ever.
     pending = restore_files(found.files, dry_run=True).done
     left = needed_packages(found) + [f"not done: {title}" for title in pending]
@@ -185,7 +195,13 @@ def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, An
         forget(folder, runs)
         if not list_runs(folder):
             remove_own_folder(folder.parent)
+            restore_files(folders_around(found, folder), dry_run=False)
     return {"changed": is_complete, "done": [], "left": left}
+
+
+def folders_around(found: Plan, folder: Path) -> list[FileChange]:
+    """Folders that the runs made and that hold the records, so that they go last."""
+    return [change for change in found.files if Path(change.path) in folder.parents]
 
 
 def remove_own_folder(folder: Path) -> None:
@@ -197,11 +213,12 @@ def remove_own_folder(folder: Path) -> None:
         folder.rmdir()
 
 
-def compared(runs: list[Run]) -> Plan:
+def compared(module: AnsibleModule, runs: list[Run]) -> Plan:
     """The plan for the present state."""
     users = {user for run in runs for user in run.users}
     earlier = [run.before for run in runs]
-    return plan(runs, read_state(tuple(users), contents=False, earlier=earlier))
+    home = str(module.params["home"])
+    return plan(runs, read_state(tuple(users), contents=False, earlier=earlier, home=home))
 
 
 def described(found: Plan) -> dict[str, Any]:

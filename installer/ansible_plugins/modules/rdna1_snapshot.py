@@ -40,6 +40,11 @@ options:
     type: list
     elements: str
     default: []
+  home:
+    description:
+      - Home of the user who runs without root; nothing else is looked at. Empty for the machine.
+    type: path
+    default: ""
 author: [rdna1 contributors]
 """
 
@@ -68,13 +73,15 @@ def main() -> None:
             "moment": {"type": "str", "choices": ["before", "after"], "required": True},
             "stack": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str", "default": []},
+            "home": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not module.params["home"]:
         module.fail_json(
             msg="only root can change this machine, and the play runs as another user. "
-            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass)"
+            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass), or do "
+            "without root (playbooks/user.yml)"
         )
     folder = Path(module.params["path"])
     try:
@@ -93,19 +100,19 @@ def write(module: AnsibleModule, folder: Path) -> bool:
     The record of a later run counts as a change only after the run, when it is known
     whether the run changed anything.
     """
-    users = [str(user) for user in module.params["users"]]
+    users, home = [str(user) for user in module.params["users"]], str(module.params["home"])
     earlier = list_runs(folder)
     if module.params["moment"] == "after":
         if module.check_mode:
             return False
         known = {user for run in earlier[-1:] for user in run.users}
         before = [run.before for run in earlier[-1:]]
-        after = read_state(tuple({*users, *known}), contents=False, earlier=before)
+        after = read_state(tuple({*users, *known}), contents=False, earlier=before, home=home)
         return bool(finish(folder, after))
     if module.check_mode:
         return not earlier
     now = datetime.datetime.now(datetime.timezone.utc)
-    state = read_state(tuple(users), contents=True)
+    state = read_state(tuple(users), contents=True, home=home)
     name = f"{now:%Y%m%dT%H%M%SZ}-{module.params['stack']}"
     taken = now.isoformat(timespec="seconds")
     begin(folder, Run(name, users, state, None), taken, collect(users=users))

@@ -6,7 +6,7 @@ import os
 
 from .reader import MissingError, Reader, UnreadableError
 
-_FOLDERS = ("/", "/opt", "/var")
+_FOLDERS = ("/", "/home", "/opt", "/var")
 
 
 def disk(reader: Reader) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rdna1.preflight.facts import Facts, FactsError, load_facts
 from rdna1.preflight.judgement import judge
-from rdna1.preflight.model import Check, Finding, Report
+from rdna1.preflight.model import Check, Finding, Report, Scope
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "FactsError",
     "Finding",
     "Report",
+    "Scope",
     "find_check",
     "judge",
     "load_facts",

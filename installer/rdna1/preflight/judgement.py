@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rdna1.cards import card_list
 from rdna1.preflight.facts import Facts, UnknownFactError
-from rdna1.preflight.model import Case, Check, Finding, Outcome, Report, Verdict
+from rdna1.preflight.model import Case, Check, Finding, Outcome, Report, Scope, Verdict
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 from rdna1.stacks import PytorchSource, RocmSource, Stack
 
@@ -18,6 +18,8 @@ def judge(
     ignore: Iterable[str] = (),
     pytorch_source: PytorchSource | None = None,
     rocm_source: RocmSource | None = None,
+    rocm_replace: bool = False,
+    scope: Scope = "system",
 ) -> Report:
     """Judge a machine against a stack.
 
@@ -27,6 +29,8 @@ def judge(
         ignore: ids of checks whose warnings and failures shall not count.
         pytorch_source: where PyTorch comes from; the stack's own choice if None.
         rocm_source: where ROCm comes from; the stack's choice for the release if None.
+        rocm_replace: whether provisioning may remove ROCm packages of another source.
+        scope: whether the whole machine or the home of one user is provisioned.
 
     Raises:
         CheckIdError: an id to ignore that does not exist, or is of a strict check.
@@ -39,6 +43,8 @@ def judge(
         cards=card_list(),
         pytorch_source=pytorch_source or stack.pytorch.source,
         rocm_source=rocm_source or _usual_rocm_source(facts, stack),
+        scope=scope,
+        rocm_replace=rocm_replace,
     )
     findings = run_checks(CHECKS, case, ignored)
     return Report(stack=stack.name, verdict=_verdict(findings), checks=findings)

@@ -15,6 +15,8 @@ from rdna1.stacks import PytorchSource, RocmSource, Stack
 
 Status = Literal["pass", "warn", "fail", "skip", "ignored"]
 Verdict = Literal["pass", "warn", "refuse"]
+# The whole machine, or the home of one user without root.
+Scope = Literal["system", "user"]
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -49,13 +51,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What is judged: a machine against a stack and the sources chosen for it."""
+    """What is judged: a machine against a stack and the sources chosen for it.
+
+    Attributes:
+        scope: what would be provisioned.
+        rocm_replace: whether provisioning may remove ROCm packages of another source.
+    """
 
     facts: Facts
     stack: Stack
     cards: CardList
     pytorch_source: PytorchSource
     rocm_source: RocmSource
+    scope: Scope = "system"
+    rocm_replace: bool = False
     amd: AmdRepository = msgspec.field(default_factory=amd_repository)
 
 

@@ -11,11 +11,12 @@ Python 3.8 and later, relative imports only.
 from __future__ import annotations
 
 from .restore import Restored, restore_files, restore_groups
-from .rollback import Plan, plan
+from .rollback import FileChange, Plan, plan
 from .runs import Run, RunError, begin, choose, finish, forget, list_runs
 from .state import State, read_state
 
 __all__ = [
+    "FileChange",
     "Plan",
     "Restored",
     "Run",

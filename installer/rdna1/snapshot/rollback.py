@@ -14,7 +14,7 @@ from .state import State
 from .watch import BACKUP, covers
 
 # Written by programs of this project between two runs.
-_ALWAYS_OWN = ("/etc/rdna1/envelope.json",)
+_ALWAYS_OWN = ("/etc/rdna1/envelope.json", "/*/.config/rdna1/envelope.json")
 # What an interrupted run may have made: it could not say what it did.
 _OWN = (
     "/etc/apt/*rdna1*",
@@ -27,6 +27,18 @@ _OWN = (
     "/opt/rdna1",
     "/opt/rdna1/*",
     "/usr/local/bin/rdna1-*",
+    "/*/.config",
+    "/*/.config/environment.d",
+    "/*/.config/environment.d/rdna1-*",
+    "/*/.config/rdna1",
+    "/*/.config/rdna1/*",
+    "/*/.local",
+    "/*/.local/bin",
+    "/*/.local/bin/rdna1-*",
+    "/*/.local/share",
+    "/*/.local/share/rdna1",
+    "/*/.local/share/rdna1/*",
+    "/*/.local/state",
     f"*{BACKUP}*",
 )
 
@@ -198,9 +210,8 @@ def _files(runs: list[Run], now: State) -> list[FileChange]:
                 first = changes[path].before if path in changes else before
                 ours = run.after is not None or before is not None or _matches(path, _OWN)
                 changes[path] = FileChange(path, first, left, ours)
-    for path in _ALWAYS_OWN:
-        entry = now.files.get(path)
-        if entry is not None and path not in changes:
+    for path, entry in now.files.items():
+        if _matches(path, _ALWAYS_OWN) and path not in changes:
             before = runs[0].before.files.get(path)
             changes[path] = FileChange(path, before, entry, True)
     return sorted(

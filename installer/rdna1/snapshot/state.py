@@ -8,7 +8,7 @@ from ..host import accounts
 from ..host.reader import Reader
 from .files import Entries, read_entries, same, without_contents
 from .packages import Packages, read_leftovers, read_packages
-from .watch import Place, places
+from .watch import Place, home_places, places
 
 Groups = Dict[str, Dict[str, Any]]
 
@@ -42,11 +42,15 @@ class State(NamedTuple):
         return self._replace(files=without_contents(self.files))
 
 
-def read_state(users: tuple[str, ...], *, contents: bool, earlier: Sequence[State] = ()) -> State:
+def read_state(
+    users: tuple[str, ...], *, contents: bool, earlier: Sequence[State] = (), home: str = ""
+) -> State:
     """Read the state of the running machine.
 
     Args:
         users: named users, whose homes are looked at.
+        home: the only folder that is looked at, without packages and groups, which its owner
+            cannot change; empty for the whole machine.
         contents: whether the entries of files hold their content.
         earlier: states whose places are looked at, too.
 
@@ -56,7 +60,10 @@ def read_state(users: tuple[str, ...], *, contents: bool, earlier: Sequence[Stat
     """
     reader = Reader()
     looked_at = {place: None for state in earlier for place in state.places}
-    looked_at.update(dict.fromkeys(places(users)))
+    looked_at.update(dict.fromkeys(home_places(home) if home else places(users)))
+    files = read_entries(looked_at, contents=contents)
+    if home:
+        return State({}, [], {}, files, list(looked_at))
     return State(
         packages=read_packages(reader),
         leftovers=read_leftovers(reader),
@@ -64,6 +71,6 @@ def read_state(users: tuple[str, ...], *, contents: bool, earlier: Sequence[Stat
             group.name: {"gid": group.gid, "members": sorted(group.members)}
             for group in accounts.groups(reader)
         },
-        files=read_entries(looked_at, contents=contents),
+        files=files,
         places=list(looked_at),
     )

@@ -24,14 +24,27 @@ _FOLDERS = (
     ("/etc/systemd/system.conf.d", 1),
     ("/opt/rdna1", 2),
 )
+# Below a home, for one who provisions it without root.
+_HOME_FOLDERS = (
+    (".config/environment.d", 1),
+    (".config/rdna1", 3),
+    (".local/share/rdna1", 2),
+)
+# A folder that is written down without what is in it, which is not this project's.
+_ALONE = -1
+_HOME_PARENTS = (".config", ".local", ".local/bin", ".local/share", ".local/state")
 _MODULES = "/etc/modules"
 _COMMANDS, _COMMAND_START = "/usr/local/bin", "rdna1-"
+_HOME_COMMANDS = ".local/bin"
 # Passwords of archives: no role touches them, so no copy of them is made.
 _SECRET = ("/etc/apt/auth.conf", "/etc/apt/auth.conf.d")
 
 
 class Place(NamedTuple):
-    """A path, and how many levels below it are written down; 0 for the path alone."""
+    """A path, and how many levels below it are written down.
+
+    With 0 a folder stands for all that is in it, with -1 for nothing of it.
+    """
 
     path: str
     depth: int
@@ -57,18 +70,43 @@ def places(users: tuple[str, ...]) -> Iterator[Place]:
             yield Place(f"{_COMMANDS}/{name}", 0)
     for user in accounts.users(reader):
         if user.name in users:
-            for name in miopen.FOLDERS:
-                yield Place(f"{user.home}/{name}", 0)
-                yield from _backups(f"{user.home}/{name}", listed)
+            yield from _miopen_places(user.home, listed)
+
+
+def home_places(home: str) -> Iterator[Place]:
+    """The places in a home that a provisioning without root may write to.
+
+    Args:
+        home: of who provisions it.
+    """
+    listed: dict[str, list[str]] = {}
+    for name in _HOME_PARENTS:
+        yield Place(f"{home}/{name}", _ALONE)
+    for name, depth in _HOME_FOLDERS:
+        yield Place(f"{home}/{name}", depth)
+    commands = f"{home}/{_HOME_COMMANDS}"
+    for name in _names(commands, listed):
+        if name.startswith(_COMMAND_START):
+            yield Place(f"{commands}/{name}", 0)
+    yield from _miopen_places(home, listed)
+
+
+def _miopen_places(home: str, listed: dict[str, list[str]]) -> Iterator[Place]:
+    for name in miopen.FOLDERS:
+        yield Place(f"{home}/{name}", 0)
+        yield from _backups(f"{home}/{name}", listed)
 
 
 def covers(path: str, places: Iterable[Place]) -> bool:
     """Whether a record of these places would hold a path, if there was anything."""
-    if path.startswith(f"{_COMMANDS}/{_COMMAND_START}"):
+    commands, _, name = path.rpartition("/")
+    if name.startswith(_COMMAND_START) and (
+        commands == _COMMANDS or commands.endswith(f"/{_HOME_COMMANDS}")
+    ):
         return True
     origin = path.partition(BACKUP)[0]
     return any(
-        place.path in (path, origin) or (place.depth and path.startswith(f"{place.path}/"))
+        place.path in (path, origin) or (place.depth > 0 and path.startswith(f"{place.path}/"))
         for place in places
     )
 

@@ -12,28 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.box_state import PACKAGE, State, difference, state
 from support.boxes import Box, remove_box, start_box
 
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 USERS = '--extra-vars={"rdna1_users": ["ada"]}'
 SNAPSHOTS = "/var/lib/rdna1/snapshots"
-# Logs and caches, what the kernel shows, and what any run of Ansible leaves.
-PASSING = (
-    *(f"/{name}" for name in ("dev", "proc", "run", "sys", "tmp")),
-    *(
-        "/root/.ansible",
-        "/root/.cache",
-        "/var/cache",
-        "/var/log",
-        "/var/lib/apt/lists",
-        "/var/lib/dpkg",
-        "/etc/ld.so.cache",
-    ),
-)
-# The copies of the state before that the account tools keep.
-COPIES = ("!", "-name", "*-", "!", "-name", "*-old")
-PACKAGE = "${db:Status-Abbrev} ${binary:Package} ${Version}\\n"
-
 THINGS_OF_THE_OWNER = f"""
 echo MINE=1 > {PROFILE}
 echo OTHER=1 > /etc/profile.d/rocm-rdna1-52.sh
@@ -45,29 +29,6 @@ chown ada: /home/ada/.bashrc
 chmod 604 /home/ada/.bashrc
 su ada -c 'mkdir -p ~/.config/miopen; echo old > ~/.config/miopen/db'
 """
-
-State = dict[str, set[str]]
-
-
-def state(box: Box) -> State:
-    """The whole file system of a box but for `PASSING`, packages with marks, accounts."""
-    pruned = [word for path in PASSING for word in ("-path", path, "-o")][:-1]
-    found = ["find", "/", "-xdev", "(", *pruned, ")", "-prune", "-o", *COPIES]
-    contents = [*found, "-type", "f", "-exec", "sha256sum", "{}", "+"]
-    return {
-        "packages": set(box.run("dpkg-query", "-W", "-f", PACKAGE).splitlines()),
-        "marked as automatic": set(box.run("apt-mark", "showauto").splitlines()),
-        "files": set(box.run(*found, "-printf", r"%p %m %u %g %y %l\n").splitlines()),
-        "contents": set(box.run(*contents).splitlines()),
-        "groups of the user": {box.run("id", "ada")},
-        "groups": set(box.run("cat", "/etc/group").splitlines()),
-    }
-
-
-def difference(one: State, other: State) -> dict[str, list[str]]:
-    """What is in one of two states only."""
-    found = {part: sorted(one[part] ^ other[part]) for part in one}
-    return {part: lines for part, lines in found.items() if lines}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ def make_facts() -> MakeFacts:
     healthy["kfd"]["device"].update(device)
     healthy["render_nodes"][0].update(device)
     healthy["disk"] = [
-        {"path": path, "free_bytes": 50 * GIB, "device": 1} for path in ("/", "/opt", "/var")
+        {"path": path, "free_bytes": 50 * GIB, "device": 1}
+        for path in ("/", "/home", "/opt", "/var")
     ]
     healthy["session"] = {"user": "ann", "groups": ["ann", "render"]}
     healthy["apt"]["candidates"] = {

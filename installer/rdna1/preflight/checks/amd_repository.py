@@ -17,6 +17,7 @@ _ARCHIVE_PRIORITY = 500
 _CONTESTED = "rocminfo"  # of the packages that both offer, the one others depend on exactly
 _SQV_SINCE = "13"  # of Debian
 _REPLACED = "Nothing: provisioning replaces AMD's source and key by those of the stack."
+_REMOVED = "Nothing: provisioning removes the source of AMD that it wrote."
 _NONE = "no source of AMD is enabled"
 
 
@@ -147,12 +148,13 @@ def amd_source(case: Case) -> Outcome:
             return Outcome("warn", summary, lines, _REPLACED)
         return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
     if sources and case.rocm_source == "distro":
+        own = all(is_own(case, source) for source, _ in sources)
         files = " ".join(sorted({source.file for source, _ in sources}))
         return Outcome(
             "warn",
             "a source of AMD is enabled, and the stack takes ROCm of the distribution",
             lines,
-            f"Disable it in {files}; then run as root: apt update",
+            _REMOVED if own else f"Disable it in {files}; then run as root: apt update",
         )
     version = f"AMD's sources are of ROCm {versions[0]} alone" if versions else _NONE
     return Outcome("pass", version, lines)
@@ -221,6 +223,11 @@ def _is_replaced(case: Case, sources: list[Source]) -> bool:
     hosts = {_host(uri) for source in sources for uri in source.uris}
     own = all(source.file == case.amd.sources_file for source in sources)
     return case.rocm_source == "amd" and (own or hosts == {case.amd.host})
+
+
+def is_own(case: Case, source: Source) -> bool:
+    """Whether a source is in one of the files that provisioning writes for AMD's repository."""
+    return source.file in (case.amd.sources_file, case.amd.driver_sources_file)
 
 
 def _host(uri: str) -> str | None:

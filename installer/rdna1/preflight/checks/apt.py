@@ -7,6 +7,7 @@ import re
 from packaging.version import Version
 
 from rdna1.preflight.apt_facts import Candidate, Source
+from rdna1.preflight.checks.amd_repository import is_own
 from rdna1.preflight.facts import OperatingSystem
 from rdna1.preflight.model import Case, Outcome, check
 from rdna1.stacks import Dependency
@@ -89,6 +90,10 @@ def candidates(case: Case) -> Outcome:
     ]
     if by_amd and case.rocm_source == "distro":
         summary = f"apt would take {', '.join(by_amd)} from AMD instead of the distribution"
+        sources = _of_amd(case)
+        if sources and all(is_own(case, source) for source in sources):
+            remedy = "Nothing: provisioning removes its own source of AMD first."
+            return Outcome("warn", summary, lines, remedy)
         return Outcome("fail", summary, lines, "Disable AMD's source; then: apt update")
     return Outcome("pass", f"apt offers {', '.join(names)}", lines)
 
@@ -249,6 +254,11 @@ def _rocm_packages(case: Case) -> list[str]:
 
 def _pytorch_packages(case: Case) -> list[str]:
     return case.stack.pytorch.distro_packages if case.pytorch_source == "distro" else []
+
+
+def _of_amd(case: Case) -> list[Source]:
+    sources = case.facts.known("apt.sources", case.facts.apt.sources)
+    return [s for s in sources if s.enabled and any(case.amd.host in uri for uri in s.uris)]
 
 
 def _offered(case: Case, names: list[str]) -> dict[str, Candidate | None]:

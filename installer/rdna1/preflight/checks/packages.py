@@ -8,6 +8,7 @@ from rdna1.preflight.facts import RocmPart, UnknownFactError
 from rdna1.preflight.model import Case, Outcome, check
 
 _MOST_SHOWN = 6
+_REPLACE = "let provisioning do it with rdna1_rocm_replace: true"
 _AMD_FOLDER = re.compile(r"/opt/rocm(?![a-z])")
 # A shared library by Debian's way of naming packages: its soname's number ends the name.
 _RUNTIME_LIBRARY = re.compile(r"lib\S*\d(?:t64)?")
@@ -69,6 +70,13 @@ def rocm_mixture(case: Case) -> Outcome:
     the same name, and each program then loads the one that the linker found first.
     """
     parts = case.facts.known("rocm", case.facts.rocm)
+    if case.rocm_replace and (going := _replaced(case, parts)):
+        return Outcome(
+            "warn",
+            "ROCm of another source is installed, and provisioning removes it first",
+            _versions(going),
+            "Nothing. To keep it, leave rdna1_rocm_replace out.",
+        )
     amd = [part for part in parts if part.source == "amd"]
     distro = [part for part in parts if part.source == "distro"]
     if amd and distro and (clash := _clash(case, amd, distro)):
@@ -78,7 +86,7 @@ def rocm_mixture(case: Case) -> Outcome:
             "fail",
             "ROCm of AMD is installed, and the stack would add the distribution's",
             _versions(amd),
-            f"{_purge(amd)}; or choose the ROCm source none.",
+            f"{_purge(amd)}; or {_REPLACE}; or choose the ROCm source none.",
         )
     if amd and distro:
         return Outcome(
@@ -94,7 +102,7 @@ def rocm_mixture(case: Case) -> Outcome:
             "fail",
             "ROCm of the distribution is installed, and AMD's would be added",
             _versions(in_the_way),
-            f"{_purge(in_the_way)}; or choose the ROCm source distro or none.",
+            f"{_purge(in_the_way)}; or {_REPLACE}; or choose the ROCm source distro or none.",
         )
     folders = [part for part in parts if part.source == "folder"]
     if folders and case.rocm_source == "distro":
@@ -105,6 +113,11 @@ def rocm_mixture(case: Case) -> Outcome:
             "Remove the folder, or keep it out of PATH and LD_LIBRARY_PATH.",
         )
     return Outcome("pass", "ROCm has one source at most", _versions(parts))
+
+
+def _replaced(case: Case, parts: list[RocmPart]) -> list[RocmPart]:
+    """Packages of other sources than the one that is going to be used."""
+    return [part for part in parts if part.source not in ("folder", case.rocm_source)]
 
 
 def _more_than_libraries(distro: list[RocmPart]) -> list[RocmPart]:
@@ -127,7 +140,7 @@ def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome |
             "fail",
             "ROCm of AMD and of the distribution are installed together",
             _of_both(amd, distro),
-            f"Keep one of them. {_purge(amd)}",
+            f"Keep one of them. {_purge(amd)}; or {_REPLACE}.",
         )
     unread = case.facts.unread("library_folders")
     if unread:

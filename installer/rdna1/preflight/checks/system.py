@@ -133,13 +133,15 @@ def python(case: Case) -> Outcome:
 def disk_space(case: Case) -> Outcome:
     """The wheels unpack to many GiB under /opt, the packages to some on the root.
 
-    Running out in the middle leaves packages half configured. Folders on one file system
-    have to share its space.
+    Without root there are no packages, and the wheels go to the home of the user. Running
+    out in the middle leaves packages half configured. Folders on one file system have to
+    share its space.
     """
     spaces = {space.path: space for space in case.facts.known("disk", case.facts.disk)}
-    needs = {"/": case.stack.disk_gib.system}
+    is_system = case.scope == "system"
+    needs = {"/": case.stack.disk_gib.system} if is_system else {}
     if case.pytorch_source == "index":
-        needs["/opt"] = case.stack.disk_gib.environment
+        needs["/opt" if is_system else "/home"] = case.stack.disk_gib.environment
     missing = needs.keys() - spaces.keys()
     if missing:
         raise UnknownFactError(f"the facts do not hold the space of {', '.join(sorted(missing))}")
