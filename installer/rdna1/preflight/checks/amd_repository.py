@@ -43,7 +43,7 @@ def amd_key(case: Case) -> Outcome:
         return Outcome("pass", _NONE)
     wrong = [line for source in sources for line in _wrong_keys(case, source)]
     if wrong and _is_replaced(case, sources):
-        return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _REPLACED)
+        return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _fate(case))
     if wrong:
         remedy = (
             f"Fetch {case.amd.key_url}, compare its fingerprint with {_spaced(case)}, and "
@@ -81,7 +81,7 @@ def amd_signature(case: Case) -> Outcome:
     sources = _amd_sources(case)
     trusted = [_shown(source) for source in sources if source.trusted]
     if trusted and _is_replaced(case, sources):
-        return Outcome("warn", "apt takes AMD's packages without a signature", trusted, _REPLACED)
+        return Outcome("warn", "apt takes AMD's packages without a signature", trusted, _fate(case))
     if trusted:
         remedy = f"Replace trusted=yes by signed-by={case.amd.keyring} and put AMD's key there."
         return Outcome("fail", "apt takes AMD's packages without a signature", trusted, remedy)
@@ -119,7 +119,7 @@ def amd_suite(case: Case) -> Outcome:
     lines = [f"{shown}: {reason}" for shown, _, reason in judged if reason]
     remedy = "Remove the source, or name a suite and version that exist for this release."
     if lines and _is_replaced(case, [source for source, _ in sources]):
-        return Outcome("warn", "AMD's source is not made for this release", lines, _REPLACED)
+        return Outcome("warn", "AMD's source is not made for this release", lines, _fate(case))
     if any(status == "fail" for _, status, _ in judged):
         return Outcome("fail", "AMD's source names a suite that does not exist", lines, remedy)
     if lines:
@@ -145,7 +145,7 @@ def amd_source(case: Case) -> Outcome:
     if len(versions) > 1:
         summary = f"AMD's sources are of several versions of ROCm: {', '.join(versions)}"
         if _is_replaced(case, [source for source, _ in sources]):
-            return Outcome("warn", summary, lines, _REPLACED)
+            return Outcome("warn", summary, lines, _fate(case))
         return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
     if sources and case.rocm_source == "distro":
         own = all(is_own(case, source) for source, _ in sources)
@@ -216,13 +216,19 @@ def _is_amds(case: Case, source: Source) -> bool:
 
 
 def _is_replaced(case: Case, sources: list[Source]) -> bool:
-    """Whether provisioning puts the stack's own source in the place of these.
+    """Whether provisioning replaces or removes these sources.
 
     Mirrors are left alone: only what names AMD's host, or this project's file, is replaced.
+    Where the stack takes ROCm from elsewhere, only this project's file is removed.
     """
     hosts = {_host(uri) for source in sources for uri in source.uris}
-    own = all(source.file == case.amd.sources_file for source in sources)
-    return case.rocm_source == "amd" and (own or hosts == {case.amd.host})
+    own = all(is_own(case, source) for source in sources)
+    return own or (case.rocm_source == "amd" and hosts == {case.amd.host})
+
+
+def _fate(case: Case) -> str:
+    """What provisioning does with the sources of `_is_replaced`, as a remedy."""
+    return _REPLACED if case.rocm_source == "amd" else _REMOVED
 
 
 def is_own(case: Case, source: Source) -> bool:
