@@ -23,7 +23,7 @@ class Row(NamedTuple):
     status: str
     words: tuple[str, ...]
     stack: str = "rocm-5.7"
-    options: Mapping[str, str] = {}
+    options: Mapping[str, str | bool] = {}
 
 
 def unknown(name: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from .files import Entry, same
 from .packages import Packages, needed
 from .runs import Run
 from .state import State
-from .watch import BACKUP, covers
+from .watch import BACKUP, COMMON_FOLDER, covers
 
 # Written by programs of this project between two runs.
 _ALWAYS_OWN = ("/etc/rdna1/envelope.json", "/*/.config/rdna1/envelope.json")
@@ -214,6 +214,9 @@ def _files(runs: list[Run], now: State) -> list[FileChange]:
         if _matches(path, _ALWAYS_OWN) and path not in changes:
             before = runs[0].before.files.get(path)
             changes[path] = FileChange(path, before, entry, True)
+    common = runs[0].before.files.get(COMMON_FOLDER)
+    if common is not None:
+        changes[COMMON_FOLDER] = FileChange(COMMON_FOLDER, common, None, True)
     return sorted(
         change for change in changes.values() if not same(change.before, now.files.get(change.path))
     )

@@ -24,6 +24,8 @@ _FOLDERS = (
     ("/etc/systemd/system.conf.d", 1),
     ("/opt/rdna1", 2),
 )
+# dpkg removes it with the last package that has files in it, though no package brought it.
+COMMON_FOLDER = "/opt"
 # Below a home, for one who provisions it without root.
 _HOME_FOLDERS = (
     (".config/environment.d", 1),
@@ -57,6 +59,7 @@ def places(users: tuple[str, ...]) -> Iterator[Place]:
         users: named users; without names the start files of everybody are written down.
     """
     reader = Reader()
+    yield Place(COMMON_FOLDER, _ALONE)
     for path, depth in _FOLDERS:
         yield Place(path, depth)
     listed: dict[str, list[str]] = {}

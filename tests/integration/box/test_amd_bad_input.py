@@ -85,6 +85,16 @@ def test_a_source_that_the_stack_does_not_have_is_refused(jammy: AmdBox) -> None
     assert "Remedy" in text
 
 
+def test_an_unknown_user_is_named_before_any_change(jammy: AmdBox) -> None:
+    text = said(jammy.play(rdna1_users=["nobdy"]))
+    assert "no such user: nobdy" in text
+    assert "Name users of this machine" in text
+    # The role itself, where preflight does not look at the user.
+    text = said(jammy.play(**AMD, rdna1_users=["nobdy"], preflight_users=[]))
+    assert "There is no user nobdy on this machine. Remedy: create them first" in text
+    assert jammy.box.run("find", "/etc/apt", "-name", "rocm*") == ""
+
+
 def test_another_key_is_not_accepted(jammy: AmdBox) -> None:
     with (
         signing_key() as other,

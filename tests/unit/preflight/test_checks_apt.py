@@ -18,6 +18,7 @@ KEYRING = "/etc/apt/keyrings/rocm.gpg"
 FINGERPRINT = amd_repository().fingerprint
 OTHER_FINGERPRINT = "F6ECB3762474EDA9D21B7022871920D1991BC93C"
 UBUNTU = "http://archive.ubuntu.com/ubuntu"
+OWN_FILE = amd_repository().sources_file
 WHEEL = {"rocm_source": "none"}
 FROM_AMD = {"rocm_source": "amd"}
 MIRROR = "https://mirror.example/rocm/apt/5.7.1"
@@ -33,9 +34,10 @@ def source(
     trusted: bool = False,
     enabled: bool = True,
     kind: str = "deb",
+    file: str = "/etc/apt/sources.list.d/rocm.list",
 ) -> dict[str, object]:
     return {
-        "file": "/etc/apt/sources.list.d/rocm.list",
+        "file": file,
         "line": line,
         "types": [kind],
         "uris": [uri],
@@ -225,6 +227,13 @@ ROWS = [
         candidates(rocminfo=AMD_ROCMINFO),
         "fail",
         ("rocminfo from AMD", f"rocminfo {AMD_ROCMINFO[0]}: {AMD}", "Disable"),
+    ),
+    Row(
+        "candidates",
+        "of AMD, whose source is ours",
+        {**candidates(rocminfo=AMD_ROCMINFO), **sources(source(file=OWN_FILE))},
+        "warn",
+        ("rocminfo from AMD", "removes its own source"),
     ),
     Row(
         "candidates",
@@ -435,6 +444,13 @@ ROWS = [
         keys(keyring(OTHER_FINGERPRINT)),
         "fail",
         ("A69 3C5C is not there", OTHER_FINGERPRINT),
+    ),
+    Row(
+        "amd-key",
+        "of a mirror, whose source is ours and goes",
+        {**keys(keyring(OTHER_FINGERPRINT)), **sources(source(MIRROR, file=OWN_FILE))},
+        "warn",
+        (OTHER_FINGERPRINT, "removes the source of AMD that it wrote"),
     ),
     Row(
         "amd-key",

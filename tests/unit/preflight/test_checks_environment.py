@@ -83,13 +83,20 @@ FORM_ROWS = [
         Row(
             "gfx-override-form",
             f"wrong {v}",
-            override(v),
+            override(v, "/etc/environment"),
             "fail",
-            (f"{PROFILE}:1: {OVERRIDE}={v}",),
+            (f"/etc/environment:1: {OVERRIDE}={v}",),
         )
         for v in WRONG_FORMS
     ],
-    Row("gfx-override-form", "of one node", override("10", suffix="_1"), "fail", ("VERSION_1=10",)),
+    Row(
+        "gfx-override-form",
+        "of one node",
+        override("10", "/etc/environment", "_1"),
+        "fail",
+        ("VERSION_1=10",),
+    ),
+    Row("gfx-override-form", "edited profile", override("10"), "warn", ("script anew",)),
     Row("gfx-override-form", "other name", override("x", suffix="_X"), "pass", ("is not set",)),
     Row("gfx-override-form", "expands", override("$V"), "pass", ("depends on other", "=$V")),
     Row("gfx-override-form", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
@@ -105,8 +112,21 @@ VALUE_ROWS = [
         "warn",
         ("/home/ann/.bashrc:1", "10.1.0", "rocm-5.7 sets 10.3.0"),
     ),
-    Row("gfx-override", "another major", override("11.0.0"), "fail", ("another major version",)),
-    Row("gfx-override", "of one node", override("9.0.0", suffix="_1"), "fail", ("VERSION_1=9",)),
+    Row(
+        "gfx-override",
+        "another major",
+        override("11.0.0", "/etc/environment"),
+        "fail",
+        ("another major version",),
+    ),
+    Row(
+        "gfx-override",
+        "of one node",
+        override("9.0.0", "/etc/environment", "_1"),
+        "fail",
+        ("VERSION_1=9",),
+    ),
+    Row("gfx-override", "edited profile", override("9.0.0"), "warn", ("script anew", "10.3.0")),
     Row(
         "gfx-override",
         "native wheels",

@@ -94,6 +94,7 @@ CPU_NODE = {
 }
 UBUNTU_20 = os_facts("ubuntu", "20.04", "Ubuntu 20.04.6 LTS")
 WHEEL = {"rocm_source": "none"}
+REPLACE: dict[str, str | bool] = {"rocm_replace": True}
 DISTRO_PYTORCH = {"pytorch_source": "distro"}
 
 ROWS = [
@@ -259,6 +260,14 @@ ROWS = [
     Row("disk-space", "small /opt", disk(50, 3, opt_device=2), "fail", ("/opt: 3.0 GiB",)),
     Row("disk-space", "small root", disk(1, 50, opt_device=2), "fail", ("/: 1.0 GiB free, 2",)),
     Row("disk-space", "packages only", disk(2, 2), "pass", ("/: 2.0 GiB",), options=DISTRO_PYTORCH),
+    Row(
+        "disk-space",
+        "small home without root",
+        {"disk": [{"path": "/home", "free_bytes": 3 * GIB, "device": 1}]},
+        "fail",
+        ("/home: 3.0 GiB free, 15 GiB",),
+        options={"scope": "user"},
+    ),
     Row("disk-space", "half known", {"disk": []}, "skip", ("do not hold",)),
     Row("disk-space", "unknown", unknown("disk"), "skip", (UNREAD,)),
     Row("apt-state", "right", {}, "pass", ("done with all",)),
@@ -327,6 +336,24 @@ ROWS = [
         "fail",
         ("and 3 more", "rocm-core5.7.0 rocm-core5.8.0; or"),
     ),
+    Row(
+        "rocm-mixture",
+        "other source, to be replaced",
+        rocm(AMD, LIBRARY),
+        "warn",
+        ("removes it first", "rocm-core 5.7.1.50701"),
+        options=REPLACE,
+    ),
+    Row(
+        "rocm-mixture",
+        "mixed, to be replaced by AMD's",
+        rocm(AMD, DISTRO),
+        "warn",
+        ("rocminfo 5.7.1-3build1",),
+        options={**REPLACE, "rocm_source": "amd"},
+    ),
+    Row("rocm-mixture", "nothing to replace", rocm(DISTRO), "pass", (), options=REPLACE),
+    Row("rocm-mixture", "refusal names the way", rocm(AMD), "fail", ("rdna1_rocm_replace: true",)),
     Row("rocm-mixture", "wheel only", rocm(AMD), "pass", (), options=WHEEL),
     *[
         Row(

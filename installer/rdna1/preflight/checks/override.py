@@ -10,6 +10,7 @@ from rdna1.preflight.model import Case, Outcome, check
 from rdna1.stacks import Stack
 
 _NAME = "HSA_OVERRIDE_GFX_VERSION"
+_WRITTEN_ANEW = "Provision again, which writes the profile script anew"
 # The second form is for one KFD node (ROCT-Thunk-Interface src/topology.c).
 _NAMES = re.compile(rf"{_NAME}(_\d+)?")
 _FORM = re.compile(r"\s*(\d+)\.(\d+)\.(\d+)", re.ASCII)
@@ -31,12 +32,12 @@ def gfx_override_form(case: Case) -> Outcome:
     wrong = [v for v in places if _version(v) is None and not v.expands]
     unread = unread_places(case.facts)
     if wrong:
-        return Outcome(
-            "fail",
-            f"{_NAME} is no major.minor.stepping: no ROCm program starts with it",
-            [shown(v) for v in wrong] + unread,
-            "Remove these settings; the stack's profile script sets what is needed.",
-        )
+        summary = f"{_NAME} is no major.minor.stepping: no ROCm program starts with it"
+        evidence = [shown(v) for v in wrong] + unread
+        if all(is_profile(v.place) for v in wrong):
+            return Outcome("warn", summary, evidence, f"{_WRITTEN_ANEW}.")
+        remedy = "Remove these settings; the stack's profile script sets what is needed."
+        return Outcome("fail", summary, evidence, remedy)
     open_ones = [f"depends on other variables: {shown(v)}" for v in places if v.expands]
     summary = f"{_NAME} is well-formed where it is set" if places else f"{_NAME} is not set"
     return Outcome("pass", summary, open_ones + unread)
@@ -64,6 +65,10 @@ def gfx_override(case: Case) -> Outcome:
     evidence = [shown(v) for v, _ in others] + unread
     ours = "sets " + ".".join(map(str, wanted)) if wanted else "sets none"
     remedy = f"Remove these settings: the stack {case.stack.name} {ours}."
+    if all(is_profile(v.place) for v, _ in others):
+        summary = f"{_NAME} in a profile script is not that of the stack"
+        remedy = f"{_WRITTEN_ANEW}: the stack {case.stack.name} {ours}."
+        return Outcome("warn", summary, evidence, remedy)
     if any(version[0] not in _majors(case.stack) for _, version in others):
         summary = f"{_NAME} names another major version than the card's"
         return Outcome("fail", summary, evidence, remedy)
