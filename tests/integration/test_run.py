@@ -36,6 +36,14 @@ def test_help_names_every_verb() -> None:
         assert f"\n  {verb} " in done.stdout
 
 
+def test_rootless_provisioning_is_not_for_root() -> None:
+    # As root, which these tests need, the play stops before it looks at the machine.
+    done = run("provision", "--rootless", "--check")
+    assert done.returncode != 0
+    assert "playbooks/user.yml --check" in done.stderr
+    assert "This is for users without root" in done.stdout
+
+
 def test_an_unknown_verb_is_named() -> None:
     done = run("dmeo")
     assert done.returncode == 2
