@@ -26,7 +26,7 @@ class Switched(NamedTuple):
     """A box, the index, the state before."""
 
     box: Box
-    index: str
+    address: str
     before: State
 
     def play(self, stack: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -34,8 +34,8 @@ class Switched(NamedTuple):
         given = {
             "rdna1_stack": stack,
             "rdna1_pytorch_source": "index",
-            "pytorch_index_url": self.index,
-            "pytorch_project_index_url": self.index,
+            "pytorch_index_url": self.address,
+            "pytorch_project_index_url": self.address,
             "pytorch_gfx_target": "gfx1010",
             "preflight_ignore": IGNORED,
         }

@@ -35,7 +35,7 @@ class Home(NamedTuple):
     """A box with a user who has no root, the index, the state before."""
 
     box: Box
-    index: str
+    address: str
     before: State
 
     def play(
@@ -44,8 +44,8 @@ class Home(NamedTuple):
         """Run a playbook as the user; stand-ins of wheels measure nothing."""
         given = {
             "ansible_user": "ada",
-            "pytorch_index_url": self.index,
-            "pytorch_project_index_url": self.index,
+            "pytorch_index_url": self.address,
+            "pytorch_project_index_url": self.address,
             "preflight_ignore": IGNORED,
             **variables,
         }
