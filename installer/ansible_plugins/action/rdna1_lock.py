@@ -19,10 +19,12 @@ from rdna1.locks import (
     Wanted,
     choose_gfx_target,
     choose_python,
+    locked_files,
     make_lock,
     read_lock,
     write_lock,
 )
+from rdna1.mirror import MirrorError, download_wheels
 from rdna1.stacks import Stack, load_stack
 
 ARGUMENTS = {
@@ -34,6 +36,10 @@ ARGUMENTS = {
     "project_index_url": {"type": "str", "default": ""},
     "project": {"type": "str", "required": True},
     "uv": {"type": "str", "required": True},
+    # False where there is no index to make it from.
+    "make": {"type": "bool", "default": True},
+    # Where to put the wheels of the lock; empty to leave them where they are.
+    "download": {"type": "str", "default": ""},
 }
 _PLATFORM = "x86_64-linux"
 
@@ -64,7 +70,10 @@ class ActionModule(ActionBase):
             name = "-".join(filter(None, [stack.name, python.version, _PLATFORM, gfx_target]))
             path = Path(arguments["folder"]) / f"{name}.txt"
             text, made = self._lock(path, wanted, arguments)
-        except (ChoiceError, LockError) as error:
+            if arguments["download"]:
+                files = locked_files(text, wanted, Path(arguments["uv"]))
+                download_wheels(files, Path(arguments["download"]))
+        except (ChoiceError, LockError, MirrorError) as error:
             raise AnsibleActionFail(str(error)) from error
         return {
             **result,
@@ -83,7 +92,13 @@ class ActionModule(ActionBase):
         Hosts of one fleet need the same lock at the same time: the first one makes it.
         """
         with _alone(Path(arguments["project"])):
-            if path.exists() and not arguments["renew"]:
+            if not arguments["make"] and not path.exists():
+                raise LockError(
+                    f"the mirror has no lock file {path.name}: it was collected for another Python "
+                    "or card. Remedy: collect one on a machine like this one, with "
+                    "playbooks/mirror.yml"
+                )
+            if path.exists() and not (arguments["renew"] and arguments["make"]):
                 return read_lock(path, wanted), False
             if self._task.check_mode:
                 return "", True

@@ -57,6 +57,14 @@ options:
     description: Index of what this project itself imports; empty for PyPI.
     type: str
     default: ""
+  find_links:
+    description: Folder on the machine with all wheels, in place of the indexes.
+    type: str
+    default: ""
+  python_cache:
+    description: Folder on the machine with the archives of uv's Pythons; uv knows their hashes.
+    type: str
+    default: ""
 author: [rdna1 contributors]
 """
 
@@ -100,6 +108,8 @@ def main() -> None:
             "lock": text,
             "index_url": text,
             "project_index_url": text,
+            "find_links": text,
+            "python_cache": text,
         },
         supports_check_mode=True,
     )

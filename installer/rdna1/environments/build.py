@@ -68,7 +68,7 @@ class Uv:
                     "--no-deps",
                     "--require-hashes",
                     "--compile-bytecode",
-                    *(["--default-index", index] if index else []),
+                    *self._origin(index),
                     "--requirement",
                     "-",
                     given=wheels,
@@ -84,6 +84,12 @@ class Uv:
         )
         if spec.lock:
             self("pip", "check", *target)
+
+    def _origin(self, index: str) -> list[str]:
+        """Where wheels may come from."""
+        if self._spec.find_links:
+            return ["--offline", "--no-index", "--find-links", self._spec.find_links]
+        return ["--default-index", index] if index else []
 
     def forget(self, packages: Sequence[str]) -> None:
         """Take packages out of the cache, whose files the environments share.
@@ -123,4 +129,6 @@ class Uv:
         # Beside the environments: on one file system their files can be links.
         kept["UV_CACHE_DIR"] = str(self._spec.prefix / "cache")
         kept["UV_PYTHON_INSTALL_DIR"] = str(self._spec.prefix / "python")
+        if self._spec.python_cache:
+            kept["UV_PYTHON_CACHE_DIR"] = self._spec.python_cache
         return kept

@@ -25,6 +25,8 @@ class Spec(NamedTuple):
         lock: all wheels with their hashes, empty where the system's packages are used instead.
         index_url: of the stack's wheels.
         project_index_url: of what this project itself imports, empty for PyPI.
+        find_links: folder with all wheels, in place of the indexes; empty for those.
+        python_cache: folder with the archives of uv's Pythons; empty to fetch them.
     """
 
     stack: str
@@ -37,6 +39,8 @@ class Spec(NamedTuple):
     lock: str = ""
     index_url: str = ""
     project_index_url: str = ""
+    find_links: str = ""
+    python_cache: str = ""
 
     @property
     def folder(self) -> Path:

@@ -1,15 +1,25 @@
 """Lock files: the wheels of a stack with their hashes, beside the inventory they are for."""
 
 from rdna1.locks.choice import ChoiceError, Python, choose_gfx_target, choose_python
-from rdna1.locks.lock import LockError, Wanted, make_lock, read_lock, write_lock
+from rdna1.locks.lock import (
+    LockedFile,
+    LockError,
+    Wanted,
+    locked_files,
+    make_lock,
+    read_lock,
+    write_lock,
+)
 
 __all__ = [
     "ChoiceError",
     "LockError",
+    "LockedFile",
     "Python",
     "Wanted",
     "choose_gfx_target",
     "choose_python",
+    "locked_files",
     "make_lock",
     "read_lock",
     "write_lock",

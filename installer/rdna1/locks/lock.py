@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -44,6 +45,13 @@ class Wanted(NamedTuple):
     python: str
     index_url: str
     project_index_url: str
+
+
+class LockedFile(NamedTuple):
+    """A wheel: its address and its hash."""
+
+    url: str
+    sha256: str
 
 
 def make_lock(wanted: Wanted, uv: Path) -> str:
@@ -90,6 +98,42 @@ def read_lock(path: Path, wanted: Wanted) -> str:
     return text
 
 
+def locked_files(lock: str, wanted: Wanted, uv: Path) -> list[LockedFile]:
+    """Where the wheels of a lock are, each from the one index that it may come from.
+
+    Raises:
+        LockError: an index cannot be reached, or has no file with a hash of the lock.
+    """
+    stack, _, project = lock.partition(LOCK_MARK)
+    sections = [(stack, wanted.index_url), (project, wanted.project_index_url)]
+    return [
+        file
+        for text, index_url in sections
+        if text.strip()
+        for file in _wheels(
+            _compile([text], "", index_url, wanted.python, uv, "--format=pylock.toml", "--no-deps"),
+            text,
+        )
+    ]
+
+
+def _wheels(pylock: str, lock: str) -> list[LockedFile]:
+    """The wheels that uv names (PEP 751) and the lock has a hash of."""
+    files = []
+    for package in tomllib.loads(pylock).get("packages", []):
+        fitting = [
+            LockedFile(wheel["url"], wheel["hashes"]["sha256"])
+            for wheel in package.get("wheels", [])
+            if f"sha256:{wheel['hashes']['sha256']}" in lock
+        ]
+        if not fitting:
+            raise LockError(
+                f"the index has no wheel of {package['name']} with a hash of the lock. {_RENEW}"
+            )
+        files += fitting
+    return files
+
+
 def write_lock(path: Path, text: str) -> None:
     """Write a lock whole or not at all.
 
@@ -110,7 +154,12 @@ def write_lock(path: Path, text: str) -> None:
 
 
 def _compile(
-    requirements: Sequence[str], constraints: str, index_url: str, python: str, uv: Path
+    requirements: Sequence[str],
+    constraints: str,
+    index_url: str,
+    python: str,
+    uv: Path,
+    *options: str,
 ) -> str:
     with tempfile.TemporaryDirectory() as folder:
         limits = Path(folder) / "constraints.txt"
@@ -121,6 +170,7 @@ def _compile(
             # The oldest glibc among the releases is 2.31; this platform's is 2.28.
             *("--python-version", python, "--python-platform", "x86_64-unknown-linux-gnu"),
             *(("--default-index", index_url) if index_url else ()),
+            *options,
             *("--constraints", str(limits), "-"),
         ]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in _KEPT}

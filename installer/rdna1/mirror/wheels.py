@@ -1,0 +1,55 @@
+"""Download wheels that a lock names."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from rdna1.locks import LockedFile
+from rdna1.mirror.manifest import MirrorError, digest
+
+_TIMEOUT_SECONDS = 60
+
+
+def download_wheels(files: Sequence[LockedFile], folder: Path) -> None:
+    """Download wheels and keep those alone that have the hash of the lock.
+
+    Raises:
+        MirrorError: one cannot be fetched, or is another.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        path = folder / Path(unquote(urlsplit(file.url).path)).name
+        if path.exists() and _sha256(path) == file.sha256:
+            continue
+        _fetch(file.url, path)
+        if _sha256(path) != file.sha256:
+            path.unlink()
+            raise MirrorError(
+                f"{file.url} is not the file that the lock has the hash of ({file.sha256}). "
+                "Remedy: run again; if it stays so, the index or what is between is not to be "
+                "trusted"
+            )
+
+
+def _fetch(url: str, path: Path) -> None:
+    try:
+        # The scheme is what the stack's index, which uv asked, names.
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer,  # noqa: S310
+            path.open("wb") as file,
+        ):
+            shutil.copyfileobj(answer, file, 1 << 20)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise MirrorError(
+            f"{url} cannot be fetched: {error}. Remedy: check the network and proxies, run again"
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return digest(file)

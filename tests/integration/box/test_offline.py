@@ -1,0 +1,153 @@
+"""A mirror, collected on a connected box, installs the stack on boxes that have no network.
+
+The packages of ROCm are Debian's own, with Debian's signatures. The stack's wheels are stand-ins,
+those that rdna1 imports are real. The mirror is made once for this module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.boxes import Box, remove_box, start_box
+from support.pythons import find_python
+from support.wheel_boxes import LENT, OWN_REQUIREMENTS, add_own_requirements, fill_index
+from support.wheels import serve
+
+PYTHON = LENT["rocm-5.7"]
+IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
+TAGS = "--tags=rocm,pytorch"
+
+MakeBox = Callable[..., Box]
+
+
+def start_with_python(name: str, folder: Path, *options: str) -> Box:
+    """A box with a further Python, lent by the machine that runs the tests."""
+    python = find_python(PYTHON)
+    if python is None:
+        pytest.skip(f"no Python {PYTHON} on this machine to lend to the box")
+    lent = python.parents[1]
+    box = start_box(name, folder, [f"--volume={lent}:{lent}:ro", *options])
+    box.run("ln", "-s", f"{lent}/bin/python{PYTHON}", f"/usr/bin/python{PYTHON}")
+    return box
+
+
+def variables(**given: object) -> str:
+    """Options for a run of the playbooks."""
+    return "--extra-vars=" + json.dumps(
+        {"rdna1_pytorch_source": "index", "preflight_ignore": IGNORED, **given}
+    )
+
+
+def said(played: subprocess.CompletedProcess[str]) -> str:
+    """What a run printed, without its line breaks."""
+    return " ".join(played.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A mirror of rocm-5.7 for Debian 13, collected on a box that goes away."""
+    folder = tmp_path_factory.mktemp("connected")
+    fill_index(folder / "index")
+    add_own_requirements(folder / "index", PYTHON)
+    name = f"rdna1-test-{os.getpid()}-connected"
+    destination = folder / "mirror"
+    try:
+        box = start_with_python(name, folder)
+        before = box.run("find", "/etc", "/var/lib/apt", "/var/lib/dpkg", "-newer", "/proc/1/stat")
+        with serve(folder / "index") as index:
+            played = box.play(
+                variables(
+                    mirror_destination=str(destination),
+                    mirror_archive=True,
+                    pytorch_index_url=index,
+                    pytorch_project_index_url=index,
+                ),
+                playbook="playbooks/mirror.yml",
+            )
+        assert played.returncode == 0, played.stdout
+        after = box.run("find", "/etc", "/var/lib/apt", "/var/lib/dpkg", "-newer", "/proc/1/stat")
+        assert after == before, "the collecting machine is left as it was"
+    finally:
+        remove_box(name)
+    yield destination
+
+
+@pytest.fixture
+def offline(make_box: MakeBox, tmp_path: Path) -> Iterator[Box]:
+    """A box without any network."""
+    name = f"rdna1-test-{os.getpid()}-offline"
+    try:
+        box = start_with_python(name, tmp_path, "--network=none")
+        assert box.run("ls", "/sys/class/net").split() == ["lo"]
+        yield box
+    finally:
+        remove_box(name)
+
+
+def test_the_manifest_describes_what_was_collected(mirror: Path) -> None:
+    manifest = json.loads((mirror / "manifest.json").read_text())
+    assert [manifest[key] for key in ("schema_version", "stack", "os", "version")] == [
+        1,
+        "rocm-5.7",
+        "debian",
+        "13",
+    ]
+    names = {Path(file["path"]).name.partition("_")[0] for file in manifest["files"]}
+    # What they need in the end as well, so that it does not matter what a machine has.
+    assert {"libamdhip64-5", "rocminfo", "rocm-smi", "libamd-comgr2", "libc6"} <= names
+    paths = [file["path"] for file in manifest["files"]]
+    assert any(path.endswith("/dists/trixie/InRelease") for path in paths)
+    assert any(path.startswith("keys/") for path in paths)
+    assert any(path.startswith("wheels/torch-2.2.2+rocm5.7") for path in paths)
+    projects = {Path(path).name.partition("-")[0].lower() for path in paths}
+    assert {name.lower() for name in OWN_REQUIREMENTS} <= projects
+    assert mirror.with_name("mirror.tar").stat().st_size > sum(f["size"] for f in manifest["files"])
+
+
+def test_a_box_without_a_network_is_provisioned_from_the_mirror(
+    mirror: Path, offline: Box
+) -> None:
+    given = variables(rdna1_mirror=str(mirror))
+    planned = offline.play(TAGS, "--check", "--diff", given)
+    assert planned.returncode == 0, planned.stdout
+    assert "/var/cache/rdna1" in planned.stdout
+    assert offline.run("find", "/var/cache", "/opt", "-path", "*rdna1*") == ""
+    played = offline.play(TAGS, given)
+    assert played.returncode == 0, played.stdout
+    assert offline.run("dpkg-query", "-W", "-f", "${Version}", "libamdhip64-5").startswith("5.7.1")
+    torch = "import torch; print(torch.__version__)"
+    assert "+rocm5.7" in offline.run("/opt/rdna1/rocm-5.7/bin/python", "-c", torch)
+    assert "rdna1/mirror" not in offline.run("grep", "-r", "", "/etc/apt")
+    again = offline.play(TAGS, given)
+    assert again.returncode == 0, again.stdout
+    assert "changed=0" in again.stdout
+
+
+def test_a_mirror_of_another_stack_is_refused(mirror: Path, offline: Box) -> None:
+    packed = mirror.with_name("mirror.tar")
+    played = offline.play(TAGS, variables(rdna1_mirror=str(packed), rdna1_stack="therock"))
+    assert played.returncode != 0
+    assert "is a mirror for rocm-5.7 on debian 13, and this is therock on debian 13" in said(played)
+    assert "Remedy: name the mirror for therock on debian 13" in said(played)
+    assert offline.run("find", "/var/cache", "/opt", "-path", "*rdna1*") == ""
+
+
+def test_a_damaged_file_is_named(mirror: Path, offline: Box, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(mirror, damaged)
+    package = next(damaged.rglob("rocminfo_*.deb"))
+    data = bytearray(package.read_bytes())
+    data[len(data) // 2] ^= 1
+    package.write_bytes(data)
+    played = offline.play(TAGS, variables(rdna1_mirror=str(damaged)))
+    assert played.returncode != 0
+    assert f"{package.relative_to(damaged)} is not what was collected" in said(played)
+    assert "Remedy: copy the mirror again" in said(played)
+    assert offline.run("find", "/var/cache", "/opt", "-path", "*rdna1*") == ""
