@@ -13,8 +13,9 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _URI = re.compile(r"^'([^']+)' (\S+) \d+ ", re.MULTILINE)
@@ -161,8 +162,7 @@ class Excerpt:
             ["apt-get", "--quiet=2", *self._options, *arguments],  # noqa: S607
             env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             check=False,
         )
         if done.returncode != 0:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,6 @@ from support.wheels import serve
 PYTHON = LENT["rocm-5.7"]
 IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
 TAGS = "--tags=rocm,pytorch"
-
-MakeBox = Callable[..., Box]
 
 
 def start_with_python(name: str, folder: Path, *options: str) -> Box:
@@ -80,7 +78,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def offline(make_box: MakeBox, tmp_path: Path) -> Iterator[Box]:
+def offline(tmp_path: Path) -> Iterator[Box]:
     """A box without any network."""
     name = f"rdna1-test-{os.getpid()}-offline"
     try:
@@ -111,9 +109,7 @@ def test_the_manifest_describes_what_was_collected(mirror: Path) -> None:
     assert mirror.with_name("mirror.tar").stat().st_size > sum(f["size"] for f in manifest["files"])
 
 
-def test_a_box_without_a_network_is_provisioned_from_the_mirror(
-    mirror: Path, offline: Box
-) -> None:
+def test_a_box_without_a_network_is_provisioned_from_the_mirror(mirror: Path, offline: Box) -> None:
     given = variables(rdna1_mirror=str(mirror))
     planned = offline.play(TAGS, "--check", "--diff", given)
     assert planned.returncode == 0, planned.stdout

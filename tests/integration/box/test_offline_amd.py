@@ -1,0 +1,80 @@
+"""A mirror of AMD's repository, and the installation from it when the repository is gone.
+
+The box stands in for Ubuntu 22.04 with an archive of stand-ins, signatures are real. Debian's
+packages, which the stand-ins need, are not in that archive, so the mirror is one without what the
+machine has already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.boxes import Box, remove_box
+from support.pythons import find_python
+from support.ubuntu_like import IGNORED, Archives, archives, real_image, start_ubuntu_like
+from support.wheel_boxes import LENT, add_own_requirements, fill_index
+from support.wheels import serve
+
+PYTHON = LENT["rocm-5.7"]
+
+
+def box_with_python(name: str, folder: Path, served: Archives) -> Box:
+    python = find_python(PYTHON)
+    if python is None:
+        pytest.skip(f"no Python {PYTHON} on this machine to lend to the box")
+    lent = python.parents[1]
+    box = start_ubuntu_like(name, folder, "22.04", served, [f"--volume={lent}:{lent}:ro"])
+    box.run("ln", "-s", f"{lent}/bin/python{PYTHON}", f"/usr/bin/python{PYTHON}")
+    return box
+
+
+@pytest.fixture
+def collected(tmp_path: Path) -> Iterator[tuple[Box, dict[str, object]]]:
+    """A box, and the variables to install from the mirror; every archive is gone."""
+    fill_index(tmp_path / "index")
+    add_own_requirements(tmp_path / "index", PYTHON)
+    name = f"rdna1-test-{os.getpid()}-jammy-offline"
+    mirror = tmp_path / "mirror"
+    try:
+        with archives(tmp_path / "archives") as served, serve(tmp_path / "index") as index:
+            box = box_with_python(name, tmp_path, served)
+            given = {**served.variables, "preflight_ignore": IGNORED}
+            collecting = {
+                "mirror_destination": str(mirror),
+                "mirror_complete": False,
+                "pytorch_index_url": index,
+                "pytorch_project_index_url": index,
+            }
+            played = play(box, "playbooks/mirror.yml", given | collecting)
+            assert played.returncode == 0, played.stdout
+        yield box, {**given, "rdna1_mirror": str(mirror)}
+    finally:
+        remove_box(name)
+
+
+def play(
+    box: Box, playbook: str, given: dict[str, object], *options: str
+) -> subprocess.CompletedProcess[str]:
+    return box.play(f"--extra-vars={json.dumps(given)}", *options, playbook=playbook)
+
+
+@pytest.mark.skipif(bool(real_image("22.04")), reason="its archive cannot go away")
+def test_rocm_of_amd_is_installed_when_every_archive_is_gone(
+    collected: tuple[Box, dict[str, object]],
+) -> None:
+    box, given = collected
+    without = {name: value for name, value in given.items() if name != "rdna1_mirror"}
+    box.run("sh", "-c", "rm -r /var/lib/apt/lists")
+    assert play(box, "site.yml", without, "--tags=rocm").returncode != 0
+    played = play(box, "site.yml", given, "--tags=rocm")
+    assert played.returncode == 0, played.stdout
+    assert "50701" in box.run("dpkg-query", "-W", "-f", "${Version}", "rocminfo")
+    again = play(box, "site.yml", given, "--tags=rocm")
+    assert again.returncode == 0, again.stdout
+    assert "changed=0" in again.stdout
