@@ -6,13 +6,14 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from rdna1.mirror.manifest import MANIFEST, Manifest, MirrorArchive, MirrorFile, digest
 from rdna1.report.json import to_json
 
 
 def write_manifest(
-    folder: Path, subject: Mapping[str, str], archives: Sequence[MirrorArchive]
+    folder: Path, subject: Mapping[str, Any], archives: Sequence[MirrorArchive]
 ) -> Manifest:
     """Describe what is in a folder.
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from integration.environments.conftest import UV
 from rdna1.environments import BuildError, ensure
 from support.pythons import find_python
 from support.wheels import serve
@@ -107,3 +110,34 @@ def test_the_mirror_is_asked_for_the_archives_that_uv_knows(
         spec = make_spec(python="3.10", python_path="", python_mirror=address)
         with pytest.raises(BuildError, match=f"(?s){address}.*cpython-3.10.*404"):
             ensure(spec)
+
+
+@pytest.mark.parametrize("intact", [True, False])
+def test_a_kept_archive_takes_the_place_of_the_network(
+    make_spec: MakeSpec,
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    intact: bool,
+) -> None:
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    cache = tmp_path / "kept"
+    with serve(archive.parents[1]) as address:
+        url = f"{address}20220630/{archive.name}"
+        monkeypatch.setenv(LIST, str(write_list(tmp_path, version_of(archive), url, sha256)))
+        # As playbooks/mirror.yml does.
+        command = [UV, "python", "install", "--no-config", "--no-bin", "3.10"]
+        folders = {
+            "UV_PYTHON_CACHE_DIR": str(cache),
+            "UV_PYTHON_INSTALL_DIR": str(tmp_path / "unpacked"),
+        }
+        subprocess.run(command, env={**os.environ, **folders}, check=True)
+    (kept,) = cache.iterdir()
+    spec = make_spec(python="3.10", python_path="", python_cache=str(cache))
+    if intact:
+        assert ensure(spec).python == "3.10"
+        return
+    kept.write_bytes(kept.read_bytes() + b"another")
+    with pytest.raises(BuildError, match=r"(?i)hash mismatch"):
+        ensure(spec)
+    assert not spec.link.exists()
