@@ -126,7 +126,7 @@ def test_a_kept_archive_takes_the_place_of_the_network(
         url = f"{address}20220630/{archive.name}"
         monkeypatch.setenv(LIST, str(write_list(tmp_path, version_of(archive), url, sha256)))
         # As playbooks/mirror.yml does.
-        command = [UV, "python", "install", "--no-config", "--no-bin", "3.10"]
+        command = [str(UV), "python", "install", "--no-config", "--no-bin", "3.10"]
         folders = {
             "UV_PYTHON_CACHE_DIR": str(cache),
             "UV_PYTHON_INSTALL_DIR": str(tmp_path / "unpacked"),
