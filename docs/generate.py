@@ -21,6 +21,7 @@ from rdna1.conv.envelope import Envelope
 from rdna1.conv.sweep.report import SweepReport
 from rdna1.conv.timing import TimingReport
 from rdna1.conv.tune.report import TuneReport
+from rdna1.mirror import Manifest
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
 from rdna1.preflight.matrix import Matrix, matrix
@@ -43,6 +44,7 @@ SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "timing": (TimingReport, "what rdna1-validate timing --format json prints"),
     "sweep": (SweepReport, "what rdna1-validate sweep --format json prints"),
     "tune": (TuneReport, "what rdna1-validate tune --format json prints"),
+    "mirror": (Manifest, "manifest.json of what playbooks/mirror.yml collects"),
     "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
 }
 
