@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _MARK = "RDNA1_TEST_MARK"
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

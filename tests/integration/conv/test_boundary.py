@@ -170,9 +170,13 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
         text=True,
         start_new_session=True,
     ) as run:
-        wait_until(lambda: any(map(hangs, started())))
-        os.killpg(run.pid, signal.SIGINT)
-        stdout, stderr = run.communicate()
+        try:
+            wait_until(lambda: any(map(hangs, started())))
+            os.killpg(run.pid, signal.SIGINT)
+            stdout, stderr = run.communicate()
+        finally:
+            # A wait in vain must not leave it waiting for its hang.
+            run.kill()
     assert (run.returncode, stderr) == (130, "")
     report = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
     assert (report["stopped"], report["complete"]) == ("interrupted", False)
