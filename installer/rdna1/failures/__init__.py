@@ -49,7 +49,9 @@ def explain(output: str) -> str:
         Text of a few lines; the end of the output itself when the failure is not known.
     """
     for failure in known_failures():
-        found = re.search(failure.pattern, output, re.IGNORECASE)
+        # uv breaks its lines at the width of a terminal.
+        pattern = failure.pattern.replace(" ", r"\s+")
+        found = re.search(pattern, output, re.IGNORECASE | re.DOTALL)
         if found:
             name = next((text for text in found.groupdict().values() if text), "")
             cause = failure.cause.format(name=name)
