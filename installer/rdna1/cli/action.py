@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,6 +34,7 @@ class ReportAction(ActionBase):
         validated = self.validate_argument_spec(self.ARGUMENTS)  # type: ignore[no-untyped-call]
         return {**result, "changed": False, **self.report(validated[1], variables)}
 
+    @abstractmethod
     def report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Do the work of the action.
 
@@ -46,7 +48,6 @@ class ReportAction(ActionBase):
         Raises:
             AnsibleActionFail: the task fails.
         """
-        raise NotImplementedError
 
     def module(
         self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from rdna1.conv import envelope
 from rdna1.conv.circumstances import observe
 from rdna1.conv.result import DeviceInfo
 from support.modules import load_by_path
+from support.processes import ignores_sigterm, interrupt
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="the worker computes with torch"
@@ -153,33 +153,14 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
 ) -> None:
     (tmp_path / "rules.yml").write_text('- {when: "h > 42", outcome: hang}', encoding="utf-8")
 
-    def hangs(pid: int) -> bool:
-        """Whether a process has come to where the simulated device ignores SIGTERM."""
-        try:
-            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-        except OSError:
-            return False
-        ignored = next(line.split()[1] for line in status.splitlines() if line[:6] == "SigIgn")
-        return bool(int(ignored, 16) & 1 << (signal.SIGTERM - 1))
-
-    with subprocess.Popen(
+    run = interrupt(
         command("--timeout=600", "--format=json", "--output=out"),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as run:
-        try:
-            wait_until(lambda: any(map(hangs, started())))
-            os.killpg(run.pid, signal.SIGINT)
-            stdout, stderr = run.communicate()
-        finally:
-            # A wait in vain must not leave it waiting for its hang.
-            run.kill()
-    assert (run.returncode, stderr) == (130, "")
+        tmp_path,
+        lambda: wait_until(lambda: any(map(ignores_sigterm, started()))),
+    )
+    assert (run.returncode, run.stderr) == (130, "")
     report = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
     assert (report["stopped"], report["complete"]) == ("interrupted", False)
     assert report["result"]["largest_side_tried"] == 32
-    assert stdout.startswith("NOT KNOWN: ")
+    assert run.stdout.startswith("NOT KNOWN: ")
     assert started() == []

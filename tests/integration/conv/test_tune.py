@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +15,7 @@ import pytest
 import yaml
 
 from support.modules import load_by_path
+from support.processes import ignores_sigterm, interrupt
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="the worker computes with torch"
@@ -148,32 +147,13 @@ def test_an_interrupt_keeps_what_is_known(
     rules = """- {when: "env['RDNA1_BYPASS_MIOPEN'] == '1'", outcome: hang}"""
     (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
 
-    def hangs(pid: int) -> bool:
-        """Whether a process has come to where the simulated device ignores SIGTERM."""
-        try:
-            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-        except OSError:
-            return False
-        ignored = next(line.split()[1] for line in status.splitlines() if line[:6] == "SigIgn")
-        return bool(int(ignored, 16) & 1 << (signal.SIGTERM - 1))
-
     options = ("--device=sim:rules.yml", "--timeout=600", "--only=stack,bypass,override-10.1.0")
-    with subprocess.Popen(
+    run = interrupt(
         command(*options, "--max-side=12", "--format=json", "--output=out"),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as run:
-        try:
-            wait_until(lambda: any(map(hangs, started())))
-            os.killpg(run.pid, signal.SIGINT)
-            _, stderr = run.communicate()
-        finally:
-            # A wait in vain must not leave it waiting for its hang.
-            run.kill()
-    assert (run.returncode, stderr) == (130, "")
+        tmp_path,
+        lambda: wait_until(lambda: any(map(ignores_sigterm, started()))),
+    )
+    assert (run.returncode, run.stderr) == (130, "")
     report = json.loads((tmp_path / "out").read_text(encoding="utf-8"))
     statuses = {trial["candidate"]: trial["status"] for trial in report["trials"]}
     assert statuses == {"stack": "passed", "bypass": "partial", "override-10.1.0": "passed"}

@@ -15,6 +15,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from support.processes import ignores_sigterm
+
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="the worker computes with torch"
 )
@@ -164,16 +166,6 @@ def test_the_command_itself_imports_no_torch(started: Pids, tmp_path: Path) -> N
     arguments = [sys.executable, "-c", script, "smoke", "--device", "cpu", "--max-side", "25"]
     assert subprocess.run(arguments, cwd=tmp_path, check=False).returncode == 0
     assert started() == []
-
-
-def ignores_sigterm(pid: int) -> bool:
-    """Whether a process has come to where the simulated device hangs."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return False
-    ignored = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn"))
-    return bool(int(ignored, 16) & 1 << (signal.SIGTERM - 1))
 
 
 def start_and_hang(started: Pids, wait_until: WaitUntil, folder: Path) -> subprocess.Popen[str]:
