@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from .bytecode import BytecodeError, compile_bytecode
 from .spec import Spec
 
 # What may come from the box's own settings. Everything else of uv's would let an index, a
@@ -67,23 +68,18 @@ class Uv:
                     *target,
                     "--no-deps",
                     "--require-hashes",
-                    "--compile-bytecode",
                     *self._origin(index),
                     "--requirement",
                     "-",
                     given=wheels,
                 )
-        self(
-            "pip",
-            "install",
-            *target,
-            "--no-deps",
-            "--offline",
-            "--compile-bytecode",
-            str(spec.wheel),
-        )
+        self("pip", "install", *target, "--no-deps", "--offline", str(spec.wheel))
         if spec.lock:
             self("pip", "check", *target)
+        try:
+            compile_bytecode(environment, self._inherited)
+        except (BytecodeError, OSError) as error:
+            raise BuildError(str(error)) from error
 
     def _origin(self, index: str) -> list[str]:
         """Where wheels may come from."""
