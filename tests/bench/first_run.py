@@ -16,8 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
+from rdna1.repositories import distribution
 from rdna1.stacks import DEFAULT_STACK, load_stack
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +33,7 @@ def packages() -> list[str]:
     stack = load_stack(DEFAULT_STACK)
     rocm = stack.packages("distro", "debian", "13")
     assert rocm
-    role = yaml.safe_load((ROOT / "roles" / "pytorch" / "vars" / "main.yml").read_text())
-    own: list[str] = role["__pytorch_distro_requirements"]
+    own = distribution().own_requirements
     return [*rocm.names(), *stack.pytorch.distro_packages, *own]
 
 

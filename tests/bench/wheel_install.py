@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
-from rdna1.environments import Spec, ensure
+from rdna1.environments import Spec, digest, ensure
 from rdna1.locks import Wanted, make_lock
 from support.wheels import serve, write_stand_in
 
@@ -72,6 +72,7 @@ def with_uv(folder: Path, address: str, lock: str) -> None:
             prefix=folder / "uv",
             uv=UV,
             wheel=wheel,
+            wheel_digest=digest(wheel),
             python=PYTHON,
             python_path=sys.executable,
             lock=lock,

@@ -20,6 +20,9 @@ from rdna1.report.limit import limit_line, limit_warning
 from rdna1.report.provision import ProvisionReport, provision_text
 from rdna1.stacks import Stack, load_stack
 
+# The files that the commands make as well.
+_MEASUREMENTS = {"validation": "smoke.json", "boundary": "boundary.json"}
+
 
 class ActionModule(ReportAction):
     """Asks for versions, prints, writes the report; measurements are arguments, as JSON."""
@@ -35,14 +38,13 @@ class ActionModule(ReportAction):
 
     def report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Report; see `ReportAction.report`."""
-        facts = self.module("rdna1_facts", {}, variables)
         boundary = _boundary(str(arguments["boundary"]))
         stack = load_stack(str(arguments["stack"]))
         report = ProvisionReport(
             host=str(variables["inventory_hostname"]),
             stack=stack.name,
             preflight=_preflight(variables),
-            packages=_packages(stack, facts["ansible_facts"]["rdna1"]["apt"]["packages"]),
+            packages=_packages(stack, self._installed(variables)),
             algorithms=stack.algorithms(str(arguments["miopen_profile"])),
             notes=_notes(stack, variables["ansible_facts"].get("rdna1_environment", {})),
             # What the role rocm leaves as facts; it may have been left out.
@@ -52,7 +54,11 @@ class ActionModule(ReportAction):
             boundary=boundary,
             limit=limit_line(boundary, str(arguments["boundary_left_out"]), stack),
         )
-        path = Path(arguments["destination"]) / "report.json"
+        folder = Path(arguments["destination"])
+        for name in ("validation", "boundary"):
+            if arguments[name]:
+                write(arguments[name], folder / _MEASUREMENTS[name])
+        path = folder / "report.json"
         write(to_json(report), path)
         style = terminal_style()
         text = provision_text(report, width=style.width, colour=style.colour)
@@ -63,6 +69,15 @@ class ActionModule(ReportAction):
             "msg": _message(report),
             "warnings": [f"{report.host}: {warning}"] if warning else [],
         }
+
+    def _installed(self, variables: dict[str, Any]) -> Mapping[str, str]:
+        """Packages of ROCm and PyTorch: from the record after the run, else asked for now."""
+        known: Mapping[str, str] | None = variables["ansible_facts"].get("rdna1_installed")
+        if known is not None:
+            return known
+        facts = self.module("rdna1_facts", {}, variables)["ansible_facts"]
+        asked: Mapping[str, str] = facts["rdna1"]["apt"]["packages"] or {}
+        return asked
 
 
 def _boundary(text: str) -> BoundaryReport | None:

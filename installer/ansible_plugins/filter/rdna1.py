@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from rdna1.conv.envelope import (
     measured_envelope,
     renewed,
 )
+from rdna1.environments import digest
 from rdna1.failures import explain
 from rdna1.report.json import to_json
 from rdna1.repositories import amd_repository
@@ -59,6 +61,11 @@ def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
     return to_json(renewed(earlier, found)) if found else ""
 
 
+def rdna1_sha256(path: str) -> str:
+    """SHA-256 of a file on the controller, in hexadecimal digits."""
+    return digest(Path(path))
+
+
 class FilterModule:
     """What Ansible looks for in a filter file."""
 
@@ -68,4 +75,5 @@ class FilterModule:
             "rdna1_amd_leftovers": rdna1_amd_leftovers,
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
+            "rdna1_sha256": rdna1_sha256,
         }

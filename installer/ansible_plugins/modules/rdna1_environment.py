@@ -30,8 +30,12 @@ options:
     type: path
     required: true
   wheel:
-    description: This project's wheel on the machine.
+    description: This project's wheel on the machine; it and uv need to be there for a build only.
     type: path
+    required: true
+  wheel_digest:
+    description: SHA-256 of this project's wheel.
+    type: str
     required: true
   python:
     description: Version of Python, as in C(3.12).
@@ -75,12 +79,17 @@ EXAMPLES = r"""
     prefix: /opt/rdna1
     uv: /opt/rdna1/bin/uv
     wheel: /opt/rdna1/wheels/rdna1-0.1.0-py3-none-any.whl
+    wheel_digest: "{{ '.cache/wheels/rdna1-0.1.0-py3-none-any.whl' | rdna1_sha256 }}"
     python: "3.12"
     lock: "{{ lookup('ansible.builtin.file', 'locks/rocm-5.7-3.12-x86_64-linux.txt') }}"
     index_url: https://download.pytorch.org/whl/rocm5.7
 """
 
 RETURN = r"""
+fits:
+  description: Whether the environment was as it should be.
+  returned: success
+  type: bool
 ansible_facts:
   description: The fact C(rdna1_environment) with C(python) and C(packages).
   returned: success
@@ -90,6 +99,9 @@ removed:
   returned: success
   type: list
 """
+
+
+_DEED = {False: "built", True: "to be built"}
 
 
 def main() -> None:
@@ -102,6 +114,7 @@ def main() -> None:
             "prefix": path,
             "uv": path,
             "wheel": path,
+            "wheel_digest": {"type": "str", "required": True},
             "python": {"type": "str", "required": True},
             "python_path": text,
             "python_mirror": text,
@@ -115,9 +128,6 @@ def main() -> None:
     )
     paths = {name: Path(module.params[name]) for name in ("prefix", "uv", "wheel")}
     spec = Spec(**{**module.params, **paths})
-    if module.check_mode and not spec.wheel.exists():
-        # The tasks before this one copied nothing, so there is nothing to compare with.
-        module.exit_json(changed=True, msg="the environment would be built", removed=[])
     try:
         done = ensure(spec, check_only=module.check_mode)
     except BuildError as error:
@@ -127,7 +137,9 @@ def main() -> None:
     facts: dict[str, Any] = {"python": done.python, "packages": done.packages}
     module.exit_json(
         changed=done.changed,
-        msg=f"built: {done.reason}" if done.changed else "as it should be",
+        # Also where a task that only looks does not count as a change.
+        fits=not done.changed,
+        msg=f"{_DEED[module.check_mode]}: {done.reason}" if done.changed else "as it should be",
         diff={"before": f"{done.before}\n", "after": f"{done.after}\n"},
         removed=done.removed,
         ansible_facts={"rdna1_environment": facts},

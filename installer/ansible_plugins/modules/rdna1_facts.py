@@ -24,7 +24,8 @@ options:
     elements: str
     default: []
   packages:
-    description: Packages whose candidates apt is asked for.
+    description:
+      - Packages whose candidates apt is asked for, and of which is told whether they are installed.
     type: list
     elements: str
     default: []

@@ -9,8 +9,17 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host import collect
+from ansible.module_utils.rdna1.host.dpkg import is_relevant
 from ansible.module_utils.rdna1.host.reader import UnreadableError
-from ansible.module_utils.rdna1.snapshot import Run, RunError, begin, finish, list_runs, read_state
+from ansible.module_utils.rdna1.snapshot import (
+    Run,
+    RunError,
+    State,
+    begin,
+    finish,
+    list_runs,
+    read_state,
+)
 
 DOCUMENTATION = r"""
 module: rdna1_snapshot
@@ -45,6 +54,10 @@ options:
       - Home of the user who runs without root; nothing else is looked at. Empty for the machine.
     type: path
     default: ""
+  facts:
+    description: The fact C(rdna1), which the record shows to people; empty to collect it now.
+    type: dict
+    default: {}
 author: [rdna1 contributors]
 """
 
@@ -57,6 +70,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description:
+    - The fact C(rdna1_installed), name to version of the installed packages of ROCm and PyTorch;
+      after a run of the machine.
+  returned: after a run, not in check mode
+  type: dict
 names:
   description: Names of all records, the oldest first.
   returned: always
@@ -74,6 +93,7 @@ def main() -> None:
             "stack": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str", "default": []},
             "home": {"type": "path", "default": ""},
+            "facts": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -84,38 +104,53 @@ def main() -> None:
             "without root (playbooks/user.yml)"
         )
     folder = Path(module.params["path"])
+    after: State | None = None
     try:
-        changed = write(module, folder)
+        if module.params["moment"] == "before":
+            changed = write_before(module, folder)
+        else:
+            changed, after = write_after(module, folder)
         names = [run.name for run in list_runs(folder)]
     except (RunError, UnreadableError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(changed=changed, names=names)
+    facts = {"ansible_facts": {"rdna1_installed": installed(after)}} if after else {}
+    module.exit_json(changed=changed, names=names, **facts)
 
 
-def write(module: AnsibleModule, folder: Path) -> bool:
-    """Write down the state; returns whether this is a change worth telling.
+def write_after(module: AnsibleModule, folder: Path) -> tuple[bool, State | None]:
+    """Write down the state after a run; returns whether the run changed anything, and the state."""
+    if module.check_mode:
+        return False, None
+    earlier = list_runs(folder)[-1:]
+    users = {*module.params["users"], *(user for run in earlier for user in run.users)}
+    before = [run.before for run in earlier]
+    after = read_state(tuple(users), contents=False, earlier=before, home=module.params["home"])
+    return bool(finish(folder, after)), None if module.params["home"] else after
+
+
+def installed(state: State) -> dict[str, str]:
+    """Name to version of the packages of ROCm and PyTorch."""
+    return {n: str(p["version"]) for n, p in state.packages.items() if is_relevant(n)}
+
+
+def write_before(module: AnsibleModule, folder: Path) -> bool:
+    """Write down the state before a run; returns whether this is a change worth telling.
 
     The record of a later run counts as a change only after the run, when it is known
     whether the run changed anything.
     """
     users, home = [str(user) for user in module.params["users"]], str(module.params["home"])
     earlier = list_runs(folder)
-    if module.params["moment"] == "after":
-        if module.check_mode:
-            return False
-        known = {user for run in earlier[-1:] for user in run.users}
-        before = [run.before for run in earlier[-1:]]
-        after = read_state(tuple({*users, *known}), contents=False, earlier=before, home=home)
-        return bool(finish(folder, after))
     if module.check_mode:
         return not earlier
     now = datetime.datetime.now(datetime.timezone.utc)
     state = read_state(tuple(users), contents=True, home=home)
     name = f"{now:%Y%m%dT%H%M%SZ}-{module.params['stack']}"
     taken = now.isoformat(timespec="seconds")
-    begin(folder, Run(name, users, state, None), taken, collect(users=users))
+    facts = module.params["facts"] or collect(users=users)
+    begin(folder, Run(name, users, state, None), taken, facts)
     return not earlier
 
 

@@ -7,6 +7,6 @@ so they use the standard library of Python 3.8 alone and relative imports.
 
 from .build import BuildError
 from .ensure import Result, ensure
-from .spec import Spec
+from .spec import Spec, digest
 
-__all__ = ["BuildError", "Result", "Spec", "ensure"]
+__all__ = ["BuildError", "Result", "Spec", "digest", "ensure"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .bytecode import BytecodeError, compile_bytecode
-from .spec import Spec
+from .spec import Spec, digest
 
 # What may come from the box's own settings. Everything else of uv's would let an index, a
 # constraint or a link mode in that the lock and the stack do not name.
@@ -52,9 +52,12 @@ class Uv:
         """Make an environment, which must not exist.
 
         Raises:
-            BuildError: with what uv said.
+            BuildError: with what uv said, or this project's wheel is another one.
+            OSError: this project's wheel cannot be read.
         """
         spec = self._spec
+        if digest(spec.wheel) != spec.wheel_digest:
+            raise BuildError(f"{spec.wheel} is not the wheel that was copied. Remedy: run again")
         python = spec.python_path or self.install_python()
         kind = ["--no-python-downloads"] if spec.python_path else ["--managed-python"]
         shared = [] if spec.lock else ["--system-site-packages"]

@@ -18,7 +18,8 @@ class Spec(NamedTuple):
         stack: its name.
         prefix: folder that holds the link, the environments, Pythons and uv's cache.
         uv: the program.
-        wheel: of this project.
+        wheel: of this project; it and uv need to be there for a build only.
+        wheel_digest: SHA-256 of the wheel, in hexadecimal digits.
         python: version such as ``3.12``.
         python_path: an interpreter of the system, empty for one that uv manages.
         python_mirror: where uv takes its Pythons from, empty for its own choice.
@@ -33,6 +34,7 @@ class Spec(NamedTuple):
     prefix: Path
     uv: Path
     wheel: Path
+    wheel_digest: str
     python: str
     python_path: str = ""
     python_mirror: str = ""
@@ -57,7 +59,7 @@ class Spec(NamedTuple):
 
         Where the wheels come from does not: their hashes are in the lock.
         """
-        parts = [self.python, self.python_path, self.lock, _digest(self.wheel)]
+        parts = [self.python, self.python_path, self.lock, self.wheel_digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     def sections(self) -> list[tuple[str, str]]:
@@ -66,5 +68,10 @@ class Spec(NamedTuple):
         return [(stack, self.index_url), (project, self.project_index_url)]
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -26,7 +26,8 @@ def collect(
     Args:
         root: root folder of the machine: ``/``, a mounted disk, or a tree of files.
         users: names of the users whose groups and start files matter.
-        packages: names of the packages whose candidates apt is asked for.
+        packages: names of the packages whose candidates apt is asked for, and of which is told
+            whether they are installed.
         meanwhile: called while apt thinks, for work that would otherwise follow.
 
     Returns:

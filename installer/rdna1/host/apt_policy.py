@@ -25,14 +25,17 @@ class Question:
     """One ``apt-cache policy`` for several packages, begun now and answered later.
 
     It takes apt up to half a second, in which the other facts are collected.
+
+    Attributes:
+        names: of the packages, sorted.
     """
 
     def __init__(self, reader: Reader, names: Sequence[str], program: str = _PROGRAM) -> None:
         """Start ``program`` where it can know the answer: on the running machine."""
-        self._names = sorted(set(names))
+        self.names = sorted(set(names))
         self._reason = _obstacle(reader)
         self._process: subprocess.Popen[str] | None = None
-        if self._names and not self._reason:
+        if self.names and not self._reason:
             self._start(program)
 
     def candidates(self, seconds: float = _SECONDS) -> dict[str, object]:
@@ -58,12 +61,12 @@ class Question:
         if self._process.returncode != 0:
             raise UnreadableError(f"{_PROGRAM}: {_reason(errors)}")
         found = parse(output)
-        return {name: found.get(name) for name in self._names}
+        return {name: found.get(name) for name in self.names}
 
     def _start(self, program: str) -> None:
         try:
             self._process = subprocess.Popen(  # noqa: S603 - apt, as a list
-                [program, *_EXACT, "policy", *self._names],
+                [program, *_EXACT, "policy", *self.names],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 from .reader import Reader, UnreadableError
 
@@ -102,13 +102,17 @@ class Status:
         return listed[0] if listed else self.installed("libc6").architecture
 
 
-def relevant_packages(status: Status) -> dict[str, str]:
-    """Name to version of the installed packages of ROCm and PyTorch.
+def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, str]:
+    """Name to version of the installed packages of ROCm and PyTorch, and of those asked for.
 
     Raises:
         UnreadableError: the status file cannot be read.
     """
-    return {p.name: p.version for p in status.packages() if p.installed and is_relevant(p.name)}
+    return {
+        p.name: p.version
+        for p in status.packages()
+        if p.installed and (is_relevant(p.name) or p.name in asked)
+    }
 
 
 def half_configured(status: Status) -> list[str]:

@@ -55,7 +55,7 @@ def facts(
     names = tuple(users)
     unknown = Unknown()
     status = dpkg.Status(reader)
-    apt = _apt(reader, status, unknown)
+    apt = _apt(reader, status, question.names, unknown)
     found: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "root": reader.root,
@@ -66,6 +66,7 @@ def facts(
             "release": unknown.ask("kernel.release", system.kernel_release, reader),
             "cmdline": unknown.ask("kernel.cmdline", system.kernel_command_line, reader),
         },
+        "reboot_required": unknown.ask("reboot_required", system.reboot_required, reader),
         "glibc": unknown.ask("glibc", system.glibc, reader, status),
         "container": unknown.ask("container", container.container, reader),
         **_graphics(reader, unknown),
@@ -119,9 +120,11 @@ def _hardware(reader: Reader, unknown: Unknown) -> dict[str, object]:
     }
 
 
-def _apt(reader: Reader, status: dpkg.Status, unknown: Unknown) -> dict[str, object]:
+def _apt(
+    reader: Reader, status: dpkg.Status, asked: Sequence[str], unknown: Unknown
+) -> dict[str, object]:
     return {
-        "packages": unknown.ask("apt.packages", dpkg.relevant_packages, status),
+        "packages": unknown.ask("apt.packages", dpkg.relevant_packages, status, asked),
         "half_configured": unknown.ask("apt.half_configured", dpkg.half_configured, status),
         "lock_holder": unknown.ask("apt.lock_holder", locks.lock_holder, reader),
         "held": unknown.ask("apt.held", dpkg.held, status),

@@ -69,6 +69,15 @@ def kernel_release(reader: Reader) -> str:
     return reader.text("/proc/sys/kernel/osrelease").strip()
 
 
+def reboot_required(reader: Reader) -> bool:
+    """Whether a package that was installed asks for a reboot, as update-notifier-common has it.
+
+    Raises:
+        UnreadableError: the folder cannot be looked into.
+    """
+    return reader.exists("/run/reboot-required")
+
+
 def kernel_command_line(reader: Reader) -> str:
     """Command line of the running kernel.
 

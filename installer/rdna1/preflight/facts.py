@@ -242,6 +242,8 @@ class Facts(msgspec.Struct, frozen=True):
     profiles: list[Profile] | None
     miopen_databases: list[MiopenDatabase] | None
     unknown: dict[str, str]
+    # Facts that were saved before this was among them are judged as well.
+    reboot_required: bool | None = None
 
     def known(self, name: str, value: T | None) -> T:
         """Return ``value``, the fact called ``name``.

@@ -1,4 +1,4 @@
-"""AMD's package repository (``amd.yml`` names the sources)."""
+"""AMD's package repository (``amd.yml`` names the sources), and the distributions'."""
 
 from __future__ import annotations
 
@@ -78,6 +78,26 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Suites of a version of ROCm such as ``5.7.1``, or None where they are not known."""
         release = ".".join(rocm.split(".")[:2])
         return next((suites for suites in self.suites if suites.rocm == release), None)
+
+
+class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The archives of Debian and Ubuntu.
+
+    Attributes:
+        own_requirements: packages of what rdna1 itself imports.
+    """
+
+    own_requirements: list[str]
+
+
+@cache
+def distribution() -> Distribution:
+    """Load ``distribution.yml``.
+
+    Raises:
+        rdna1.yaml_data.DataFileError: the file is damaged.
+    """
+    return load(Path(__file__).with_name("distribution.yml"), Distribution)
 
 
 @cache

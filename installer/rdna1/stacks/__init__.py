@@ -15,6 +15,7 @@ import msgspec
 from packaging.specifiers import SpecifierSet
 
 from rdna1.errors import InputError
+from rdna1.repositories import distribution
 from rdna1.yaml_data import DataFileError, load
 
 DEFAULT_STACK = "rocm-5.7"
@@ -314,10 +315,12 @@ def stack_names() -> list[str]:
 def requested_packages() -> list[str]:
     """Names of all packages that some stack installs with apt, or whose absence it names.
 
+    Those that rdna1 imports are among them: the distribution's PyTorch comes with them.
+
     Raises:
         rdna1.yaml_data.DataFileError: a stack file is damaged.
     """
-    names: set[str] = set()
+    names: set[str] = set(distribution().own_requirements)
     for stack in map(load_stack, stack_names()):
         names.update(stack.pytorch.distro_packages)
         for sets in stack.rocm_sources.values():

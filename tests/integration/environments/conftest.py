@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rdna1.environments import Spec
+from rdna1.environments import Spec, digest
 from rdna1.locks import Wanted, make_lock
 from support.wheels import serve, write_stand_in
 
@@ -49,11 +49,13 @@ def make_spec(tmp_path: Path, wanted: Wanted) -> MakeSpec:
     """A specification with the lock of the index as it is now; changes by name."""
 
     def make(**changes: Any) -> Spec:
+        wheel = write_stand_in(tmp_path / "project", "rdna1", "0.1.0")
         spec = Spec(
             stack="rocm-5.7",
             prefix=tmp_path / "opt",
             uv=UV,
-            wheel=write_stand_in(tmp_path / "project", "rdna1", "0.1.0"),
+            wheel=wheel,
+            wheel_digest=digest(wheel),
             python=PYTHON,
             python_path=sys.executable,
             index_url=wanted.index_url,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.environments import BuildError, Result, Spec, ensure
+from rdna1.environments import BuildError, Result, Spec, digest, ensure
 from rdna1.failures import explain
 from support.wheels import write_stand_in
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 def site(environment: str) -> Path:
     return next(Path(environment).glob("lib/python3*/site-packages"))
+
+
+def with_wheel(spec: Spec, wheel: Path) -> Spec:
+    """The same environment with another wheel of this project."""
+    return spec._replace(wheel=wheel, wheel_digest=digest(wheel))
 
 
 def environments(spec: Spec) -> set[str]:
@@ -47,6 +52,15 @@ def test_a_first_and_a_second_run(make_spec: MakeSpec) -> None:
     # No uv is needed to see that nothing is to be done.
     second = ensure(spec._replace(uv=Path("/nonexistent")))
     assert (second.changed, second.after, second.removed) == (False, first.after, [])
+
+
+def test_the_wheel_is_looked_at_again_before_it_is_installed(make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    with spec.wheel.open("ab") as file:
+        file.write(b"tampered")
+    with pytest.raises(BuildError, match="is not the wheel that was copied"):
+        ensure(spec)
+    assert environments(spec) == set()
 
 
 def test_check_mode_builds_nothing(make_spec: MakeSpec) -> None:
@@ -106,7 +120,7 @@ def test_a_cache_with_an_altered_file_does_not_spoil_the_next_environment(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     edit(ensure(make_spec()).after)
-    other = make_spec(wheel=write_stand_in(tmp_path / "newer", "rdna1", "0.2.0"))
+    other = with_wheel(make_spec(), write_stand_in(tmp_path / "newer", "rdna1", "0.2.0"))
     assert "by hand" not in (site(ensure(other).after) / "torch.py").read_text()
 
 
@@ -115,13 +129,13 @@ def test_the_last_two_environments_stay(make_spec: MakeSpec, tmp_path: Path) -> 
     spec = make_spec()
     # Another stack whose name starts with this one's.
     ensure(spec._replace(stack="rocm-5.7-mine"))
-    made = [ensure(spec._replace(wheel=wheel)) for wheel in wheels]
+    made = [ensure(with_wheel(spec, wheel)) for wheel in wheels]
     assert [result.removed for result in made] == [[], [], [made[0].after]]
     assert made[2].before == made[1].after
     assert {made[1].after, made[2].after} < environments(spec)
     assert len(environments(spec)) == 3
     # The one before is used again as it is.
-    back = ensure(spec._replace(wheel=wheels[1], uv=Path("/nonexistent")))
+    back = ensure(with_wheel(spec, wheels[1])._replace(uv=Path("/nonexistent")))
     assert (back.after, back.changed) == (made[1].after, True)
 
 
@@ -148,7 +162,7 @@ def test_a_tampered_wheel(make_spec: MakeSpec, index_folder: Path) -> None:
     before = ensure(spec)
     write_stand_in(index_folder, "torch", "2.2.2+rocm5.7", ["filelock"], payload=b"evil")
     # A box that has not seen the good file.
-    fresh = spec._replace(wheel=write_stand_in(spec.prefix, "rdna1", "0.2.0"))
+    fresh = with_wheel(spec, write_stand_in(spec.prefix, "rdna1", "0.2.0"))
     (spec.prefix / "cache").rename(spec.prefix / "old-cache")
     words = failed(fresh, before)
     assert "Hash mismatch for `torch==2.2.2+rocm5.7`" in words
@@ -184,7 +198,7 @@ def test_no_index(make_spec: MakeSpec) -> None:
     before = ensure(spec)
     (spec.prefix / "cache").rename(spec.prefix / "old-cache")
     wheel = write_stand_in(spec.prefix, "rdna1", "0.2.0")
-    words = failed(spec._replace(wheel=wheel, index_url="http://127.0.0.1:9/"), before)
+    words = failed(with_wheel(spec, wheel)._replace(index_url="http://127.0.0.1:9/"), before)
     assert "Connection refused" in words
 
 
@@ -196,7 +210,7 @@ def test_a_killed_build_is_done_anew(make_spec: MakeSpec, tmp_path: Path) -> Non
     slow.write_text(f'#!/bin/sh\n[ "$1" != pip ] || sleep 600\nexec {spec.uv} "$@"\n')
     slow.chmod(0o755)
     wheel = write_stand_in(tmp_path / "newer", "rdna1", "0.2.0")
-    newer = spec._replace(wheel=wheel)
+    newer = with_wheel(spec, wheel)
     program = (
         "import sys; from pathlib import Path; from rdna1.environments import Spec, ensure\n"
         f"from pathlib import PosixPath; ensure({newer._replace(uv=slow)!r})"
