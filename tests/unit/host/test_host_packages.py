@@ -68,6 +68,13 @@ def test_packages_and_what_dpkg_did_not_finish(tree: Tree) -> None:
     assert facts["apt"]["half_configured"] == ["amdgpu-dkms", "broken", "menu"]
 
 
+def test_packages_that_were_asked_for(tree: Tree) -> None:
+    removed = entry("curl", "8.5", "deinstall ok config-files")
+    root = str(tree({STATUS: "\n".join([entry("bash", "5.2"), entry("dash", "0.5"), removed])}))
+    facts: Any = collect(root, packages=["bash", "curl", "zsh"])
+    assert facts["apt"]["packages"] == {"bash": "5.2"}
+
+
 def test_rocm_of_each_source(tree: Tree) -> None:
     status = "\n".join(
         [

@@ -42,6 +42,11 @@ def test_no_os_release_is_a_reason(tree: Tree) -> None:
     assert facts["unknown"]["os"] == "/usr/lib/os-release: No such file or directory"
 
 
+def test_a_package_that_asks_for_a_reboot(tree: Tree) -> None:
+    assert facts_of(tree, {"/run/other": ""})["reboot_required"] is False
+    assert facts_of(tree, {"/run/reboot-required": ""})["reboot_required"] is True
+
+
 @pytest.mark.parametrize(
     ("architecture", "machine"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("i386", "i686")]
 )

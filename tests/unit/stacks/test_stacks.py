@@ -6,15 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
+import tomllib
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from rdna1.cards import card_list
+from rdna1.repositories import distribution
 from rdna1.stacks import (
     DEFAULT_STACK,
     MiopenProfileName,
     UnknownStackError,
     load_stack,
+    requested_packages,
     stack_folder,
     stack_names,
 )
@@ -164,3 +167,12 @@ def test_a_profile_leaves_the_family_of_its_name(left: MiopenProfileName) -> Non
         for name in load_stack("rocm-5.7").miopen_profiles[left].variables
     }
     assert families - off == {"GEMM" if left == "explicit-gemm" else "IMPLICIT_GEMM"}
+
+
+def test_distributions_package_what_the_project_imports() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    imported = {Requirement(text).name.lower() for text in project["dependencies"]}
+    # Debian names a package after the module.
+    modules = {name.replace("pyyaml", "yaml") for name in imported}
+    assert {f"python3-{name}" for name in modules} == set(distribution().own_requirements)
+    assert set(distribution().own_requirements) <= set(requested_packages())
