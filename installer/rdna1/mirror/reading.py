@@ -16,6 +16,8 @@ from rdna1.mirror.writing import write_archive
 _COLLECT = "Remedy: copy the mirror again, or collect it anew with playbooks/mirror.yml"
 # What the controller itself reads.
 _SMALL = ("keys/", "locks/")
+# In the cache: the path that a folder there is of.
+_ORIGIN = "origin"
 
 
 class Mirror(NamedTuple):
@@ -64,7 +66,9 @@ def prepare(path: Path, cache: Path) -> Mirror:
 
     Args:
         path: a folder, or a tar of one.
-        cache: folder for what has to be made of it; another mirror's is removed.
+        cache: folder for what has to be made of it. Each path has its own place there, as runs
+            with different mirrors may be under way; what an older mirror at this path, or one
+            that is gone, left there is removed.
 
     Raises:
         MirrorError: as from ``check``.
@@ -73,8 +77,8 @@ def prepare(path: Path, cache: Path) -> Mirror:
     cache.mkdir(parents=True, exist_ok=True)
     with cache.joinpath("lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        place = cache / sha256[:12]
-        for other in cache.iterdir():
+        place = _place(path.resolve(), cache) / sha256[:12]
+        for other in place.parent.iterdir():
             if other.is_dir() and other != place:
                 shutil.rmtree(other)
         archive = place / "mirror.tar" if path.is_dir() else path
@@ -84,6 +88,18 @@ def prepare(path: Path, cache: Path) -> Mirror:
                 write_archive(path, manifest, archive)
             _unpack_small(archive, manifest, place)
     return Mirror(archive, place, sha256, manifest)
+
+
+def _place(path: Path, cache: Path) -> Path:
+    """The folder of a path in the cache, without those of paths that are gone."""
+    place = cache / hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    place.mkdir(exist_ok=True)
+    place.joinpath(_ORIGIN).write_text(str(path))
+    for other in filter(Path.is_dir, cache.iterdir()):
+        origin = other / _ORIGIN
+        if not origin.exists() or not Path(origin.read_text()).exists():
+            shutil.rmtree(other)
+    return place
 
 
 def _unpack_small(archive: Path, manifest: Manifest, place: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -73,6 +74,25 @@ def test_an_intact_mirror_is_prepared(folder: Path, form: str, tmp_path: Path) -
     with tarfile.open(mirror.archive) as tar:
         assert set(tar.getnames()) == {*FILES, MANIFEST}
     assert prepare(in_form(folder, form), tmp_path / "cache").sha256 == mirror.sha256
+
+
+def test_mirrors_at_other_paths_stay_prepared_and_older_ones_do_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    second = shutil.copytree(folder, tmp_path / "second")
+    (second / "wheels/torch.whl").write_bytes(b"another wheel")
+    write_manifest(second, SUBJECT, [])
+    first = prepare(folder, cache)
+    other = prepare(second, cache)
+    assert first.archive.exists(), "another run may be copying it"
+    (folder / "keys/rocm.gpg").write_bytes(b"a new key")
+    write_manifest(folder, SUBJECT, [])
+    renewed = prepare(folder, cache)
+    assert not first.archive.exists()
+    shutil.rmtree(second)
+    assert prepare(folder, cache).archive == renewed.archive
+    assert not other.archive.exists()
 
 
 def test_the_manifest_is_the_last_of_the_tar(folder: Path, tmp_path: Path) -> None:
