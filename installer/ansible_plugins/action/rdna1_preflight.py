@@ -54,6 +54,7 @@ class ActionModule(ReportAction):
         "pytorch_source": {"type": "str", "default": ""},
         "rocm_replace": {"type": "bool", "default": False},
         "scope": {"type": "str", "default": "system"},
+        "mirror_fingerprint": {"type": "str", "default": ""},
         "users": {"type": "list", "elements": "str", "default": []},
         "ignore": {"type": "list", "elements": "str", "default": []},
         "strict": {"type": "bool", "default": False},
@@ -118,6 +119,7 @@ def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
         rocm_source=msgspec.convert(arguments["rocm_source"] or None, RocmSource | None),
         rocm_replace=bool(arguments["rocm_replace"]),
         scope=msgspec.convert(arguments["scope"], Scope),
+        mirror_fingerprint=str(arguments["mirror_fingerprint"]),
     )
 
 

@@ -20,6 +20,7 @@ def judge(
     rocm_source: RocmSource | None = None,
     rocm_replace: bool = False,
     scope: Scope = "system",
+    mirror_fingerprint: str = "",
 ) -> Report:
     """Judge a machine against a stack.
 
@@ -31,6 +32,8 @@ def judge(
         rocm_source: where ROCm comes from; the stack's choice for the release if None.
         rocm_replace: whether provisioning may remove ROCm packages of another source.
         scope: whether the whole machine or the home of one user is provisioned.
+        mirror_fingerprint: of the key, in any form, of a mirror of AMD's repository that signs
+            with one of its own; empty for AMD's.
 
     Raises:
         CheckIdError: an id to ignore that does not exist, or is of a strict check.
@@ -45,6 +48,7 @@ def judge(
         rocm_source=rocm_source or _usual_rocm_source(facts, stack),
         scope=scope,
         rocm_replace=rocm_replace,
+        mirror_fingerprint=mirror_fingerprint.replace(" ", "").upper(),
     )
     findings = run_checks(CHECKS, case, ignored)
     return Report(stack=stack.name, verdict=_verdict(findings), checks=findings)

@@ -56,6 +56,8 @@ class Case(msgspec.Struct, frozen=True):
     Attributes:
         scope: what would be provisioned.
         rocm_replace: whether provisioning may remove ROCm packages of another source.
+        mirror_fingerprint: of the key that the mirror of AMD's repository signs with, from which
+            provisioning takes ROCm; empty for AMD's own.
     """
 
     facts: Facts
@@ -65,6 +67,7 @@ class Case(msgspec.Struct, frozen=True):
     rocm_source: RocmSource
     scope: Scope = "system"
     rocm_replace: bool = False
+    mirror_fingerprint: str = ""
     amd: AmdRepository = msgspec.field(default_factory=amd_repository)
 
 

@@ -21,6 +21,11 @@ UBUNTU = "http://archive.ubuntu.com/ubuntu"
 OWN_FILE = amd_repository().sources_file
 WHEEL = {"rocm_source": "none"}
 FROM_AMD = {"rocm_source": "amd"}
+# As people write it down.
+OWN_MIRROR = {
+    **FROM_AMD,
+    "mirror_fingerprint": "f6ec b376 2474 eda9 d21b  7022 8719 20d1 991b c93c",
+}
 MIRROR = "https://mirror.example/rocm/apt/5.7.1"
 DISTRO_PYTORCH = {"pytorch_source": "distro"}
 
@@ -451,6 +456,49 @@ ROWS = [
         {**keys(keyring(OTHER_FINGERPRINT)), **sources(source(MIRROR, file=OWN_FILE))},
         "warn",
         (OTHER_FINGERPRINT, "removes the source of AMD that it wrote"),
+    ),
+    Row(
+        "amd-key",
+        "of a mirror that signs with the key that was named",
+        {**keys(keyring(OTHER_FINGERPRINT)), **sources(source(MIRROR, file=OWN_FILE))},
+        "pass",
+        ("is right",),
+        options=OWN_MIRROR,
+    ),
+    Row(
+        "amd-key",
+        "AMD's, where the mirror signs with another",
+        {**keys(keyring()), **sources(source(MIRROR, file=OWN_FILE))},
+        "warn",
+        ("key F6EC B376", f"is not there, but {FINGERPRINT}", "provisioning replaces"),
+        options=OWN_MIRROR,
+    ),
+    Row(
+        "amd-key",
+        "the mirror's, for AMD's own host",
+        keys(keyring(OTHER_FINGERPRINT)),
+        "warn",
+        ("A69 3C5C is not there", OTHER_FINGERPRINT),
+        options=OWN_MIRROR,
+    ),
+    Row(
+        "amd-key",
+        "AMD's, for another mirror than that which is used",
+        {**keys(keyring()), **sources(source(MIRROR))},
+        "pass",
+        ("is right",),
+        options=OWN_MIRROR,
+    ),
+    Row(
+        "amd-key",
+        "the mirror's has expired",
+        {
+            **keys(keyring(OTHER_FINGERPRINT, expired=True, expires="2020-01-02")),
+            **sources(source(MIRROR, file=OWN_FILE)),
+        },
+        "warn",
+        ("F6EC B376", "expired on 2020-01-02"),
+        options=OWN_MIRROR,
     ),
     Row(
         "amd-key",

@@ -36,7 +36,8 @@ def amd_key(case: Case) -> Outcome:
 
     The key has one fingerprint since 2016 and was prolonged several times: copies fetched
     before say that it has expired. The newer apt of Debian 13 also refuses keys that are
-    vouched for with SHA-1 from 2026-02-01 on.
+    vouched for with SHA-1 from 2026-02-01 on. A mirror may sign with a key of its own, whose
+    fingerprint the provisioning is told; it counts for no source of AMD's own host.
     """
     sources = [source for source in _amd_sources(case) if not source.trusted]
     if not sources:
@@ -46,16 +47,17 @@ def amd_key(case: Case) -> Outcome:
         return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _fate(case))
     if wrong:
         remedy = (
-            f"Fetch {case.amd.key_url}, compare its fingerprint with {_spaced(case)}, and "
-            f"put it into {case.amd.keyring} with: gpg --dearmor"
+            f"Fetch {case.amd.key_url}, compare its fingerprint with "
+            f"{_spaced(case.amd.fingerprint)}, and put it into {case.amd.keyring} with: "
+            "gpg --dearmor"
         )
         return Outcome("fail", "apt does not have the key of AMD's repository", wrong, remedy)
-    keys = [key for source in sources for _, key in _keys_of(case, source) if _is_amd(case, key)]
+    keys = [key for source in sources for _, key in _right_keys(case, source)]
     if _refuses_sha1(case) and any(key.sha1 for key in keys):
         return Outcome(
             "warn",
             "AMD's key is vouched for with SHA-1, which apt of Debian 13 may refuse",
-            [f"{_spaced(case)}: its own signature is over SHA-1"],
+            [f"{_spaced(case.amd.fingerprint)}: its own signature is over SHA-1"],
             f"Fetch {case.amd.key_url} again, or do without AMD's repository.",
         )
     ends = sorted({key.expires or "never" for key in keys})
@@ -267,8 +269,20 @@ def _keys_of(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
     return [(keyring, key) for keyring in used for key in keyring.keys]
 
 
-def _is_amd(case: Case, key: Key) -> bool:
-    return key.fingerprint == case.amd.fingerprint
+def _right_keys(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
+    """Those of `_keys_of` that may sign the source, expired or not."""
+    expected = _fingerprints(case, source)
+    return [(ring, key) for ring, key in _keys_of(case, source) if key.fingerprint in expected]
+
+
+def _fingerprints(case: Case, source: Source) -> list[str]:
+    """Of the keys that may sign a source, the one to name first."""
+    if not case.mirror_fingerprint or any(_host(uri) == case.amd.host for uri in source.uris):
+        return [case.amd.fingerprint]
+    if is_own(case, source):
+        return [case.mirror_fingerprint]
+    # Another mirror than the one that provisioning uses may have AMD's signatures.
+    return [case.amd.fingerprint, case.mirror_fingerprint]
 
 
 def _wrong_keys(case: Case, source: Source) -> list[str]:
@@ -276,12 +290,12 @@ def _wrong_keys(case: Case, source: Source) -> list[str]:
     keys = _keys_of(case, source)
     keyrings = case.facts.known("apt.keyrings", case.facts.apt.keyrings)
     missing = [k.path for k in keyrings if not k.exists and k.path in source.signed_by]
-    right = [(keyring, key) for keyring, key in keys if _is_amd(case, key)]
+    right = _right_keys(case, source)
     if any(not key.expired and not key.revoked for _, key in right):
         return []
     if right:
         return [
-            f"{keyring.path}: {_spaced(case)} "
+            f"{keyring.path}: {_spaced(key.fingerprint)} "
             + ("is revoked" if key.revoked else f"expired on {key.expires}")
             for keyring, key in right
         ]
@@ -291,9 +305,8 @@ def _wrong_keys(case: Case, source: Source) -> list[str]:
     if missing:
         return [f"{source.where}: {path} does not exist" for path in missing]
     others = ", ".join(key.fingerprint for _, key in keys[:3]) if source.signed_by else ""
-    return [
-        f"{source.where}: the key {_spaced(case)} is not there" + (f", but {others}" * bool(others))
-    ]
+    expected = _spaced(_fingerprints(case, source)[0])
+    return [f"{source.where}: the key {expected} is not there" + f", but {others}" * bool(others)]
 
 
 def _refuses_sha1(case: Case) -> bool:
@@ -304,9 +317,9 @@ def _refuses_sha1(case: Case) -> bool:
     return not _is_older(found.version_id or "", _SQV_SINCE)
 
 
-def _spaced(case: Case) -> str:
-    """The fingerprint in groups of four, as GnuPG shows it."""
-    return " ".join(re.findall("....", case.amd.fingerprint))
+def _spaced(fingerprint: str) -> str:
+    """In groups of four, as GnuPG shows it."""
+    return " ".join(re.findall("....", fingerprint))
 
 
 def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[str, str]:
