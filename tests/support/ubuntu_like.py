@@ -2,8 +2,8 @@
 
 **They are not Ubuntu.** Such a box is the sandbox's Debian 13 with the os-release of Ubuntu and,
 in place of all archives, one of stand-in packages: enough for apt to resolve for real what the
-roles ask of it. With ``RDNA1_BOX_IMAGE_UBUNTU_22_04`` or ``RDNA1_BOX_IMAGE_UBUNTU_24_04`` set to
-the name of a real image, ``docker.io/library/ubuntu:22.04`` for example, the same tests run in
+roles ask of it. With ``RDNA1_BOX_IMAGE_UBUNTU_22_04`` (or ``_20_04``, ``_24_04``) set to the name
+of a real image, ``docker.io/library/ubuntu:22.04`` for example, the same tests run in
 that, with Ubuntu's own archive.
 """
 
@@ -22,12 +22,19 @@ from support.boxes import Box, run_container, start_box
 from support.wheels import serve
 
 ROCM = "rocm/apt/5.7.1"
+ROCM_5_2 = "rocm/apt/5.2.3"
 DRIVER = "amdgpu/5.7.1/ubuntu"
 KEY = "rocm/rocm.gpg.key"
 # What no container without a card can have; for PyTorch's wheels, which these tests leave out, it
 # has no room.
 IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
-CODENAMES = {"22.04": "jammy", "24.04": "noble"}
+CODENAMES = {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
+# By stack: folder, suite and packages of AMD's repositories, and the releases that go with them.
+REPOSITORIES = {
+    "rocm-5.7": ((ROCM, "jammy", "amd-5.7.1-jammy"), (DRIVER, "jammy", "amdgpu-5.7.1-jammy")),
+    "rocm-5.2": ((ROCM_5_2, "focal", "amd-5.2.3-focal"),),
+}
+RELEASES = {"rocm-5.7": ("22.04", "24.04"), "rocm-5.2": ("20.04", "22.04")}
 
 
 @dataclass(frozen=True)
@@ -73,18 +80,19 @@ class AmdBox:
 
 
 @contextmanager
-def archives(folder: Path) -> Iterator[Archives]:
+def archives(folder: Path, stack: str = "rocm-5.7") -> Iterator[Archives]:
     """Build and serve the archives.
 
     Args:
         folder: for them.
+        stack: that they have ROCm for.
     """
     with signing_key() as key, serve(folder) as address:
-        for root, name in ((ROCM, "amd-5.7.1-jammy"), (DRIVER, "amdgpu-5.7.1-jammy")):
-            publish(folder / root, "jammy", stand_ins(name), key, origin="repo.radeon.com")
-        for version, codename in CODENAMES.items():
-            packages = stand_ins(f"ubuntu-{version}")
-            publish(folder / f"ubuntu-{version}", codename, packages, key, origin="Ubuntu")
+        for root, suite, name in REPOSITORIES[stack]:
+            publish(folder / root, suite, stand_ins(name), key, origin="repo.radeon.com")
+        for version in RELEASES[stack]:
+            archive, packages = folder / f"ubuntu-{version}", stand_ins(f"ubuntu-{version}")
+            publish(archive, CODENAMES[version], packages, key, origin="Ubuntu")
         (folder / KEY).write_bytes(key.public)
         yield Archives(folder, address.rstrip("/"), key)
 
