@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
@@ -53,6 +54,32 @@ def write_stand_in(
         if payload:
             archive.writestr(f"{name}.bin", payload)
     return wheel
+
+
+def write_pages(folder: Path) -> None:
+    """Give an index the pages that PyPI and PyTorch's index have, with hashes and metadata.
+
+    Without them an index is the listing of its folders, and whoever wants the hash or the
+    dependencies of a wheel has to fetch all of it.
+
+    Args:
+        folder: of the index.
+    """
+    for project in filter(Path.is_dir, folder.iterdir()):
+        links = []
+        for wheel in sorted(project.glob("*.whl")):
+            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            with zipfile.ZipFile(wheel) as archive:
+                name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+                metadata = archive.read(name)
+            wheel.with_name(f"{wheel.name}.metadata").write_bytes(metadata)
+            described = f"sha256={hashlib.sha256(metadata).hexdigest()}"
+            links.append(
+                f'<a href="{quote(wheel.name)}#sha256={digest}"'
+                f' data-core-metadata="{described}">{wheel.name}</a>'
+            )
+        page = "<!DOCTYPE html>\n" + "<br>\n".join(links)
+        project.joinpath("index.html").write_text(page)
 
 
 def _hash(text: str) -> str:

@@ -65,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         architecture: as apt names it.
         rocm_source: where ROCm's packages come from.
         pytorch_source: where PyTorch comes from.
+        packages: that apt was asked for; what these need is there as well.
         archives: of apt.
         files: all but this document.
     """
@@ -77,6 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     architecture: str
     rocm_source: str
     pytorch_source: str
+    packages: list[str]
     archives: list[MirrorArchive]
     files: list[MirrorFile]
 

@@ -20,7 +20,7 @@ def write_manifest(
     Args:
         folder: of the mirror.
         subject: what it is for: ``stack``, ``os``, ``version``, ``architecture``,
-            ``rocm_source``, ``pytorch_source``.
+            ``rocm_source``, ``pytorch_source``, ``packages``.
         archives: of apt.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -28,6 +28,7 @@ SUBJECT = {
     "architecture": "amd64",
     "rocm_source": "distro",
     "pytorch_source": "index",
+    "packages": ["rocminfo"],
 }
 FILES = {
     "archives/a/pool/p_1.0~2_all.deb": b"a package",

@@ -1,0 +1,53 @@
+"""Several boxes in one inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from support.boxes import ROOT, VARIABLES, Box
+
+
+def play_together(
+    boxes: Sequence[Box],
+    folder: Path,
+    *arguments: str,
+    playbook: str = "site.yml",
+    own: Mapping[str, Mapping[str, object]] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook against boxes in one play.
+
+    Args:
+        boxes: in the order of the inventory.
+        folder: for the inventory, its lock files and the reports.
+        arguments: of ``ansible-playbook``.
+        playbook: its path in the project.
+        own: variables of single boxes, by their names.
+    """
+    inventory = folder / "fleet.json"
+    shared = {**VARIABLES, "rdna1_report_dir": str(folder / "reports")}
+    hosts = {box.name: (own or {}).get(box.name, {}) for box in boxes}
+    inventory.write_text(json.dumps({"all": {"vars": shared, "hosts": hosts}}))
+    return subprocess.run(
+        ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def recap(played: subprocess.CompletedProcess[str]) -> dict[str, dict[str, int]]:
+    """The counts of the recap, such as ``changed``, by the name of the box."""
+    lines = played.stdout.rpartition("PLAY RECAP")[2].splitlines()[1:]
+    counts = {}
+    for name, found, rest in (line.partition(":") for line in lines):
+        if found:
+            pairs = (word.partition("=") for word in rest.split())
+            counts[name.strip()] = {key: int(value) for key, _, value in pairs}
+    return counts
