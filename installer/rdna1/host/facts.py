@@ -66,7 +66,6 @@ def facts(
             "release": unknown.ask("kernel.release", system.kernel_release, reader),
             "cmdline": unknown.ask("kernel.cmdline", system.kernel_command_line, reader),
         },
-        "reboot_required": unknown.ask("reboot_required", system.reboot_required, reader),
         "glibc": unknown.ask("glibc", system.glibc, reader, status),
         "container": unknown.ask("container", container.container, reader),
         **_graphics(reader, unknown),
@@ -85,6 +84,7 @@ def facts(
             "miopen_databases", miopen.databases, reader, names, unknown
         ),
         "unknown": unknown,
+        "reboot_required": unknown.ask("reboot_required", system.reboot_required, reader),
     }
     meanwhile()
     apt["candidates"] = unknown.ask("apt.candidates", question.candidates)
