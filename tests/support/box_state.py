@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
+
 from support.boxes import Box
 
 # Logs and caches, what the kernel shows, and what any run of Ansible leaves.
@@ -44,3 +48,13 @@ def difference(one: State, other: State) -> dict[str, list[str]]:
     """What is in one of two states only."""
     found = {part: sorted(one[part] ^ other[part]) for part in one}
     return {part: lines for part, lines in found.items() if lines}
+
+
+def save(box: Box, file: Path) -> None:
+    """Write the state of a box to a file, for a process that compares later."""
+    file.write_bytes(msgspec.json.encode(state(box)))
+
+
+def load(file: Path) -> State:
+    """A state that was written."""
+    return msgspec.json.decode(file.read_bytes(), type=State)

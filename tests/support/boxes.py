@@ -83,23 +83,29 @@ def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:
         folder: for its inventory and reports.
         options: further options of ``podman run``.
     """
-    image = subprocess.run(
-        [SANDBOX, "image"], stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.strip()
-    run_container(name, image, options)
+    run_container(name, sandbox_image(), options)
     return Box(name, folder)
 
 
-def run_container(name: str, image: str, options: Sequence[str]) -> None:
-    """Run a container that does nothing.
+def sandbox_image() -> str:
+    """Name of the current image of the sandbox, which is built if it has to be."""
+    done = subprocess.run([SANDBOX, "image"], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
+def run_container(
+    name: str, image: str, options: Sequence[str], command: Sequence[str] = ("sleep", "infinity")
+) -> None:
+    """Run a container.
 
     Args:
         name: of the container.
         image: name of its image.
         options: further options of ``podman run``.
+        command: that runs in it; by default one that does nothing.
     """
     subprocess.run(
-        ["podman", "run", "--detach", "--name", name, *options, image, "sleep", "infinity"],
+        ["podman", "run", "--detach", "--name", name, *options, image, *command],
         env={**os.environ, "CONTAINERS_CONF": str(SANDBOX.with_name("containers.conf"))},
         stdout=subprocess.DEVNULL,
         check=True,

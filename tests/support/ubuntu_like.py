@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,13 +88,25 @@ def archives(folder: Path, stack: str = "rocm-5.7") -> Iterator[Archives]:
         stack: that they have ROCm for.
     """
     with signing_key() as key, serve(folder) as address:
-        for root, suite, name in REPOSITORIES[stack]:
-            publish(folder / root, suite, stand_ins(name), key, origin="repo.radeon.com")
-        for version in RELEASES[stack]:
-            archive, packages = folder / f"ubuntu-{version}", stand_ins(f"ubuntu-{version}")
-            publish(archive, CODENAMES[version], packages, key, origin="Ubuntu")
-        (folder / KEY).write_bytes(key.public)
+        build_archives(folder, key, stack, RELEASES[stack])
         yield Archives(folder, address.rstrip("/"), key)
+
+
+def build_archives(folder: Path, key: SigningKey, stack: str, versions: Iterable[str]) -> None:
+    """Build AMD's repositories and Ubuntu's archives.
+
+    Args:
+        folder: for them, one below it for each.
+        key: that signs all of it.
+        stack: that AMD's have ROCm for.
+        versions: of Ubuntu.
+    """
+    for root, suite, name in REPOSITORIES[stack]:
+        publish(folder / root, suite, stand_ins(name), key, origin="repo.radeon.com")
+    for version in versions:
+        archive, packages = folder / f"ubuntu-{version}", stand_ins(f"ubuntu-{version}")
+        publish(archive, CODENAMES[version], packages, key, origin="Ubuntu")
+    (folder / KEY).write_bytes(key.public)
 
 
 def real_image(version: str) -> str:

@@ -1,0 +1,164 @@
+"""Makes and removes the boxes of a scenario, with the archives and wheels that they install from.
+
+The playbooks beside it call it; Molecule names the scenario and its folder in the environment.
+
+usage: box.py create NAME    make a box as the JSON on the standard input describes it
+       box.py remove NAME    remove a box and its server
+       box.py remember       write down the state of the scenario's box
+       box.py destroy        remove all boxes and servers of the scenario
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from support.apt_repository import SigningKey, signing_key
+from support.boxes import SANDBOX, Box, remove_box, start_box
+from support.loopback_server import start_server
+from support.pythons import find_python
+from support.scenario import remember_state, scenario_folder, scenario_name
+from support.ubuntu_like import Archives, build_archives, real_image, start_ubuntu_like
+from support.wheel_boxes import add_own_requirements, fill_index
+
+# Whose ROCm AMD's repository has.
+STACK = "rocm-5.7"
+LABEL = "io.rdna1.scenario"
+# What './run clean' looks for.
+SANDBOX_LABEL = "io.rdna1.sandbox=box"
+
+
+class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a box is like; by default a Debian 13 with a network.
+
+    Attributes:
+        ubuntu: version of Ubuntu that the box takes itself for, with stand-ins of Ubuntu's archive
+            and of AMD's repository; or that it is, where the name of a real image is set.
+        wheels_for: versions of Python for which an index has wheels, those of PyTorch stand-ins.
+        python: version of a further Python beside the box's own, lent by this machine.
+        network: whether the box has one.
+    """
+
+    ubuntu: str = ""
+    wheels_for: tuple[str, ...] = ()
+    python: str = ""
+    network: bool = True
+
+
+class Served(msgspec.Struct, frozen=True):
+    """Addresses for the variables of the roles, empty where nothing is served."""
+
+    archives: str = ""
+    index: str = ""
+    fingerprint: str = ""
+
+
+def create(name: str, wanted: Description) -> None:
+    """Make a box, and serve what it installs from.
+
+    Args:
+        name: of its container.
+        wanted: what it is like.
+    """
+    remove(name)
+    # Nothing that is served is signed again, so the key goes when the box is made.
+    with signing_key() as key:
+        served = _serve(name, wanted, key)
+        _start(name, wanted, served, key)
+    # The inventory reads this.
+    scenario_folder().joinpath(f"{name}.json").write_bytes(msgspec.json.encode(served))
+
+
+def remove(name: str) -> None:
+    """Remove a box and its server, where they are.
+
+    Args:
+        name: of the box.
+    """
+    for container in (name, _server(name)):
+        remove_box(container)
+    shutil.rmtree(_folder(name), ignore_errors=True)
+
+
+def destroy() -> None:
+    """Remove everything of the scenario, also what an interrupted step left."""
+    mine = f"--filter=label={LABEL}={scenario_name()}"
+    listed = subprocess.run(
+        ["podman", "ps", "--all", "--format={{.Names}}", mine],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.split():
+        remove(name)
+
+
+def _server(name: str) -> str:
+    return f"{name}-server"
+
+
+def _folder(name: str) -> Path:
+    return scenario_folder() / f"{name}-served"
+
+
+def _options(name: str) -> list[str]:
+    return [
+        f"--hostname={name}",
+        f"--label={LABEL}={scenario_name()}",
+        f"--label={SANDBOX_LABEL}",
+    ]
+
+
+def _serve(name: str, wanted: Description, key: SigningKey) -> Served:
+    folder = _folder(name)
+    folder.mkdir()
+    if wanted.ubuntu:
+        build_archives(folder / "archives", key, STACK, [wanted.ubuntu])
+    if wanted.wheels_for:
+        fill_index(folder / "index")
+    for python in wanted.wheels_for:
+        add_own_requirements(folder / "index", python)
+    if not any(folder.iterdir()):
+        return Served()
+    address = start_server(_server(name), folder, _options(_server(name)))
+    return Served(
+        archives=f"{address}/archives" if wanted.ubuntu else "",
+        index=f"{address}/index/" if wanted.wheels_for else "",
+        fingerprint=key.fingerprint if wanted.ubuntu else "",
+    )
+
+
+def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> None:
+    options = [*_options(name), *([] if wanted.network else ["--network=none"])]
+    # A real release has a Python of its own that fits; what none fits, uv gets from the network.
+    python = None if real_image(wanted.ubuntu) else find_python(wanted.python)
+    if python:
+        options.append(f"--volume={python.parents[1]}:{python.parents[1]}:ro")
+    if wanted.ubuntu:
+        archives = Archives(_folder(name) / "archives", served.archives, key)
+        box = start_ubuntu_like(name, scenario_folder(), wanted.ubuntu, archives, options)
+    elif wanted == Description():
+        subprocess.run([SANDBOX, "create", name], check=True)
+        box = Box(name, scenario_folder())
+    else:
+        box = start_box(name, scenario_folder(), options)
+        if wanted.network:
+            box.run("apt-get", "-qq", "update")
+    if python:
+        box.run("ln", "-s", str(python), f"/usr/bin/{python.name}")
+
+
+def main(action: str, name: str = "") -> None:
+    """Do what the command line says."""
+    if action == "create":
+        create(name, msgspec.json.decode(sys.stdin.buffer.read(), type=Description))
+    else:
+        {"remove": lambda: remove(name), "remember": remember_state, "destroy": destroy}[action]()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
