@@ -4,8 +4,8 @@ The playbooks beside it call it; Molecule names the scenario and its folder in t
 
 usage: box.py create NAME    make a box as the JSON on the standard input describes it
        box.py remove NAME    remove a box and its server
-       box.py remember       write down the state of the scenario's box
-       box.py destroy        remove all boxes and servers of the scenario
+       box.py destroy NAME   remove a box, and whatever else is the scenario's
+       box.py remember NAME  write down the state of a box
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -84,8 +85,12 @@ def remove(name: str) -> None:
     shutil.rmtree(_folder(name), ignore_errors=True)
 
 
-def destroy() -> None:
-    """Remove everything of the scenario, also what an interrupted step left."""
+def destroy(name: str) -> None:
+    """Remove a box, and whatever else is the scenario's, as an interrupted step left it.
+
+    Args:
+        name: of the box.
+    """
     mine = f"--filter=label={LABEL}={scenario_name()}"
     listed = subprocess.run(
         ["podman", "ps", "--all", "--format={{.Names}}", mine],
@@ -93,8 +98,8 @@ def destroy() -> None:
         text=True,
         check=True,
     )
-    for name in listed.stdout.split():
-        remove(name)
+    for one in (name, *listed.stdout.split()):
+        remove(one)
 
 
 def _server(name: str) -> str:
@@ -152,13 +157,13 @@ def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> N
         box.run("ln", "-s", str(python), f"/usr/bin/{python.name}")
 
 
-def main(action: str, name: str = "") -> None:
-    """Do what the command line says."""
-    if action == "create":
-        create(name, msgspec.json.decode(sys.stdin.buffer.read(), type=Description))
-    else:
-        {"remove": lambda: remove(name), "remember": remember_state, "destroy": destroy}[action]()
+ACTIONS: dict[str, Callable[[str], None]] = {
+    "create": lambda name: create(name, msgspec.json.decode(sys.stdin.read(), type=Description)),
+    "remove": remove,
+    "destroy": destroy,
+    "remember": lambda name: remember_state(Box(name, scenario_folder())),
+}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    ACTIONS[sys.argv[1]](sys.argv[2])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from support.box_state import difference, load, save, state
 from support.boxes import Box
 
@@ -27,9 +29,20 @@ def scenario_box() -> Box:
     return Box(f"rdna1-molecule-{scenario_name()}", scenario_folder())
 
 
-def remember_state() -> None:
-    """Write down the state of the box."""
-    save(scenario_box(), _remembered())
+def log_of_plays() -> str:
+    """What Ansible printed since the scenario was created."""
+    return (scenario_folder() / "ansible.log").read_text(encoding="utf-8")
+
+
+def served_addresses() -> dict[str, str]:
+    """Where archives and wheels for the box are served, and the fingerprint of the key."""
+    file = scenario_folder() / f"{scenario_box().name}.json"
+    return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+
+
+def remember_state(box: Box) -> None:
+    """Write down the state of a box, to compare with it later."""
+    save(box, _remembered())
 
 
 def change_of_state() -> dict[str, list[str]]:

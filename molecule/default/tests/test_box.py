@@ -64,6 +64,10 @@ def test_scripts_enter_the_environment(host: Any) -> None:
     assert "MIOPEN_FIND_ENFORCE" not in printed.stdout
 
 
+def test_users_get_access_to_the_card(host: Any) -> None:
+    assert {"render", "video"} <= set(host.user("ada").groups)
+
+
 def test_services_get_the_variables(host: Any) -> None:
     lines = host.file("/etc/rdna1/rocm-5.7.env").content_string.splitlines()
     assert 'HSA_OVERRIDE_GFX_VERSION="10.3.0"' in lines

@@ -58,10 +58,6 @@ def test_the_report_is_copied_to_the_controller(provisioned: tuple[Box, State]) 
     assert ignored == ["card", "find-enforce"]
 
 
-def test_users_get_access_to_the_card(provisioned: tuple[Box, State]) -> None:
-    assert {"render", "video"} <= set(provisioned[0].run("id", "-nG", "ada").split())
-
-
 def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(
     provisioned: tuple[Box, State],
 ) -> None:
@@ -93,24 +89,6 @@ def test_a_validator_that_breaks_is_not_taken_for_a_verdict(
     box.run("mv", f"{program}.kept", program)
     assert played.returncode != 0
     assert "convolutions passed" not in played.stdout
-
-
-def test_forbidden_variables_are_taken_out_with_a_backup(
-    provisioned: tuple[Box, State],
-) -> None:
-    box, _ = provisioned
-    assert box.run("grep", "-c", "", "/home/ada/.bashrc") == "1\n"
-    kept = box.run("stat", "-c", "%U %a", "/home/ada/.bashrc", "/home/ada/.bashrc.rdna1-backup")
-    assert kept == "ada 604\nada 604\n"
-
-
-def test_databases_of_miopen_are_moved_out_of_the_way(provisioned: tuple[Box, State]) -> None:
-    assert provisioned[0].run("ls", "/home/ada/.config") == "miopen.rdna1-backup\n"
-
-
-def test_one_profile_script_is_active(provisioned: tuple[Box, State]) -> None:
-    scripts = provisioned[0].run("sh", "-c", "ls /etc/profile.d/*.sh").split()
-    assert [path for path in scripts if "rdna1" in path] == [PROFILE]
 
 
 def test_a_wrong_snapshot_lists_all(provisioned: tuple[Box, State]) -> None:

@@ -1,6 +1,7 @@
 """ROCm's source changes on a box that stands in for Ubuntu 24.04, where both sources compete.
 
-The box is made once for this module; its tests run in the order of the file.
+The box is made once for this module; its tests run in the order of the file. The Molecule scenario
+switch shows the changes that go well.
 """
 
 from __future__ import annotations
@@ -115,10 +116,6 @@ def test_from_the_distribution_to_amd(noble: Noble) -> None:
     assert noble.of_amd() == {SOURCE, PIN, KEYRING}
 
 
-def test_the_next_run_changes_nothing(noble: Noble) -> None:
-    assert "changed=0" in noble.switch("amd")
-
-
 def test_a_source_a_pin_and_a_package_changed_by_hand_are_put_right(noble: Noble) -> None:
     box = noble.amd.box
     box.run("sed", "-i", "s/^Suites: .*/Suites: focal/", SOURCE)
@@ -139,21 +136,6 @@ def test_to_none_the_repository_goes_and_the_packages_stay(noble: Noble) -> None
     assert "are not of the source none and stay" in " ".join(played.stdout.split())
     assert noble.of_amd() == set()
     assert noble.rocminfo() == OF_AMD
-
-
-def test_back_to_amd_and_on_to_the_distribution(noble: Noble) -> None:
-    assert noble.play("amd").returncode == 0
-    assert noble.of_amd() == {SOURCE, PIN, KEYRING}
-    noble.switch("distro")
-    assert noble.of_amd() == set()
-    assert noble.rocminfo() == OF_UBUNTU
-    assert "50701" not in noble.amd.box.run("dpkg-query", "-W")
-    assert "changed=0" in noble.switch("distro")
-
-
-def test_to_none_the_packages_go_when_the_user_says_so(noble: Noble) -> None:
-    noble.switch("none")
-    assert noble.rocminfo() == ""
 
 
 def test_rollback_leads_back_to_the_first_state(noble: Noble) -> None:

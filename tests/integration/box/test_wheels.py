@@ -45,9 +45,6 @@ def test_the_stacks_wheels_are_locked_installed_and_repaired(
     assert box.run(python, "-c", "import sys; print(sys.version_info[:2])").strip() == "(3, 12)"
     assert box.run("/opt/rdna1/rocm-5.7/bin/rdna1-preflight", "list")
     assert box.run("/opt/rdna1/rocm-5.7/bin/rdna1-validate", "--help")
-    again = play(box, index)
-    assert again.returncode == 0, again.stdout
-    assert "changed=0" in again.stdout
     first = environment(box)
     box.run("/opt/rdna1/bin/uv", "pip", "uninstall", f"--python={first}", "torchvision")
     repaired = play(box, index)

@@ -1,0 +1,93 @@
+"""Variables, commands and an environment that were changed by hand are put right.
+
+The box is made once for this module; its tests run in the order of the file. The Molecule scenario
+switch shows the change of stacks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from support.box_state import State, difference, state
+from support.boxes import Box, remove_box, start_box
+from support.wheel_boxes import IGNORED, LENT, add_own_requirements, fill_index, lend_python
+from support.wheels import serve
+
+PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
+COMMAND = "/usr/local/bin/rdna1-preflight"
+
+
+class Provisioned(NamedTuple):
+    """A box, the index, the state before."""
+
+    box: Box
+    address: str
+    before: State
+
+    def play(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Install the stack's environment and variables, without packages and a measurement."""
+        given = {
+            "rdna1_pytorch_source": "index",
+            "pytorch_index_url": self.address,
+            "pytorch_project_index_url": self.address,
+            "preflight_ignore": IGNORED,
+        }
+        played = self.box.play(
+            f"--extra-vars={json.dumps(given)}", "--tags=pytorch,environment", *options
+        )
+        assert played.returncode == 0, played.stdout
+        return played
+
+
+@pytest.fixture(scope="module")
+def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioned]:
+    """A box with environment and variables of the stack."""
+    name = f"rdna1-test-{os.getpid()}-repair"
+    folder = tmp_path_factory.mktemp("repair")
+    fill_index(folder / "index")
+    add_own_requirements(folder / "index", LENT["rocm-5.7"])
+    try:
+        box = lend_python(lambda *o: start_box(name, folder, o), LENT["rocm-5.7"])
+        box.run("useradd", "--create-home", "ada")
+        with serve(folder / "index") as address:
+            made = Provisioned(box, address, state(box))
+            made.play()
+            yield made
+    finally:
+        remove_box(name)
+
+
+def test_what_was_changed_by_hand_is_put_right(provisioned: Provisioned) -> None:
+    box = provisioned.box
+    box.run("sed", "-i", "s/10.3.0/9.0.0/", PROFILE)
+    # A program in place of a link, and an environment whose link leads nowhere.
+    box.run("sh", "-c", f"rm {COMMAND}; echo mine > {COMMAND}")
+    box.run("ln", "-sfn", "/nowhere", "/opt/rdna1/rocm-5.7")
+    played = provisioned.play("--diff")
+    assert "export HSA_OVERRIDE_GFX_VERSION=9.0.0" in played.stdout
+    assert "export HSA_OVERRIDE_GFX_VERSION=10.3.0" in played.stdout
+    assert "10.3.0" in box.run("cat", PROFILE)
+    assert box.run(COMMAND, "list")
+    assert "changed=0" in provisioned.play().stdout
+
+
+def test_a_damaged_environment_is_built_anew(provisioned: Provisioned) -> None:
+    box = provisioned.box
+    box.run("sh", "-c", "rm /opt/rdna1/rocm-5.7/lib/python3*/site-packages/torch.py")
+    provisioned.play()
+    python = "/opt/rdna1/rocm-5.7/bin/python"
+    assert "2.2.2+rocm5.7" in box.run(python, "-c", "import torch; print(torch.__version__)")
+
+
+def test_rollback_leads_back_to_the_first_state(provisioned: Provisioned) -> None:
+    undone = provisioned.box.play(playbook="playbooks/rollback.yml")
+    assert undone.returncode == 0, undone.stdout
+    found = difference(provisioned.before, state(provisioned.box))
+    print(f"difference of packages, files, contents and groups: {found}")
+    assert found == {}
