@@ -91,6 +91,7 @@ def destroy(name: str) -> None:
     Args:
         name: of the box.
     """
+    remove(name)
     mine = f"--filter=label={LABEL}={scenario_name()}"
     listed = subprocess.run(
         ["podman", "ps", "--all", "--format={{.Names}}", mine],
@@ -98,8 +99,8 @@ def destroy(name: str) -> None:
         text=True,
         check=True,
     )
-    for one in (name, *listed.stdout.split()):
-        remove(one)
+    for container in listed.stdout.split():
+        remove_box(container)
 
 
 def _server(name: str) -> str:
@@ -139,8 +140,9 @@ def _serve(name: str, wanted: Description, key: SigningKey) -> Served:
 
 def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> None:
     options = [*_options(name), *([] if wanted.network else ["--network=none"])]
-    # A real release has a Python of its own that fits; what none fits, uv gets from the network.
-    python = None if real_image(wanted.ubuntu) else find_python(wanted.python)
+    # A real release has one of its own that fits. Where there is none to lend, uv brings it.
+    lends = wanted.python and not real_image(wanted.ubuntu)
+    python = find_python(wanted.python) if lends else None
     if python:
         options.append(f"--volume={python.parents[1]}:{python.parents[1]}:ro")
     if wanted.ubuntu:
