@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support.boxes import ROOT, VARIABLES, Box
+from support.boxes import VARIABLES, Box, run_playbook
 
 
 def play_together(
@@ -31,15 +30,7 @@ def play_together(
     shared = {**VARIABLES, "rdna1_report_dir": str(folder / "reports")}
     hosts = {box.name: (own or {}).get(box.name, {}) for box in boxes}
     inventory.write_text(json.dumps({"all": {"vars": shared, "hosts": hosts}}))
-    return subprocess.run(
-        ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_playbook(inventory, playbook, arguments)
 
 
 def recap(played: subprocess.CompletedProcess[str]) -> dict[str, dict[str, int]]:

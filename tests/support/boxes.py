@@ -46,20 +46,12 @@ class Box:
 
     def play(self, *arguments: str, playbook: str = "site.yml") -> subprocess.CompletedProcess[str]:
         """Run a playbook against the box, with output that one can search."""
-        return subprocess.run(
-            self._command(playbook, arguments),
-            cwd=ROOT,
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_playbook(self._inventory(), playbook, arguments)
 
     def start(self, *arguments: str, playbook: str = "site.yml") -> subprocess.Popen[str]:
         """Start a playbook against the box, to interrupt it."""
         return subprocess.Popen(
-            self._command(playbook, arguments),
+            _command(self._inventory(), playbook, arguments),
             cwd=ROOT,
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -68,11 +60,36 @@ class Box:
             text=True,
         )
 
-    def _command(self, playbook: str, arguments: Sequence[str]) -> list[str]:
+    def _inventory(self) -> Path:
         inventory = self.folder / f"{self.name}.json"
         variables = {**VARIABLES, "rdna1_report_dir": str(self.reports.parent)}
         inventory.write_text(json.dumps({"all": {"hosts": {self.name: variables}}}))
-        return ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments]
+        return inventory
+
+
+def run_playbook(
+    inventory: Path, playbook: str, arguments: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook of the project, with output that one can search.
+
+    Args:
+        inventory: its file.
+        playbook: its path in the project.
+        arguments: further ones of ``ansible-playbook``.
+    """
+    return subprocess.run(
+        _command(inventory, playbook, arguments),
+        cwd=ROOT,
+        env=_ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _command(inventory: Path, playbook: str, arguments: Sequence[str]) -> list[str]:
+    return ["ansible-playbook", f"--inventory={inventory}", playbook, *arguments]
 
 
 def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:

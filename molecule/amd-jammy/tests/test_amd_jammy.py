@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from support.scenario import served_addresses
+from support.switched import KEYRING, PIN, SOURCE
 
-SOURCE = "/etc/apt/sources.list.d/rocm.sources"
-PIN = "/etc/apt/preferences.d/rocm-pin-600"
-KEYRING = "/etc/apt/keyrings/rocm.gpg"
 OLD_LINE = "deb [arch=amd64] https://repo.radeon.com/rocm/apt/5.2 ubuntu main"
 
 

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from support.scenario import scenario_folder, served_addresses
+from support.switched import KEYRING, PIN, SOURCE
 
 ENVIRONMENT = "/opt/rdna1/rocm-5.7"
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
-SOURCE = "/etc/apt/sources.list.d/rocm.sources"
-PIN = "/etc/apt/preferences.d/rocm-pin-600"
-KEYRING = "/etc/apt/keyrings/rocm.gpg"
 
 
 @pytest.mark.parametrize(

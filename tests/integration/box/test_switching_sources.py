@@ -15,11 +15,9 @@ import pytest
 
 from support.box_state import State, difference, state
 from support.boxes import remove_box
+from support.switched import KEYRING, PIN, SOURCE
 from support.ubuntu_like import AmdBox, archives, start_ubuntu_like
 
-SOURCE = "/etc/apt/sources.list.d/rocm.sources"
-PIN = "/etc/apt/preferences.d/rocm-pin-600"
-KEYRING = "/etc/apt/keyrings/rocm.gpg"
 OF_AMD = "1.0.0.50701-98~22.04"
 OF_UBUNTU = "5.7.1-3build1"
 

@@ -6,9 +6,7 @@ The hosts are trees of files; the playbook, the module and the judgement are the
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from support.boxes import ROOT
+from support.boxes import ROOT, run_playbook
 from support.chromium import PROGRAM, render
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -69,15 +67,7 @@ def play(folder: Path, hosts: Mapping[str, Mapping[str, Any]], *arguments: str) 
     }
     inventory = folder / "fleet.json"
     inventory.write_text(json.dumps({"all": {"vars": shared, "hosts": hosts}}))
-    done = subprocess.run(
-        ["ansible-playbook", f"--inventory={inventory}", "playbooks/preflight.yml", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_playbook(inventory, "playbooks/preflight.yml", arguments)
     return Fleet(done.returncode, done.stdout + done.stderr, reports)
 
 
