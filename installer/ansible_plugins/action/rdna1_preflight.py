@@ -86,7 +86,7 @@ class ActionModule(ReportAction):
             raise AnsibleActionFail(_refusal(report, blockers, arguments["report"]))
         judged = msgspec.to_builtins(report)
         return {
-            "ansible_facts": {**facts, "rdna1_preflight": judged},
+            "ansible_facts": facts,
             "report": judged,
             "blockers": blockers,
             "msg": f"verdict: {report.verdict}",

@@ -47,8 +47,11 @@ class ActionModule(ReportAction):
             packages=_packages(stack, self._installed(variables)),
             algorithms=stack.algorithms(str(arguments["miopen_profile"])),
             notes=_notes(stack, variables["ansible_facts"].get("rdna1_environment", {})),
-            # What the role rocm leaves as facts; it may have been left out.
-            reboot_required=bool(variables.get("rocm_reboot_required", False)),
+            # What the roles leave as facts; they may have been left out.
+            reboot_required=bool(
+                variables.get("rocm_reboot_required")
+                or variables["ansible_facts"].get("rdna1_reboot_required")
+            ),
             relogin_required=bool(variables.get("rocm_relogin_required", False)),
             validation=msgspec.json.decode(arguments["validation"].encode(), type=SmokeReport),
             boundary=boundary,
@@ -85,8 +88,8 @@ def _boundary(text: str) -> BoundaryReport | None:
 
 
 def _preflight(variables: Mapping[str, Any]) -> Report | None:
-    """The judgement that the action ``rdna1_preflight`` left among the facts of this host."""
-    judged = variables["ansible_facts"].get("rdna1_preflight")
+    """The judgement that the role preflight registered for this host, if it was run."""
+    judged = variables.get("preflight_result", {}).get("report")
     return msgspec.json.decode(json.dumps(judged), type=Report) if judged else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,10 +14,9 @@ from rdna1.conv.envelope import (
     measured_envelope,
     renewed,
 )
-from rdna1.environments import digest
 from rdna1.failures import explain
 from rdna1.report.json import to_json
-from rdna1.repositories import amd_repository
+from rdna1.repositories import amd_repository, distribution
 from rdna1.repositories.leftovers import leftovers
 from rdna1.stacks import load_stack
 
@@ -61,9 +59,17 @@ def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
     return to_json(renewed(earlier, found)) if found else ""
 
 
-def rdna1_sha256(path: str) -> str:
-    """SHA-256 of a file on the controller, in hexadecimal digits."""
-    return digest(Path(path))
+def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
+    """Packages of the distribution's PyTorch and of what this project imports beside it.
+
+    Args:
+        stack: its name.
+        source: of PyTorch; empty for the stack's own. None are needed for another than distro.
+    """
+    pytorch = load_stack(stack).pytorch
+    if (source or pytorch.source) != "distro" or not pytorch.distro_packages:
+        return []
+    return [*pytorch.distro_packages, *distribution().own_requirements]
 
 
 class FilterModule:
@@ -75,5 +81,5 @@ class FilterModule:
             "rdna1_amd_leftovers": rdna1_amd_leftovers,
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
-            "rdna1_sha256": rdna1_sha256,
+            "rdna1_pytorch_packages": rdna1_pytorch_packages,
         }

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.environments import BuildError, Spec, ensure
+from ansible.module_utils.rdna1.environments import BuildError, Spec, digest, ensure
 
 DOCUMENTATION = r"""
 module: rdna1_environment
@@ -25,18 +26,40 @@ options:
     description: Folder for the link, the environments, the Pythons and uv's cache.
     type: path
     required: true
+  controller_uv:
+    description:
+      - uv on the controller. From it and from O(project) the action takes all options that start
+        with C(uv) and C(wheel), and O(compare).
+    type: path
+    required: true
+  project:
+    description: This project's folder on the controller, whose wheel every environment holds.
+    type: path
+    required: true
   uv:
-    description: uv on the machine.
+    description: Place of uv on the machine.
     type: path
-    required: true
+  uv_digest:
+    description: SHA-256 of uv.
+    type: str
+  uv_copy:
+    description: Where uv was copied to, to be moved to its place; empty where it is there.
+    type: path
+    default: ""
   wheel:
-    description: This project's wheel on the machine; it and uv need to be there for a build only.
+    description: Place of this project's wheel on the machine.
     type: path
-    required: true
   wheel_digest:
     description: SHA-256 of this project's wheel.
     type: str
-    required: true
+  wheel_copy:
+    description: Where the wheel was copied to, to be moved to its place; empty where it is there.
+    type: path
+    default: ""
+  compare:
+    description: Whether to say only whether the environment fits, and what a build needs.
+    type: bool
+    default: false
   python:
     description: Version of Python, as in C(3.12).
     type: str
@@ -77,9 +100,8 @@ EXAMPLES = r"""
   rdna1_environment:
     stack: rocm-5.7
     prefix: /opt/rdna1
-    uv: /opt/rdna1/bin/uv
-    wheel: /opt/rdna1/wheels/rdna1-0.1.0-py3-none-any.whl
-    wheel_digest: "{{ '.cache/wheels/rdna1-0.1.0-py3-none-any.whl' | rdna1_sha256 }}"
+    controller_uv: "{{ ansible_playbook_python | dirname }}/uv"
+    project: "{{ playbook_dir | dirname }}"
     python: "3.12"
     lock: "{{ lookup('ansible.builtin.file', 'locks/rocm-5.7-3.12-x86_64-linux.txt') }}"
     index_url: https://download.pytorch.org/whl/rocm5.7
@@ -90,6 +112,10 @@ fits:
   description: Whether the environment was as it should be.
   returned: success
   type: bool
+missing:
+  description: Which of C(uv) and C(wheel) have to be copied before a build.
+  returned: success
+  type: list
 ansible_facts:
   description: The fact C(rdna1_environment) with C(python) and C(packages).
   returned: success
@@ -102,20 +128,84 @@ removed:
 
 
 _DEED = {False: "built", True: "to be built"}
+# What a build needs on the machine, and with which mode.
+_COPIED = {"uv": 0o755, "wheel": 0o644}
+
+
+def missing(params: Mapping[str, Any]) -> list[str]:
+    """What is not in its place, or is another file than on the controller.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    return [
+        name
+        for name in _COPIED
+        if not Path(params[name]).is_file()
+        or digest(Path(params[name])) != params[f"{name}_digest"]
+    ]
+
+
+def receive(module: AnsibleModule) -> None:
+    """Move what was copied to its place, in one step.
+
+    Raises:
+        OSError: a folder or file could not be written.
+    """
+    for name, mode in _COPIED.items():
+        copy, place = module.params[f"{name}_copy"], Path(module.params[name])
+        if copy:
+            for folder in (place.parent.parent, place.parent):
+                if not folder.is_dir():
+                    folder.mkdir(parents=True)
+                    folder.chmod(0o755)
+            module.atomic_move(copy, str(place))
+            place.chmod(mode)
+
+
+def build(module: AnsibleModule) -> dict[str, Any]:
+    """Compare or build; returns what the module returns.
+
+    Raises:
+        BuildError: the build failed.
+        OSError: a file could not be read or written.
+    """
+    params: dict[str, Any] = module.params
+    only_look = module.check_mode or params["compare"]
+    if not only_look:
+        receive(module)
+    paths = {name: Path(params[name]) for name in ("prefix", "uv", "wheel")}
+    spec = Spec(**{name: params[name] for name in Spec._fields if name not in paths}, **paths)
+    done = ensure(spec, check_only=only_look)
+    facts: dict[str, Any] = {"python": done.python, "packages": done.packages}
+    return {
+        "changed": done.changed,
+        "fits": not done.changed,
+        "missing": missing(params) if done.changed and params["compare"] else [],
+        "msg": f"{_DEED[only_look]}: {done.reason}" if done.changed else "as it should be",
+        "diff": {"before": f"{done.before}\n", "after": f"{done.after}\n"},
+        "removed": done.removed,
+        "ansible_facts": {"rdna1_environment": facts},
+    }
 
 
 def main() -> None:
     """Entry point of the module."""
     text = {"type": "str", "default": ""}
     path = {"type": "path", "required": True}
+    needed = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "stack": {"type": "str", "required": True},
+            "stack": needed,
             "prefix": path,
             "uv": path,
+            "uv_digest": needed,
+            "uv_copy": {"type": "path", "default": ""},
             "wheel": path,
-            "wheel_digest": {"type": "str", "required": True},
-            "python": {"type": "str", "required": True},
+            "wheel_digest": needed,
+            "wheel_copy": {"type": "path", "default": ""},
+            "compare": {"type": "bool", "default": False},
+            "python": needed,
             "python_path": text,
             "python_mirror": text,
             "lock": text,
@@ -126,24 +216,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    paths = {name: Path(module.params[name]) for name in ("prefix", "uv", "wheel")}
-    spec = Spec(**{**module.params, **paths})
     try:
-        done = ensure(spec, check_only=module.check_mode)
+        result = build(module)
     except BuildError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    facts: dict[str, Any] = {"python": done.python, "packages": done.packages}
-    module.exit_json(
-        changed=done.changed,
-        # Also where a task that only looks does not count as a change.
-        fits=not done.changed,
-        msg=f"{_DEED[module.check_mode]}: {done.reason}" if done.changed else "as it should be",
-        diff={"before": f"{done.before}\n", "after": f"{done.after}\n"},
-        removed=done.removed,
-        ansible_facts={"rdna1_environment": facts},
-    )
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

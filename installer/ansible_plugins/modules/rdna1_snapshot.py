@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host import collect
 from ansible.module_utils.rdna1.host.dpkg import is_relevant
-from ansible.module_utils.rdna1.host.reader import UnreadableError
+from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
+from ansible.module_utils.rdna1.host.system import reboot_required
 from ansible.module_utils.rdna1.snapshot import (
     Run,
     RunError,
@@ -55,7 +55,7 @@ options:
     type: path
     default: ""
   facts:
-    description: The fact C(rdna1), which the record shows to people; empty to collect it now.
+    description: The fact C(rdna1), which the record before a run shows to people.
     type: dict
     default: {}
 author: [rdna1 contributors]
@@ -67,13 +67,14 @@ EXAMPLES = r"""
     path: /var/lib/rdna1/snapshots
     moment: before
     stack: rocm-5.7
+    facts: "{{ ansible_facts['rdna1'] }}"
 """
 
 RETURN = r"""
 ansible_facts:
   description:
-    - The fact C(rdna1_installed), name to version of the installed packages of ROCm and PyTorch;
-      after a run of the machine.
+    - The facts C(rdna1_installed), name to version of the installed packages of ROCm and PyTorch,
+      and C(rdna1_reboot_required), whether a package asks for a reboot; after a run of the machine.
   returned: after a run, not in check mode
   type: dict
 names:
@@ -115,8 +116,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    facts = {"ansible_facts": {"rdna1_installed": installed(after)}} if after else {}
-    module.exit_json(changed=changed, names=names, **facts)
+    module.exit_json(changed=changed, names=names, ansible_facts=facts(after) if after else {})
 
 
 def write_after(module: AnsibleModule, folder: Path) -> tuple[bool, State | None]:
@@ -130,9 +130,10 @@ def write_after(module: AnsibleModule, folder: Path) -> tuple[bool, State | None
     return bool(finish(folder, after)), None if module.params["home"] else after
 
 
-def installed(state: State) -> dict[str, str]:
-    """Name to version of the packages of ROCm and PyTorch."""
-    return {n: str(p["version"]) for n, p in state.packages.items() if is_relevant(n)}
+def facts(after: State) -> dict[str, object]:
+    """What the report of the run tells of the machine."""
+    packages = {n: str(p["version"]) for n, p in after.packages.items() if is_relevant(n)}
+    return {"rdna1_installed": packages, "rdna1_reboot_required": reboot_required(Reader())}
 
 
 def write_before(module: AnsibleModule, folder: Path) -> bool:
@@ -149,8 +150,7 @@ def write_before(module: AnsibleModule, folder: Path) -> bool:
     state = read_state(tuple(users), contents=True, home=home)
     name = f"{now:%Y%m%dT%H%M%SZ}-{module.params['stack']}"
     taken = now.isoformat(timespec="seconds")
-    facts = module.params["facts"] or collect(users=users)
-    begin(folder, Run(name, users, state, None), taken, facts)
+    begin(folder, Run(name, users, state, None), taken, module.params["facts"])
     return not earlier
 
 

@@ -16,6 +16,8 @@ from . import (
     devices,
     disk,
     dpkg,
+    envelopes,
+    environments,
     firmware,
     kfd,
     linker,
@@ -85,6 +87,10 @@ def facts(
         ),
         "unknown": unknown,
         "reboot_required": unknown.ask("reboot_required", system.reboot_required, reader),
+        "envelopes": unknown.ask("envelopes", envelopes.envelopes, reader, names, unknown),
+        "environments": unknown.ask(
+            "environments", environments.environments, reader, names, unknown
+        ),
     }
     meanwhile()
     apt["candidates"] = unknown.ask("apt.candidates", question.candidates)

@@ -158,6 +158,23 @@ class MiopenDatabase(msgspec.Struct, frozen=True):
     newest: int
 
 
+class Environment(msgspec.Struct, frozen=True):
+    """What a link of this project's names; ``identity`` is empty where it is not whole."""
+
+    path: str
+    identity: str
+    python: str
+    packages: dict[str, str]
+    altered: list[str]
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A file of what convolutions work; its content is not read here."""
+
+    path: str
+    content: str
+
+
 class Python(msgspec.Struct, frozen=True):
     """An interpreter of the operating system."""
 
@@ -242,8 +259,10 @@ class Facts(msgspec.Struct, frozen=True):
     profiles: list[Profile] | None
     miopen_databases: list[MiopenDatabase] | None
     unknown: dict[str, str]
-    # Facts that were saved before this was among them are judged as well.
+    # Facts that were saved before these were among them are judged as well.
     reboot_required: bool | None = None
+    envelopes: list[Envelope] | None = None
+    environments: list[Environment] | None = None
 
     def known(self, name: str, value: T | None) -> T:
         """Return ``value``, the fact called ``name``.

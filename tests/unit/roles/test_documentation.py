@@ -59,7 +59,7 @@ def test_shared_variables_are_known_to_the_preflight_action() -> None:
         "rdna1_amd_leftovers",
         "rdna1_envelope",
         "rdna1_failure",
-        "rdna1_sha256",
+        "rdna1_pytorch_packages",
     }
     action = load_by_path(ROOT / "installer/ansible_plugins/action/rdna1_preflight.py")
     assert used - plugins == set(action.SHARED_VARIABLES)

@@ -1,0 +1,95 @@
+"""Build a stack's environment: what it is built with is copied only where it has to be built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from rdna1.environments import Spec, digest
+from rdna1.errors import InputError
+from rdna1.project_wheel import project_wheel
+
+
+class ActionModule(ActionBase):
+    """Compares, copies what is missing, builds; the module of the same name does it there."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the action; see ``ansible.plugins.action.ActionBase``."""
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, variables)
+        arguments: dict[str, Any] = dict(self._task.args)
+        uv = Path(arguments.pop("controller_uv"))
+        try:
+            wheel = project_wheel(Path(arguments.pop("project")), uv)
+            local = {"uv": uv, "wheel": wheel}
+            arguments |= {f"{name}_digest": digest(path) for name, path in local.items()}
+        except InputError as error:
+            raise AnsibleActionFail(str(error)) from error
+        except OSError as error:
+            raise AnsibleActionFail(f"{error.filename}: {error.strerror}") from error
+        prefix = arguments["prefix"]
+        arguments |= {"uv": f"{prefix}/bin/uv", "wheel": f"{prefix}/wheels/{wheel.name}"}
+        compared = _known(arguments, variables["ansible_facts"].get("rdna1", {}))
+        if compared is None or (self._task.check_mode and not compared["fits"]):
+            compared = self._module({**arguments, "compare": True}, variables)
+        if compared.get("failed") or compared["fits"] or self._task.check_mode:
+            return {**result, **compared}
+        copies = self._copied({name: local[name] for name in compared["missing"]})
+        try:
+            return {**result, **self._module({**arguments, **copies}, variables)}
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
+
+    def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        done: dict[str, Any] = self._execute_module(
+            module_name="rdna1_environment", module_args=arguments, task_vars=variables
+        )
+        return done
+
+    def _copied(self, files: dict[str, Path]) -> dict[str, str]:
+        """Copy files to a folder on the machine, from which the module moves them."""
+        self._make_tmp_path()
+        folder = self._connection._shell.tmpdir
+        copies = {f"{name}_copy": f"{folder}/{path.name}" for name, path in files.items()}
+        for path, copy in zip(files.values(), copies.values(), strict=True):
+            self._transfer_file(str(path), copy)  # type: ignore[no-untyped-call]
+        # So that a user whom the play becomes can read them.
+        readable = [folder, *copies.values()]
+        self._fixup_perms2(readable, execute=False)  # type: ignore[no-untyped-call]
+        return copies
+
+
+def _known(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the module would find, where the facts tell; None where only the machine can."""
+    environments = facts.get("environments")
+    if environments is None:
+        return None
+    path = f"{arguments['prefix']}/{arguments['stack']}"
+    found = next((each for each in environments if each["path"] == path), None)
+    if found is None:
+        return {"fits": False, "missing": ["uv", "wheel"]}
+    if found["altered"] or found["identity"] != _identity(arguments):
+        return None
+    told = {"python": found["python"], "packages": found["packages"]}
+    return {
+        "changed": False,
+        "fits": True,
+        "missing": [],
+        "removed": [],
+        "msg": "as it should be",
+        "ansible_facts": {"rdna1_environment": told},
+    }
+
+
+def _identity(arguments: Mapping[str, Any]) -> str:
+    """What the environment's record holds where it is as it should be."""
+    places = {name: Path(arguments[name]) for name in ("prefix", "uv", "wheel")}
+    text = {name: str(arguments[name]) for name in ("stack", "wheel_digest", "python")}
+    chosen = {name: str(arguments.get(name, "")) for name in ("python_path", "lock")}
+    return Spec(**places, **text, **chosen).identity()  # type: ignore[arg-type]

@@ -1,0 +1,81 @@
+"""This project's wheel, built by real uv from a copy of the sources."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from rdna1.project_wheel import WheelError, project_wheel
+
+ROOT = Path(__file__).parents[3]
+UV = Path(sys.executable).with_name("uv")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of one module, with this one's metadata."""
+    folder = tmp_path / "project"
+    (folder / "installer" / "rdna1").mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "installer" / "rdna1" / "__init__.py").write_text('"""A module."""\n')
+    return folder
+
+
+def modules(wheel: Path) -> set[str]:
+    return {
+        name
+        for name in zipfile.ZipFile(wheel).namelist()
+        if name.startswith("rdna1/") and name[-1] != "/"
+    }
+
+
+def test_the_wheel_holds_the_sources_and_is_built_once(project: Path) -> None:
+    wheel = project_wheel(project, UV)
+    assert modules(wheel) == {"rdna1/__init__.py"}
+    built = wheel.stat()
+    # What Python leaves beside the sources is none of them.
+    (project / "installer/rdna1/__pycache__").mkdir()
+    (project / "installer/rdna1/__pycache__/x.pyc").write_text("")
+    assert project_wheel(project, Path("/nowhere/uv")) == wheel
+    assert wheel.stat() == built
+
+
+def test_other_sources_make_another_wheel(project: Path) -> None:
+    first = project_wheel(project, UV)
+    (project / "installer" / "rdna1" / "data.yml").write_text("a: 1\n")
+    second = project_wheel(project, UV)
+    assert second != first
+    assert modules(second) - modules(first) == {"rdna1/data.yml"}
+    (project / "installer" / "rdna1" / "data.yml").unlink()
+    assert project_wheel(project, UV) == first
+
+
+def test_everything_that_the_wheel_is_built_from_counts(project: Path) -> None:
+    wheels = {project_wheel(project, UV)}
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        with (project / name).open("a") as file:
+            file.write("\n")
+        wheels.add(project_wheel(project, UV))
+    assert len(wheels) == 4
+
+
+def test_many_at_once_get_the_same_whole_wheel(project: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        wheels = set(pool.map(lambda _: project_wheel(project, UV), range(4)))
+    assert len(wheels) == 1
+    assert modules(wheels.pop()) == {"rdna1/__init__.py"}
+
+
+def test_what_uv_says_is_said(project: Path) -> None:
+    with pytest.raises(WheelError, match=r"/nowhere/uv: No such file.*Remedy: set pytorch_uv"):
+        project_wheel(project, Path("/nowhere/uv"))
+    (project / "pyproject.toml").write_text("[project\n")
+    with pytest.raises(WheelError, match=r"could not be built: (?s:.*)TOML"):
+        project_wheel(project, UV)
+    assert not list(project.glob(".cache/wheels/*/*.whl"))

@@ -1,0 +1,107 @@
+"""What an earlier run left: environments, and envelopes of what works."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rdna1.host import collect
+
+if TYPE_CHECKING:
+    from unit.host.conftest import Tree
+
+ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/bash\n"
+SITE = "lib/python3.12/site-packages"
+PACKAGES = {"torch": "2.2.2+rocm5.7"}
+IDENTITY = "0123456789ab"
+
+
+def environment(folder: str) -> dict[str, str]:
+    """Files of a whole environment of one package, by their paths."""
+    metadata = f"{folder}/{SITE}/torch-2.2.2+rocm5.7.dist-info"
+    return {
+        f"{folder}/pyvenv.cfg": "home = /usr/bin\nversion_info = 3.12.3\n",
+        f"{folder}/rdna1-environment.json": json.dumps(
+            {"identity": IDENTITY, "packages": PACKAGES}
+        ),
+        f"{folder}/{SITE}/torch/__init__.py": "four",
+        f"{metadata}/RECORD": "torch/__init__.py,sha256=x,4\n",
+    }
+
+
+@pytest.fixture
+def root(tree: Tree) -> Path:
+    """A machine with an environment of the whole machine, and one of a user."""
+    opt, home = "/opt/rdna1", "/home/ann/.local/share/rdna1"
+    root = tree(
+        {
+            "/etc/passwd": ACCOUNTS,
+            "/opt/rdna1/bin/uv": "",
+            "/opt/rdna1/cache/x": "",
+            **environment(f"{opt}/environments/rocm-5.7-{IDENTITY}"),
+            **environment(f"{home}/environments/rocm-5.7-{IDENTITY}"),
+        }
+    )
+    for folder in (opt, home):
+        # As a run leaves it, with the path on the machine.
+        link = root / folder.lstrip("/") / "rocm-5.7"
+        link.symlink_to(f"{folder}/environments/rocm-5.7-{IDENTITY}")
+    return root
+
+
+def environments(root: Path) -> Any:
+    return collect(str(root))["environments"]
+
+
+def test_environments_of_the_machine_and_of_users(root: Path) -> None:
+    told = {"identity": IDENTITY, "python": "3.12.3", "packages": PACKAGES, "altered": []}
+    assert environments(root) == [
+        {"path": "/opt/rdna1/rocm-5.7", **told},
+        {"path": "/home/ann/.local/share/rdna1/rocm-5.7", **told},
+    ]
+
+
+def test_what_was_altered_by_hand_is_told(root: Path) -> None:
+    module = root / f"opt/rdna1/environments/rocm-5.7-{IDENTITY}/{SITE}/torch/__init__.py"
+    module.write_text("edited")
+    assert environments(root)[0]["altered"] == [
+        "torch: torch/__init__.py is missing or was altered"
+    ]
+
+
+def test_one_that_is_not_whole_has_no_identity(root: Path) -> None:
+    (root / f"opt/rdna1/environments/rocm-5.7-{IDENTITY}/rdna1-environment.json").unlink()
+    assert environments(root)[0] == {
+        "path": "/opt/rdna1/rocm-5.7",
+        "identity": "",
+        "python": "3.12.3",
+        "packages": {},
+        "altered": [],
+    }
+
+
+def test_other_links_and_folders_are_none(root: Path) -> None:
+    (root / "opt/rdna1/elsewhere").symlink_to("/usr/lib")
+    (root / "opt/rdna1/rocm-5.7").unlink()
+    assert [found["path"] for found in environments(root)] == [
+        "/home/ann/.local/share/rdna1/rocm-5.7"
+    ]
+
+
+def test_envelopes_as_they_are_in_their_files(tree: Tree) -> None:
+    user = "/home/ann/.config/rdna1/envelope.json"
+    root = tree(
+        {"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": '{"a": 1}\n', user: "damaged"}
+    )
+    assert collect(str(root))["envelopes"] == [
+        {"path": "/etc/rdna1/envelope.json", "content": '{"a": 1}\n'},
+        {"path": user, "content": "damaged"},
+    ]
+
+
+def test_a_machine_that_was_never_provisioned(tree: Tree) -> None:
+    facts = collect(str(tree({"/etc/passwd": ACCOUNTS})))
+    assert (facts["envelopes"], facts["environments"]) == ([], [])
