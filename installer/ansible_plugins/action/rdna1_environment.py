@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +24,45 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         arguments: dict[str, Any] = dict(self._task.args)
-        uv = Path(arguments.pop("controller_uv"))
+        uv, project = (Path(arguments.pop(name)) for name in ("controller_uv", "project"))
         try:
-            wheel = project_wheel(Path(arguments.pop("project")), uv)
-            local = {"uv": uv, "wheel": wheel}
-            arguments |= {f"{name}_digest": digest(path) for name, path in local.items()}
+            wheel = project_wheel(project, uv)
+            arguments["wheel_digest"] = digest(wheel)
+            found = _known(arguments, variables["ansible_facts"].get("rdna1", {}))
+            if found is None or not found["fits"]:
+                arguments |= _places(arguments["prefix"], uv, wheel)
         except InputError as error:
             raise AnsibleActionFail(str(error)) from error
         except OSError as error:
             raise AnsibleActionFail(f"{error.filename}: {error.strerror}") from error
-        prefix = arguments["prefix"]
-        arguments |= {"uv": f"{prefix}/bin/uv", "wheel": f"{prefix}/wheels/{wheel.name}"}
-        compared = _known(arguments, variables["ansible_facts"].get("rdna1", {}))
-        if compared is None or (self._task.check_mode and not compared["fits"]):
-            compared = self._module({**arguments, "compare": True}, variables)
-        if compared.get("failed") or compared["fits"] or self._task.check_mode:
-            return {**result, **compared}
-        copies = self._copied({name: local[name] for name in compared["missing"]})
+        if found is None or (self._task.check_mode and not found["fits"]):
+            found = self._module({**arguments, "compare": True}, variables)
+        if found.get("failed") or found["fits"] or self._task.check_mode:
+            return {**result, **found}
+        return {**result, **self._build(found["missing"], uv, wheel, arguments, variables)}
+
+    def _build(
+        self,
+        missing: Sequence[str],
+        uv: Path,
+        wheel: Path,
+        arguments: dict[str, Any],
+        variables: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Copy what is missing to a folder on the machine, and have the module build with it."""
+        local = {name: path for name, path in (("uv", uv), ("wheel", wheel)) if name in missing}
+        self._make_tmp_path()
+        folder = self._connection._shell.tmpdir
+        copies = {f"{name}_copy": f"{folder}/{path.name}" for name, path in local.items()}
         try:
-            return {**result, **self._module({**arguments, **copies}, variables)}
+            for path, copy in zip(local.values(), copies.values(), strict=True):
+                self._transfer_file(str(path), copy)  # type: ignore[no-untyped-call]
+            # So that a user whom the play becomes can read them.
+            readable = [folder, *copies.values()]
+            self._fixup_perms2(readable, execute=False)  # type: ignore[no-untyped-call]
+            return self._module({**arguments, **copies}, variables)
         finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
+            self._remove_tmp_path(folder)  # type: ignore[no-untyped-call]
 
     def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(
@@ -52,17 +70,14 @@ class ActionModule(ActionBase):
         )
         return done
 
-    def _copied(self, files: dict[str, Path]) -> dict[str, str]:
-        """Copy files to a folder on the machine, from which the module moves them."""
-        self._make_tmp_path()
-        folder = self._connection._shell.tmpdir
-        copies = {f"{name}_copy": f"{folder}/{path.name}" for name, path in files.items()}
-        for path, copy in zip(files.values(), copies.values(), strict=True):
-            self._transfer_file(str(path), copy)  # type: ignore[no-untyped-call]
-        # So that a user whom the play becomes can read them.
-        readable = [folder, *copies.values()]
-        self._fixup_perms2(readable, execute=False)  # type: ignore[no-untyped-call]
-        return copies
+
+def _places(prefix: str, uv: Path, wheel: Path) -> dict[str, str]:
+    """Where a build has its two files on the machine."""
+    return {
+        "uv": f"{prefix}/bin/uv",
+        "uv_digest": digest(uv),
+        "wheel": f"{prefix}/wheels/{wheel.name}",
+    }
 
 
 def _known(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -89,7 +104,7 @@ def _known(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, 
 
 def _identity(arguments: Mapping[str, Any]) -> str:
     """What the environment's record holds where it is as it should be."""
-    places = {name: Path(arguments[name]) for name in ("prefix", "uv", "wheel")}
+    nowhere = Path()
     text = {name: str(arguments[name]) for name in ("stack", "wheel_digest", "python")}
     chosen = {name: str(arguments.get(name, "")) for name in ("python_path", "lock")}
-    return Spec(**places, **text, **chosen).identity()  # type: ignore[arg-type]
+    return Spec(prefix=nowhere, uv=nowhere, wheel=nowhere, **text, **chosen).identity()
