@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from rdna1.failures import explain
 from rdna1.report.json import to_json
 from rdna1.repositories import amd_repository, distribution
 from rdna1.repositories.leftovers import leftovers
+from rdna1.settings_files import settings_file
 from rdna1.stacks import load_stack
 
 
@@ -72,6 +74,11 @@ def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
     return [*pytorch.distro_packages, *distribution().own_requirements]
 
 
+def rdna1_settings_file(template: str, values: Mapping[str, Any]) -> str:
+    """Text of a file for shells or services; see `rdna1.settings_files`."""
+    return settings_file(Path(template), values)
+
+
 class FilterModule:
     """What Ansible looks for in a filter file."""
 
@@ -82,4 +89,5 @@ class FilterModule:
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
             "rdna1_pytorch_packages": rdna1_pytorch_packages,
+            "rdna1_settings_file": rdna1_settings_file,
         }

@@ -60,6 +60,7 @@ def test_shared_variables_are_known_to_the_preflight_action() -> None:
         "rdna1_envelope",
         "rdna1_failure",
         "rdna1_pytorch_packages",
+        "rdna1_settings_file",
     }
     action = load_by_path(ROOT / "installer/ansible_plugins/action/rdna1_preflight.py")
     assert used - plugins == set(action.SHARED_VARIABLES)

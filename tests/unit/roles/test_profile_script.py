@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
-import re
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
 
+from rdna1.settings_files import settings_file
 from support.examples import examples
 
 ROLE = Path(__file__).parents[3] / "roles" / "environment"
@@ -32,7 +30,7 @@ def render(
     device: tuple[str, str] | None,
     template: str = "profile.sh.j2",
 ) -> Path:
-    """Render a template as Ansible does, over a tree of files that stands in for sysfs."""
+    """Render a template as the role does, over a tree of files that stands in for sysfs."""
     devices = tmp_path / "pci"
     devices.mkdir(exist_ok=True)
     if device:
@@ -40,22 +38,15 @@ def render(
         folder.mkdir(exist_ok=True)
         (folder / "vendor").write_text(f"{device[0]}\n")
         (folder / "device").write_text(f"{device[1]}\n")
-    # A shell script, not HTML.
-    environment = jinja2.Environment(  # noqa: S701
-        loader=jinja2.FileSystemLoader(ROLE / "templates"),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["quote"] = shlex.quote
-    environment.filters["regex_replace"] = lambda text, old, new: re.sub(old, new, text)
-    text = environment.get_template(template).render(
-        ansible_managed="Ansible managed",
-        environment_stack="rocm-5.7",
-        __environment_pci_devices=str(devices),
-        __environment_pci_ids=["0x1002:0x731f"],
-        __environment_variables=variables,
-        __environment_prefix=str(tmp_path / "an environment"),
+    text = settings_file(
+        ROLE / "templates" / template,
+        {
+            "stack": "rocm-5.7",
+            "pci_devices": str(devices),
+            "pci_ids": ["0x1002:0x731f"],
+            "variables": variables,
+            "prefix": str(tmp_path / "an environment"),
+        },
     )
     script = tmp_path / "profile.sh"
     script.write_text(text, encoding="utf-8")
