@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from rdna1.environments import digest
 from rdna1.errors import InputError
+from rdna1.file_lock import alone
 
 # Below the project: what uv_build takes its wheel from (pyproject.toml says where that is).
 _METADATA = ("pyproject.toml", "README.md", "LICENSE")
@@ -39,7 +38,7 @@ def project_wheel(project: Path, uv: Path) -> Path:
     folder = cache / _digest(project)
     cache.mkdir(parents=True, exist_ok=True)
     # The plays of all hosts of a fleet want it at the same time.
-    with _alone(cache / ".lock"):
+    with alone(cache / ".lock"):
         if not any(folder.glob("*.whl")):
             _build(project, uv, folder)
     return next(folder.glob("*.whl"))
@@ -54,8 +53,7 @@ def _digest(project: Path) -> str:
     )
     found = hashlib.sha256()
     for path in [*(project / name for name in _METADATA), *sorted(modules)]:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.update(f"{path.relative_to(project)} {content}\n".encode())
+        found.update(f"{path.relative_to(project)} {digest(path)}\n".encode())
     return found.hexdigest()[:16]
 
 
@@ -72,10 +70,3 @@ def _build(project: Path, uv: Path, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         for wheel in Path(draft).glob("*.whl"):
             wheel.replace(folder / wheel.name)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

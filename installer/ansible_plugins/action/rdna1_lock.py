@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from rdna1.cards import card_list
+from rdna1.file_lock import alone
 from rdna1.locks import (
     ChoiceError,
     LockError,
@@ -91,7 +89,8 @@ class ActionModule(ActionBase):
 
         Hosts of one fleet need the same lock at the same time: the first one makes it.
         """
-        with _alone(Path(arguments["project"])):
+        # A lock on a file that is there in every project.
+        with alone(Path(arguments["project"]) / "pyproject.toml"):
             if not arguments["make"] and not path.exists():
                 raise LockError(
                     f"the mirror has no lock file {path.name}: it was collected for another Python "
@@ -127,11 +126,3 @@ def _own_requirements(project: Path) -> list[str]:
     described = tomllib.loads((project / "pyproject.toml").read_text())
     requirements: list[str] = described["project"]["dependencies"]
     return requirements
-
-
-@contextmanager
-def _alone(project: Path) -> Iterator[None]:
-    """Let one process at a time work on the lock files, with a lock on a file that is there."""
-    with (project / "pyproject.toml").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .reader import Reader, UnreadableError
+from .unknown import Unknown
 
 _FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
 _NOBODY = 65534
@@ -88,6 +89,23 @@ def homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
         return not names and user.uid >= _FIRST_PERSON and user.uid != _NOBODY
 
     return sorted({user.home for user in users(reader) if is_asked(user)})
+
+
+def open_homes(reader: Reader, names: tuple[str, ...], unknown: Unknown, fact: str) -> list[str]:
+    """Those of the `homes` that are there and may be entered.
+
+    Args:
+        reader: of the machine.
+        names: users who were asked about.
+        unknown: gets one reason for each that must not be entered, under ``fact`` and its path.
+        fact: that is read in them.
+
+    Raises:
+        UnreadableError: /etc/passwd cannot be read.
+    """
+    return [
+        home for home in homes(reader, names) if unknown.ask(f"{fact}.{home}", reader.enter, home)
+    ]
 
 
 def owner_name(reader: Reader, uid: int) -> str:

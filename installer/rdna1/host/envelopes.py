@@ -21,11 +21,7 @@ def envelopes(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    homes = [
-        home
-        for home in accounts.homes(reader, names)
-        if unknown.ask(f"envelopes.{home}", reader.enter, home)
-    ]
+    homes = accounts.open_homes(reader, names, unknown, "envelopes")
     paths = [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]
     found = [(path, unknown.ask(f"envelopes.{path}", reader.optional_text, path)) for path in paths]
     return [{"path": path, "content": content} for path, content in found if content is not None]

@@ -31,11 +31,7 @@ def environments(
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    homes = [
-        home
-        for home in accounts.homes(reader, names)
-        if unknown.ask(f"environments.{home}", reader.enter, home)
-    ]
+    homes = accounts.open_homes(reader, names, unknown, "environments")
     return [
         _environment(reader.locate(link), link)
         for folder in [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]

@@ -31,15 +31,11 @@ def databases(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    found = []
-    for home in accounts.homes(reader, names):
-        # One reason for a home that must not be entered instead of one for each folder.
-        if unknown.ask(f"miopen_databases.{home}", reader.enter, home):
-            for name in FOLDERS:
-                path = f"{home}/{name}"
-                found.append(
-                    unknown.ask(f"miopen_databases.{path}", _database, reader, path, unknown)
-                )
+    homes = accounts.open_homes(reader, names, unknown, "miopen_databases")
+    found = [
+        unknown.ask(f"miopen_databases.{path}", _database, reader, path, unknown)
+        for path in (f"{home}/{name}" for home in homes for name in FOLDERS)
+    ]
     return [database for database in found if database is not None]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
 import tarfile
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from rdna1.file_lock import alone
 from rdna1.mirror.manifest import MANIFEST, Manifest, MirrorError, MirrorFile, decode, digest
 from rdna1.mirror.writing import write_archive
 
@@ -75,8 +75,7 @@ def prepare(path: Path, cache: Path) -> Mirror:
     """
     manifest, sha256 = check(path)
     cache.mkdir(parents=True, exist_ok=True)
-    with cache.joinpath("lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(cache / "lock"):
         place = _place(path.resolve(), cache) / sha256[:12]
         for other in place.parent.iterdir():
             if other.is_dir() and other != place:

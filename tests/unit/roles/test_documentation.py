@@ -55,13 +55,9 @@ def test_shared_variables_are_known_to_the_preflight_action() -> None:
     for folder in ("roles", "playbooks", "inventory", "molecule"):
         for path in (ROOT / folder).rglob("*.yml"):
             used |= set(re.findall(r"\brdna1_\w+", path.read_text()))
-    plugins = {path.stem for path in (ROOT / "installer" / "ansible_plugins").rglob("*.py")} | {
-        "rdna1_amd_leftovers",
-        "rdna1_envelope",
-        "rdna1_failure",
-        "rdna1_pytorch_packages",
-        "rdna1_settings_file",
-    }
+    plugins = {path.stem for path in (ROOT / "installer" / "ansible_plugins").rglob("*.py")}
+    filters = load_by_path(ROOT / "installer/ansible_plugins/filter/rdna1.py")
+    plugins |= set(filters.FilterModule().filters())
     action = load_by_path(ROOT / "installer/ansible_plugins/action/rdna1_preflight.py")
     assert used - plugins == set(action.SHARED_VARIABLES)
     documented = set(re.findall(r"^\| `(rdna1_\w+)` \|", (ROOT / "README.md").read_text(), re.M))
