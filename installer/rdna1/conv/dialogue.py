@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,6 +14,9 @@ from rdna1.conv.protocol import FirstReply, Opening, Preparation, Reply
 from rdna1.conv.result import Outcome
 
 M = TypeVar("M")
+
+# Small convolutions take milliseconds: what takes longer compiles kernels, or hangs.
+SILENCE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,23 @@ class LossError(Exception):
         self.ending = ending
 
 
-def listen(worker: Worker, seconds: float, phase: Phase[M]) -> M:
+def listen(
+    worker: Worker, seconds: float, phase: Phase[M], on_silence: Callable[[], None] = lambda: None
+) -> M:
     """Wait for what a worker says next.
 
     Args:
         worker: any.
         seconds: that it may take.
         phase: what it does.
+        on_silence: called once it has taken `SILENCE_SECONDS`.
 
     Raises:
         LossError: it says nothing, or nothing that makes sense; it has been killed then.
     """
     begun = time.monotonic()
     try:
-        return phase.answers.decode(worker.receive(begun + seconds))
+        return phase.answers.decode(_receive(worker, begun + seconds, on_silence))
     except DeadlineError:
         outcome, cause = phase.late, f"no answer within {seconds:.3g} s, killed"
     except DeathError:
@@ -84,6 +91,17 @@ def listen(worker: Worker, seconds: float, phase: Phase[M]) -> M:
     if ending.left:
         cause += f", but {describe_left(ending.left)}"
     raise LossError(outcome, elapsed, phase.prefix + with_last_words(cause, worker), ending)
+
+
+def _receive(worker: Worker, deadline: float, on_silence: Callable[[], None]) -> bytes:
+    """As `rdna1.conv.process.Worker.receive`."""
+    noted = time.monotonic() + SILENCE_SECONDS
+    if noted < deadline:
+        try:
+            return worker.receive(noted)
+        except DeadlineError:
+            on_silence()
+    return worker.receive(deadline)
 
 
 def describe_left(pids: tuple[int, ...]) -> str:

@@ -64,9 +64,11 @@ class Supervisor:
 
     A worker that has answered takes the next case too; after anything else another one does, as
     an error can leave a device's context unusable; the worker says when it does not. A spare starts
-    while the first case runs, and then waits. Leaving the context, by whatever exception, leaves no
-    process and no file behind; a Ctrl-C meanwhile is held back until that is done. So a caller
-    may catch KeyboardInterrupt inside the context and still use the results it has.
+    when a case takes long enough to be a hang, and beside each case once a worker had to be
+    replaced; not before, as importing torch takes processor time that the cases need. Leaving the
+    context, by whatever exception, leaves no process and no file behind; a Ctrl-C meanwhile is held
+    back until that is done. So a caller may catch KeyboardInterrupt inside the context and still
+    use the results it has.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``sim:FILE`` with an absolute path.
@@ -75,8 +77,8 @@ class Supervisor:
         allowance: seconds that a worker may take to start, and to prepare a case.
         adaptive: let cases that have passed shorten the deadline (see
             `rdna1.conv.deadline`).
-        spare: whether to keep a spare worker. Starting it takes processor time from the first
-            cases, which matters where seconds are the result.
+        spare: whether to keep a spare worker. Starting it takes processor time from the cases,
+            which matters where seconds are the result.
         variables: set in the workers' environment, or removed from it if None.
         unkillable_limit: number of workers that SIGKILL does not end to go on without.
         patience: seconds that SIGKILL may take.
@@ -229,15 +231,16 @@ class Supervisor:
             started = listen(worker, self._allowance, PREPARING)
             if isinstance(started, Failed):
                 return self._failure(case, worker, started, begun)
-            self._workers.start_spare()
+            if self._workers.replaced:
+                self._workers.start_spare()
             begun = time.monotonic()
-            first = listen(worker, deadline, FIRST_RUN)
+            first = listen(worker, deadline, FIRST_RUN, self._workers.start_spare)
             if isinstance(first, Failed):
                 return self._failure(case, worker, first, begun)
             self._runs.append(Run(case.multiply_accumulates, time.monotonic() - begun))
             first_seconds = first.seconds
             begun = time.monotonic()
-            answer = listen(worker, deadline, SECOND_RUN)
+            answer = listen(worker, deadline, SECOND_RUN, self._workers.start_spare)
             if isinstance(answer, Failed):
                 return self._failure(case, worker, answer, begun)
         except LossError as loss:

@@ -43,6 +43,7 @@ class Workers:
 
     Attributes:
         lost: number of workers that died or had to be killed.
+        replaced: whether a worker of this run has been killed, or has died.
         unkillable: for each worker that SIGKILL did not end, its processes.
         open_seconds: from the start of the last worker that was no spare until it had opened the
             device, None before.
@@ -62,6 +63,7 @@ class Workers:
             ValueError: ``variables`` has one that is the run's own.
         """
         self.lost = 0
+        self.replaced = False
         self.unkillable: list[tuple[int, ...]] = []
         self.open_seconds: float | None = None
         self._command = command
@@ -109,12 +111,14 @@ class Workers:
         """Kill the present worker, if there is one."""
         worker, self._current, self._opened = self._current, None, None
         if worker:
+            self.replaced = True
             self._bury(worker.kill())
 
     def note(self, loss: LossError) -> None:
         """Count the present worker as lost; `rdna1.conv.dialogue.listen` has killed it."""
         self._current = self._opened = None
         self.lost += 1
+        self.replaced = True
         self._bury(loss.ending)
 
     def start_afresh(self) -> None:

@@ -65,7 +65,6 @@ def test_every_misbehaviour_is_named(started: Pids, tmp_path: Path) -> None:
         - {when: h == 32, outcome: crash}
         - {when: "kh == 5 and direction == 'forward'", outcome: error}
         - {when: kh == 5, outcome: wrong}
-        - {when: groups > 1 and stride == 1, outcome: slow}
         """,
         encoding="utf-8",
     )
@@ -81,12 +80,27 @@ def test_every_misbehaviour_is_named(started: Pids, tmp_path: Path) -> None:
     ]
     assert found[3][0] == "wrong"
     assert found[3][1].startswith("input gradient: largest error")
-    for result, detail in found[4:6]:
-        assert result == "slow"
-        assert detail.endswith(" s is what the other cases lead to expect")
-    assert min(result["seconds"] for result in report["cases"][4:6]) >= 1
-    assert found[6:] == [("pass", "")] * 4
+    assert found[4:] == [("pass", "")] * 6
     assert (report["verdict"], report["workers_lost"]) == ("fail", 2)
+    assert started() == []
+
+
+@needs_torch
+def test_slow_cases_are_named_and_pass(started: Pids, tmp_path: Path) -> None:
+    """With all other cases of the suite to compare: one of them is fast on a busy machine, too."""
+    (tmp_path / "rules.yml").write_text(
+        "- {when: groups > 1 and stride == 1, outcome: slow}", encoding="utf-8"
+    )
+    run = validate("smoke", "--device", "sim:rules.yml", "--format", "json", cwd=tmp_path)
+    assert run.returncode == 0
+    report = json.loads(run.stdout)
+    slow = [result for result in report["cases"] if result["case"]["groups"] > 1][:2]
+    assert [result for result in report["cases"] if result["outcome"] != "pass"] == slow
+    for result in slow:
+        assert result["outcome"] == "slow"
+        assert result["seconds"] >= 1
+        assert result["detail"].endswith(" s is what the other cases lead to expect")
+    assert report["verdict"] == "pass"
     assert started() == []
 
 
