@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from rdna1.environments import digest
+from rdna1.environments.spec import digest
 from rdna1.errors import InputError
 from rdna1.file_lock import alone
 

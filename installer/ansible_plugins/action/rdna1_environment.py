@@ -9,7 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from rdna1.environments import Spec, digest
+from rdna1.environments.spec import Spec, digest
 from rdna1.errors import InputError
 from rdna1.project_wheel import project_wheel
 

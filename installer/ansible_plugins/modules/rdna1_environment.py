@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.environments import BuildError, Spec, digest, ensure
+from ansible.module_utils.rdna1.environments.build import BuildError
+from ansible.module_utils.rdna1.environments.ensure import ensure
+from ansible.module_utils.rdna1.environments.spec import Spec, digest
 
 DOCUMENTATION = r"""
 module: rdna1_environment

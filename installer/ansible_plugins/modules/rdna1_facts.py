@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host import collect
+from ansible.module_utils.rdna1.host.collect import collect
 
 DOCUMENTATION = r"""
 module: rdna1_facts

@@ -11,20 +11,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host.dpkg import Status, half_configured
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
-from ansible.module_utils.rdna1.snapshot import (
-    FileChange,
-    Plan,
-    Restored,
-    Run,
-    RunError,
-    choose,
-    forget,
-    list_runs,
-    plan,
-    read_state,
-    restore_files,
-    restore_groups,
-)
+from ansible.module_utils.rdna1.snapshot.restore import Restored, restore_files, restore_groups
+from ansible.module_utils.rdna1.snapshot.rollback import FileChange, Plan, plan
+from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, choose, forget, list_runs
+from ansible.module_utils.rdna1.snapshot.state import read_state
 
 DOCUMENTATION = r"""
 module: rdna1_rollback

@@ -11,15 +11,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host.dpkg import is_relevant
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.host.system import reboot_required
-from ansible.module_utils.rdna1.snapshot import (
-    Run,
-    RunError,
-    State,
-    begin,
-    finish,
-    list_runs,
-    read_state,
-)
+from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, begin, finish, list_runs
+from ansible.module_utils.rdna1.snapshot.state import State, read_state
 
 DOCUMENTATION = r"""
 module: rdna1_snapshot

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rdna1.cli.output import UsageError
 from rdna1.errors import InputError
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.stacks import requested_packages
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read_facts(
 
     Args:
         options: as parsed.
-        meanwhile: as `rdna1.host.collect` takes it.
+        meanwhile: as `rdna1.host.collect.collect` takes it.
 
     Raises:
         InputError: a folder or file that cannot be read or holds no facts of this version, or
@@ -65,7 +65,7 @@ def collect_facts(
 
     Args:
         options: as parsed.
-        meanwhile: as `rdna1.host.collect` takes it.
+        meanwhile: as `rdna1.host.collect.collect` takes it.
 
     Raises:
         UsageError: the folder cannot be read.

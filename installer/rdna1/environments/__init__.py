@@ -4,9 +4,3 @@
 killed leaves the link as it is. These modules travel to bare targets inside an Ansible module,
 so they use the standard library of Python 3.8 alone and relative imports.
 """
-
-from .build import BuildError
-from .ensure import Result, ensure
-from .spec import Spec, digest
-
-__all__ = ["BuildError", "Result", "Spec", "digest", "ensure"]

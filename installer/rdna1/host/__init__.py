@@ -1,42 +1,9 @@
 """What a machine is, as plain data.
 
-`collect` reads files of the running machine, or of a tree under another root: a mounted
+`rdna1.host.collect` reads files of the running machine, or of a tree under another root: a mounted
 disk or a fixture. It changes nothing, uses no network, and asks one program: apt-cache.
 
-This sub-package travels to bare targets inside an Ansible module: standard library only,
-Python 3.8 and later, relative imports only.
+This sub-package travels to bare targets inside Ansible modules: standard library only, Python 3.8
+and later, relative imports only. It imports nothing here, as each module takes along what it
+imports.
 """
-
-from __future__ import annotations
-
-from typing import Callable, Sequence
-
-from .apt_policy import Question
-from .reader import Reader
-
-
-def collect(
-    root: str = "/",
-    users: Sequence[str] = (),
-    packages: Sequence[str] = (),
-    meanwhile: Callable[[], object] = lambda: None,
-) -> dict[str, object]:
-    """Collect the facts of a machine.
-
-    Args:
-        root: root folder of the machine: ``/``, a mounted disk, or a tree of files.
-        users: names of the users whose groups and start files matter.
-        packages: names of the packages whose candidates apt is asked for, and of which is told
-            whether they are installed.
-        meanwhile: called while apt thinks, for work that would otherwise follow.
-
-    Returns:
-        Plain data that JSON can hold. ``unknown`` names each fact that could not be read
-        with the reason; the fact itself is None or lacks the part.
-    """
-    reader = Reader(root)
-    # Asked first and heard last: apt thinks while all else is imported and read.
-    question = Question(reader, packages)
-    from .facts import facts
-
-    return facts(reader, users, question, meanwhile)

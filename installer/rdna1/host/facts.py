@@ -30,6 +30,7 @@ from . import (
     pythons,
     rocm,
     session,
+    stack_settings,
     system,
     variables,
     virtual,
@@ -46,7 +47,7 @@ def facts(
     question: apt_policy.Question,
     meanwhile: Callable[[], object],
 ) -> dict[str, object]:
-    """All facts of a machine, for `rdna1.host.collect`, which says what they are.
+    """All facts of a machine, for `rdna1.host.collect.collect`, which says what they are.
 
     Args:
         reader: of the machine's files.
@@ -91,6 +92,7 @@ def facts(
         "environments": unknown.ask(
             "environments", environments.environments, reader, names, unknown
         ),
+        "stack_settings": unknown.ask("stack_settings", stack_settings.stack_settings, reader),
     }
     meanwhile()
     apt["candidates"] = unknown.ask("apt.candidates", question.candidates)

@@ -174,9 +174,17 @@ class Reader:
         Raises:
             UnreadableError: a link on the way goes in a circle.
         """
-        folder, _, name = path.rpartition("/")
-        target = _link_target(str(self.locate(folder) / name))
+        target = self.link_target(path)
         return None if target is None else target.rpartition("/")[2]
+
+    def link_target(self, path: str) -> str | None:
+        """What a symbolic link holds, or None when ``path`` is no link.
+
+        Raises:
+            UnreadableError: a link on the way goes in a circle.
+        """
+        folder, _, name = path.rpartition("/")
+        return _link_target(str(self.locate(folder or "/") / name))
 
 
 def _chunks(stream: BinaryIO, limit: int) -> Iterator[bytes]:

@@ -223,6 +223,20 @@ class Variable(msgspec.Struct, frozen=True):
         return "$" in self.value or "`" in self.value
 
 
+class StackSetting(msgspec.Struct, frozen=True):
+    """A file, link or folder of a stack's settings; see `rdna1.host.stack_settings`.
+
+    A link has a ``target`` alone, a folder no ``sha256``.
+    """
+
+    path: str
+    target: str | None = None
+    mode: str | None = None
+    owner: str | None = None
+    group: str | None = None
+    sha256: str | None = None
+
+
 class Facts(msgspec.Struct, frozen=True):
     """All facts of one machine; None is a fact that could not be read.
 
@@ -263,6 +277,7 @@ class Facts(msgspec.Struct, frozen=True):
     reboot_required: bool | None = None
     envelopes: list[Envelope] | None = None
     environments: list[Environment] | None = None
+    stack_settings: list[StackSetting] | None = None
 
     def known(self, name: str, value: T | None) -> T:
         """Return ``value``, the fact called ``name``.
@@ -300,7 +315,7 @@ def load_facts(data: Mapping[str, object] | bytes) -> Facts:
     """Check facts and convert them.
 
     Args:
-        data: what `rdna1.host.collect` returned, or its JSON.
+        data: what `rdna1.host.collect.collect` returned, or its JSON.
 
     Raises:
         FactsError: truncated or wrong JSON, another schema version, or a wrong type.

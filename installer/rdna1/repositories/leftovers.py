@@ -34,7 +34,7 @@ def leftovers(
     """Find them among the facts of a machine.
 
     Args:
-        apt: the fact ``apt`` as `rdna1.host.collect` returns it.
+        apt: the fact ``apt`` as `rdna1.host.collect.collect` returns it.
         amd: the repository, with the files that are this project's own.
         fingerprints: of the keys that count as AMD's.
     """

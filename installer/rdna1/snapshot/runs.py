@@ -84,7 +84,7 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
         folder: of the records.
         run: the new run.
         taken: when, as ISO 8601.
-        facts: what `rdna1.host.collect` says, for people.
+        facts: what `rdna1.host.collect.collect` says, for people.
 
     Returns:
         Whether it was written: not where the newest run was interrupted, whose record from

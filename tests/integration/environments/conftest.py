@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rdna1.environments import Spec, digest
+from rdna1.environments.spec import Spec, digest
 from rdna1.locks import Wanted, make_lock
 from support.wheels import serve, write_stand_in
 

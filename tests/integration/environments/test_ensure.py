@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.environments import BuildError, Result, Spec, digest, ensure
+from rdna1.environments.build import BuildError
+from rdna1.environments.ensure import Result, ensure
+from rdna1.environments.spec import Spec, digest
 from rdna1.failures import explain
 from support.wheels import write_stand_in
 
@@ -212,7 +214,8 @@ def test_a_killed_build_is_done_anew(make_spec: MakeSpec, tmp_path: Path) -> Non
     wheel = write_stand_in(tmp_path / "newer", "rdna1", "0.2.0")
     newer = with_wheel(spec, wheel)
     program = (
-        "import sys; from pathlib import Path; from rdna1.environments import Spec, ensure\n"
+        "import sys; from pathlib import Path\n"
+        "from rdna1.environments.ensure import ensure; from rdna1.environments.spec import Spec\n"
         f"from pathlib import PosixPath; ensure({newer._replace(uv=slow)!r})"
     )
     build = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)

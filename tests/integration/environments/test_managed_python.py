@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.environments.conftest import UV
-from rdna1.environments import BuildError, ensure
+from rdna1.environments.build import BuildError
+from rdna1.environments.ensure import ensure
 from support.pythons import find_python
 from support.wheels import serve
 

@@ -10,7 +10,7 @@ import pytest
 
 from rdna1.fix import AddToGroups, ConfigurePackages, Plan, RemoveSettings, apply, plan, review
 from rdna1.fix.apply import ProgramError, run_program
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.preflight import load_facts
 
 HEALTHY = Path(__file__).parents[2] / "fixtures/ubuntu-24.04-rx5700xt"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdna1.host import apt_policy, collect
+from rdna1.host import apt_policy
 from rdna1.host.apt_settings import settings
+from rdna1.host.collect import collect
 from rdna1.host.deb822 import paragraphs
 from rdna1.host.reader import Reader, UnreadableError
 

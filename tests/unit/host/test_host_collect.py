@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rdna1.host
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.preflight import load_facts
 from support.examples import examples
 from support.long_values import LENGTH, LONG_VALUES
@@ -66,7 +66,7 @@ def test_the_same_facts_with_each_python(version: str) -> None:
         "PYTHONPATH": str(Path(rdna1.host.__path__[0]).parents[1]),
     }
     code = (
-        "import json, sys; from rdna1.host import collect\n"
+        "import json, sys; from rdna1.host.collect import collect\n"
         "print(json.dumps(collect(sys.argv[1], ['ann'])))"
     )
     done = subprocess.run(

@@ -1,14 +1,16 @@
-"""What an earlier run left: environments, and envelopes of what works."""
+"""What an earlier run left: environments, envelopes of what works, settings."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdna1.host import collect
+from rdna1.host.collect import collect
 
 if TYPE_CHECKING:
     from unit.host.conftest import Tree
@@ -104,4 +106,39 @@ def test_envelopes_as_they_are_in_their_files(tree: Tree) -> None:
 
 def test_a_machine_that_was_never_provisioned(tree: Tree) -> None:
     facts = collect(str(tree({"/etc/passwd": ACCOUNTS})))
-    assert (facts["envelopes"], facts["environments"]) == ([], [])
+    assert (facts["envelopes"], facts["environments"], facts["stack_settings"]) == ([], [], [])
+
+
+def test_settings_of_stacks_with_their_rights(tree: Tree) -> None:
+    root = tree(
+        {
+            "/etc/passwd": f"me:x:{os.getuid()}:{os.getgid()}::/home/me:/bin/sh\n",
+            "/etc/group": f"ours:x:{os.getgid()}:\n",
+            "/etc/profile.d/rocm-rdna1-57.sh": "A=1\n",
+            "/etc/profile.d/other.sh": "B=2\n",
+            "/etc/rdna1/rocm-5.7/activate.sh": "A=1\n",
+        }
+    )
+    (root / "usr/local/bin").mkdir(parents=True)
+    (root / "usr/local/bin/rdna1-validate").symlink_to("/opt/rdna1/rocm-5.7/bin/rdna1-validate")
+    (root / "etc/profile.d/rocm-rdna1-57.sh").chmod(0o640)
+    rights = {"owner": "me", "group": "ours"}
+    digest = hashlib.sha256(b"A=1\n").hexdigest()
+    activate = root / "etc/rdna1/rocm-5.7/activate.sh"
+    for path, mode in ((activate, 0o644), (activate.parent, 0o755), (root / "etc/rdna1", 0o755)):
+        path.chmod(mode)
+    assert collect(str(root))["stack_settings"] == [
+        {
+            "path": "/etc/profile.d/rocm-rdna1-57.sh",
+            "mode": "0640",
+            **rights,
+            "sha256": digest,
+        },
+        {"path": "/etc/rdna1", "mode": "0755", **rights},
+        {"path": "/etc/rdna1/rocm-5.7", "mode": "0755", **rights},
+        {"path": "/etc/rdna1/rocm-5.7/activate.sh", "mode": "0644", **rights, "sha256": digest},
+        {
+            "path": "/usr/local/bin/rdna1-validate",
+            "target": "/opt/rdna1/rocm-5.7/bin/rdna1-validate",
+        },
+    ]

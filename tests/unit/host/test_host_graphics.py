@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.host.devices import device_file
 from rdna1.host.kfd import gfx_target
 from rdna1.host.reader import Reader

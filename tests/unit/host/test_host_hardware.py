@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdna1.host import collect
+from rdna1.host.collect import collect
 
 if TYPE_CHECKING:
     from unit.host.conftest import Tree

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.host.openpgp import Key, OpenPgpError, keys
 
 if TYPE_CHECKING:

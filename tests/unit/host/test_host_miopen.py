@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rdna1.host import collect, miopen
+from rdna1.host import miopen
+from rdna1.host.collect import collect
 
 if TYPE_CHECKING:
     import pytest

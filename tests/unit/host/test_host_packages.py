@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdna1.host import collect, locks
+from rdna1.host import locks
+from rdna1.host.collect import collect
 from rdna1.host.dpkg import is_relevant
 from rdna1.host.reader import Reader
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.host import collect, session
+from rdna1.host import session
+from rdna1.host.collect import collect
 from rdna1.host.reader import MissingError, Reader, UnreadableError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.stacks import requested_packages
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

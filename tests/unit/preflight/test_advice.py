@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from rdna1.cards import card_list
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.preflight import load_facts
 from rdna1.preflight.advice import Advice, advise
 from rdna1.recommendations import recommendations

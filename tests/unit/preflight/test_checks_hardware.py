@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.host import collect
+from rdna1.host.collect import collect
 from rdna1.preflight import judge, load_facts
 from rdna1.stacks import load_stack
 from support.findings import UNREAD, Row, assert_row, unknown

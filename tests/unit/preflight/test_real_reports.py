@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rdna1.host import apt_policy, collect
+from rdna1.host import apt_policy
+from rdna1.host.collect import collect
 from rdna1.preflight import Finding, judge, load_facts
 from rdna1.stacks import load_stack
 from support.lspci import write_devices

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from rdna1.snapshot import Run, RunError, State, choose, list_runs, plan, rollback
-from rdna1.snapshot.runs import begin, finish
+from rdna1.snapshot import rollback
+from rdna1.snapshot.rollback import plan
+from rdna1.snapshot.runs import Run, RunError, begin, choose, finish, list_runs
+from rdna1.snapshot.state import State
 from rdna1.snapshot.watch import Place, covers
 
 FACTS: dict[str, Any] = {
