@@ -33,6 +33,7 @@ class ActionModule(ReportAction):
         "validation": {"type": "str", "required": True},
         "boundary": {"type": "str", "default": ""},
         "boundary_left_out": {"type": "str", "default": ""},
+        "earlier": {"type": "dict", "default": {}},
         "destination": {"type": "str", "required": True},
     }
 
@@ -55,6 +56,7 @@ class ActionModule(ReportAction):
             relogin_required=bool(variables.get("rocm_relogin_required", False)),
             validation=msgspec.json.decode(arguments["validation"].encode(), type=SmokeReport),
             boundary=boundary,
+            earlier={name: str(date) for name, date in arguments["earlier"].items() if date},
             limit=limit_line(boundary, str(arguments["boundary_left_out"]), stack),
         )
         folder = Path(arguments["destination"])

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -13,6 +17,8 @@ short_description: Run a measurement of rdna1-validate and return its report
 description:
   - Runs the command with the variables that a login shell gets, keeps its report on the machine
     and returns it.
+  - A measurement that passed is not repeated while the machine has not been started anew, the
+    command is the same and nothing that it depends on was changed.
   - A measurement that finds wrong convolutions is no failure of the module; one without a verdict
     is.
 options:
@@ -38,6 +44,15 @@ options:
     description: Folder of the reports, made where it is missing.
     type: path
     required: true
+  depends_on:
+    description: Files and links that the result depends on; one that is missing may appear.
+    type: list
+    elements: path
+    default: []
+  again:
+    description: Whether to measure in any case.
+    type: bool
+    default: false
 author: [rdna1 contributors]
 """
 
@@ -49,11 +64,16 @@ EXAMPLES = r"""
     profile: /etc/profile.d/rocm-rdna1-57.sh
     arguments: [--max-side=42]
     report_dir: /var/lib/rdna1/reports
+    depends_on: [/var/lib/dpkg/status, /opt/rdna1/rocm-5.7]
 """
 
 RETURN = r"""
 report:
   description: The report as JSON; empty in check mode, which measures nothing.
+  returned: success
+  type: str
+earlier:
+  description: When the report was measured, in UTC; empty where that was now.
   returned: success
   type: str
 """
@@ -66,26 +86,76 @@ _VERDICTS = {
 }
 
 
-def measure(module: AnsibleModule, report: Path) -> None:
+class Measurement:
+    """One measurement: its command, its report, and the record that it passed as things are now."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        """Look at what the result depends on, before it is measured."""
+        self.name = str(params["measurement"])
+        folder = Path(params["report_dir"])
+        self.report = folder / f"{self.name}.json"
+        self.command = [
+            *("/bin/sh", "-euc", '. "$0"; exec "$@"', params["profile"], params["program"]),
+            *(self.name, *params["arguments"], "--format=json", f"--output={self.report}"),
+        ]
+        self._record = folder / f"{self.name}.passed.json"
+        self._circumstances = {
+            "command": self.command,
+            "boot": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+            "depends_on": {path: _state(path) for path in params["depends_on"]},
+        }
+
+    def earlier(self) -> tuple[str, str]:
+        """When it passed in the same circumstances, and the report; both empty if it did not.
+
+        Raises:
+            OSError: there is a record or report that cannot be read.
+        """
+        try:
+            kept = json.loads(self._record.read_text(encoding="utf-8"))
+            if kept["circumstances"] == self._circumstances:
+                return str(kept["date"]), self.report.read_text(encoding="utf-8")
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass  # No record, or a damaged one: it has to be measured.
+        return "", ""
+
+    def forget(self) -> None:
+        """Let the earlier report count no more: it is about to be replaced."""
+        if self._record.exists():
+            self._record.unlink()
+
+    def passed(self, began: float) -> None:
+        """Write down that it passed."""
+        date = time.strftime("%Y-%m-%d %H:%M", time.gmtime(began))
+        record = {"date": date, "circumstances": self._circumstances}
+        self._record.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _state(path: str) -> list[int] | None:
+    """What every change of a file or link changes; None where there is none."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return [status.st_ino, status.st_ctime_ns]
+
+
+def measure(module: AnsibleModule, measurement: Measurement) -> None:
     """Run the measurement; ends the module where it gives no verdict."""
-    params = module.params
-    name = params["measurement"]
-    command = [
-        *("/bin/sh", "-euc", '. "$0"; exec "$@"', params["profile"], params["program"], name),
-        *params["arguments"],
-        "--format=json",
-        f"--output={report}",
-    ]
-    code, said, complaint = module.run_command(command)
+    name, began = measurement.name, time.time()
+    measurement.forget()
+    code, said, complaint = module.run_command(measurement.command)
     if code not in (0, 1) or not said.startswith(_VERDICTS[name]):
         module.fail_json(
             msg=f"rdna1-validate {name} broke off with exit code {code}: "
             f"{complaint.strip() or said.strip() or 'it printed nothing'}",
-            cmd=command,
+            cmd=measurement.command,
             rc=code,
             stdout=said,
             stderr=complaint,
         )
+    if code == 0:
+        measurement.passed(began)
 
 
 def main() -> None:
@@ -98,22 +168,27 @@ def main() -> None:
             "profile": path,
             "arguments": {"type": "list", "elements": "str", "default": []},
             "report_dir": path,
+            "depends_on": {"type": "list", "elements": "path", "default": []},
+            "again": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     folder = Path(module.params["report_dir"])
-    report = folder / f"{module.params['measurement']}.json"
-    changed, content = not folder.is_dir(), ""
+    changed, earlier, content = not folder.is_dir(), "", ""
     try:
         if not module.check_mode:
             if changed:
                 folder.mkdir(parents=True)
                 folder.chmod(0o755)
-            measure(module, report)
-            content = report.read_text(encoding="utf-8")
+            measurement = Measurement(module.params)
+            if not module.params["again"]:
+                earlier, content = measurement.earlier()
+            if not earlier:
+                measure(module, measurement)
+                content = measurement.report.read_text(encoding="utf-8")
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(changed=changed, report=content)
+    module.exit_json(changed=changed, report=content, earlier=earlier)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -38,6 +39,8 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
         relogin_required: whether users got groups that only their next login has.
         validation: what the smoke test measured.
         boundary: what the search for the limit measured, None where it was left out.
+        earlier: name to date (UTC) of the measurements that were made in an earlier run, as nothing
+            was changed since.
         limit: what is known of the limit, in one line.
     """
 
@@ -50,6 +53,7 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     validation: SmokeReport
     boundary: BoundaryReport | None = None
+    earlier: dict[str, str] = {}
     limit: str = ""
     reboot_required: bool = False
     relogin_required: bool = False
@@ -74,6 +78,8 @@ def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
     for note in report.notes:
         summary.add_row("note", Text(note, "yellow"))
     summary.add_row("validation", _validation(report.validation))
+    if report.earlier:
+        summary.add_row("measured", Text(_earlier(report.earlier)))
     if report.limit:
         summary.add_row("limit", Text(printable(report.limit)))
     if report.reboot_required:
@@ -99,6 +105,11 @@ def _preflight(report: Report | None) -> Text:
     if ignored:
         counts += f": {', '.join(ignored)}"
     return Text.assemble((report.verdict, _STYLES[report.verdict]), f" ({counts})")
+
+
+def _earlier(dates: Mapping[str, str]) -> str:
+    told = ", ".join(f"{name} on {date} UTC" for name, date in dates.items())
+    return f"{told}; nothing was changed since (validate_again=true measures again)"
 
 
 def _validation(report: SmokeReport) -> Text:

@@ -57,6 +57,18 @@ def test_without_a_gpu_the_documented_limit_is_written(box: Box) -> None:
     assert box.run("stat", "-c", "%U %G %a", ENVELOPE) == "root root 644\n"
 
 
+def test_a_measurement_that_passed_is_told_again_until_something_changes(box: Box) -> None:
+    again = box.play()
+    assert again.returncode == 0, again.stdout
+    told = " ".join(again.stdout.split())
+    assert "nothing was changed since (validate_again=true measures again)" in told
+    assert "pass (30 of 30 convolutions passed" in told
+    box.run("sh", "-c", "echo '# mine' >> /etc/environment")
+    changed = box.play()
+    assert changed.returncode == 0, changed.stdout
+    assert "nothing was changed since" not in " ".join(changed.stdout.split())
+
+
 def test_a_measured_limit_replaces_it_and_reports_are_fetched(box: Box) -> None:
     rules(box, '- {when: "max(h, w) > 42", outcome: hang}')
     played = box.play(*SIMULATED, playbook=VALIDATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from rdna1.conv.smoke import SmokeReport
 from rdna1.report.provision import ProvisionReport, provision_text
@@ -18,20 +19,28 @@ MEASURED = SmokeReport(
 )
 
 
+REPORT = ProvisionReport(
+    host="rack-1",
+    stack="rocm-5.7",
+    preflight=None,
+    packages={},
+    algorithms="all",
+    notes=[],
+    validation=MEASURED,
+)
+
+
 @pytest.mark.parametrize("reboot", [True, False])
 @pytest.mark.parametrize("relogin", [True, False])
 def test_a_reboot_and_a_login_are_asked_for_where_they_are_due(reboot: bool, relogin: bool) -> None:
-    report = ProvisionReport(
-        host="rack-1",
-        stack="rocm-5.7",
-        preflight=None,
-        packages={},
-        algorithms="all",
-        notes=[],
-        validation=MEASURED,
-        reboot_required=reboot,
-        relogin_required=relogin,
-    )
+    report = replace(REPORT, reboot_required=reboot, relogin_required=relogin)
     text = provision_text(report, width=100, colour=False)
     assert ("reboot this machine" in text) == reboot
     assert ("log in again" in text) == relogin
+
+
+def test_what_an_earlier_run_measured_is_told_with_its_date() -> None:
+    report = replace(REPORT, earlier={"smoke": "2026-01-02 03:04"})
+    text = " ".join(provision_text(report, width=80, colour=False).split())
+    assert "measured smoke on 2026-01-02 03:04 UTC; nothing was changed since" in text
+    assert "measured" not in provision_text(REPORT, width=80, colour=False)
