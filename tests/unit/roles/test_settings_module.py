@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-MODULE = Path(__file__).parents[3] / "installer/ansible_plugins/modules/rdna1_settings.py"
+from support.ansible_module import run_module
+
 Run = Callable[..., dict[str, Any]]
 
 
@@ -23,13 +21,7 @@ def run(tmp_path: Path) -> Run:
     def play(*, check: bool = False, **options: object) -> dict[str, Any]:
         owner = {"owner": os.getuid(), "group": os.getgid()}
         given = {**owner, **options, "_ansible_check_mode": check}
-        arguments = tmp_path / "arguments.json"
-        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
-        done = subprocess.run(
-            [sys.executable, MODULE, arguments], capture_output=True, text=True, check=False
-        )
-        result: dict[str, Any] = json.loads(done.stdout)
-        return result
+        return run_module("rdna1_settings", given, tmp_path)
 
     return play
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-MODULE = Path(__file__).parents[3] / "installer/ansible_plugins/modules/rdna1_validate.py"
+from support.ansible_module import run_module
+
 Run = Callable[..., dict[str, Any]]
 
 # A stand-in for rdna1-validate: counts its runs in its report, and passes as it is told.
@@ -52,13 +51,7 @@ def run(box: Path) -> Run:
             "depends_on": [str(box / "status"), str(box / "link")],
             **changed,
         }
-        arguments = box / "arguments.json"
-        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
-        done = subprocess.run(
-            [sys.executable, MODULE, arguments], capture_output=True, text=True, check=False
-        )
-        result: dict[str, Any] = json.loads(done.stdout)
-        return result
+        return run_module("rdna1_validate", given, box)
 
     return play
 
