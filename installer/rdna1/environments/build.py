@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .bytecode import BytecodeError, compile_bytecode
+from .bytecode import BytecodeError, compile_bytecode, package_folders
 from .spec import Spec, digest
 
 # What may come from the box's own settings. Everything else of uv's would let an index, a
@@ -64,23 +65,38 @@ class Uv:
         self("venv", "--python", python, *kind, *shared, str(environment))
         target = ["--python", str(environment)]
         for wheels, index in spec.sections():
-            if wheels.strip():
-                self(
-                    "pip",
-                    "install",
-                    *target,
-                    "--no-deps",
-                    "--require-hashes",
-                    *self._origin(index),
-                    "--requirement",
-                    "-",
-                    given=wheels,
-                )
+            self._install(target, wheels, index)
+        # Unpacking torch takes one core; others compile meanwhile what is there.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            there = package_folders(environment)
+            compiled = beside.submit(self._compile, environment, there) if there else None
+            self._install(target, *spec.torch_section())
+        if compiled:
+            compiled.result()
         self("pip", "install", *target, "--no-deps", "--offline", str(spec.wheel))
         if spec.lock:
             self("pip", "check", *target)
+        self._compile(environment, [])
+
+    def _install(self, target: Sequence[str], wheels: str, index: str) -> None:
+        """Install a section of the lock."""
+        if wheels.strip():
+            self(
+                "pip",
+                "install",
+                *target,
+                "--no-deps",
+                "--require-hashes",
+                *self._origin(index),
+                "--requirement",
+                "-",
+                given=wheels,
+            )
+
+    def _compile(self, environment: Path, folders: Sequence[Path]) -> None:
+        """Compile packages of an environment; without any, all of them."""
         try:
-            compile_bytecode(environment, self._inherited)
+            compile_bytecode(environment, self._inherited, folders)
         except (BytecodeError, OSError) as error:
             raise BuildError(str(error)) from error
 

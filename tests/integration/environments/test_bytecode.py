@@ -14,9 +14,12 @@ from rdna1.environments.bytecode import BytecodeError, compile_bytecode
 ENVIRONMENT = Path("tests", "environment")
 FILES = {
     "package/__init__.py": "VALUE = 1\n",
-    "package/testing.py": "",
+    "package/checks.py": "",
     "package/tests/test_value.py": "",
     "package/deeper/test/test_value.py": "",
+    "package/testing/_internal/cases.py": "",
+    "package/benchmarks/bench_value.py": "",
+    "other/__init__.py": "",
     "tests/test_top.py": "",
 }
 
@@ -37,6 +40,9 @@ def site(environment: Path) -> Path:
     return next(environment.glob("lib/python3*/site-packages"))
 
 
+ALL = {"package/__init__", "package/checks", "other/__init__"}
+
+
 def compiled(environment: Path) -> set[str]:
     found = site(environment).rglob("*.pyc")
     return {f"{path.parents[1].name}/{path.name.split('.')[0]}" for path in found} - {
@@ -46,13 +52,20 @@ def compiled(environment: Path) -> set[str]:
 
 def test_all_but_test_suites_is_compiled(environment: Path) -> None:
     compile_bytecode(environment)
-    assert compiled(environment) == {"package/__init__", "package/testing"}
+    assert compiled(environment) == ALL
+
+
+def test_one_package_first_and_the_others_later(environment: Path) -> None:
+    compile_bytecode(environment, folders=[site(environment) / "other"])
+    assert compiled(environment) == {"other/__init__"}
+    compile_bytecode(environment)
+    assert compiled(environment) == ALL
 
 
 def test_a_file_for_another_python_is_passed_over(environment: Path) -> None:
     (site(environment) / "package" / "other.py").write_text("print 1\n")
     compile_bytecode(environment)
-    assert compiled(environment) == {"package/__init__", "package/testing"}
+    assert compiled(environment) == ALL
 
 
 def test_what_cannot_be_written_is_an_error(environment: Path) -> None:
