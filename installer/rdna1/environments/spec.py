@@ -66,17 +66,17 @@ class Spec(NamedTuple):
     def sections(self) -> list[tuple[str, str]]:
         """The lock without torch in two parts, each with the one index that it may come from."""
         stack, _, project = self.lock.partition(LOCK_MARK)
-        others = "".join(entry for entry in _entries(stack) if not _is_torch(entry))
+        others = "".join(entry for entry in entries(stack) if not _is_torch(entry))
         return [(others, self.index_url), (project, self.project_index_url)]
 
     def torch_section(self) -> tuple[str, str]:
         """What the lock says of torch, the largest wheel by far, and its index."""
         stack = self.lock.partition(LOCK_MARK)[0]
-        return "".join(filter(_is_torch, _entries(stack))), self.index_url
+        return "".join(filter(_is_torch, entries(stack))), self.index_url
 
 
-def _entries(lock: str) -> list[str]:
-    """All of a lock but its comments: each wheel with the indented lines of its hashes."""
+def entries(lock: str) -> list[str]:
+    """All of a lock but its comments: each requirement with the indented lines of its hashes."""
     parts = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
     return [part for part in parts if part.strip() and not part.startswith("#")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from rdna1.environments.spec import LOCK_MARK
+from rdna1.environments.spec import LOCK_MARK, entries
 
 _HEAD: Final = (
     "# The wheels of this stack and their hashes, from the first run. Every later run, on every\n"
@@ -67,7 +66,7 @@ def make_lock(wanted: Wanted, uv: Path) -> str:
     pins = "".join(f"{name}=={version}\n" for name, version in _pins(stack).items())
     project = _compile(wanted.project, pins, wanted.project_index_url, wanted.python, uv)
     shared = _pins(stack).keys()
-    own = [entry for entry in _entries(project) if not _pins(entry).keys() & shared]
+    own = [entry for entry in entries(project) if not _pins(entry).keys() & shared]
     return f"{_HEAD}{stack}{LOCK_MARK}{''.join(own)}"
 
 
@@ -192,15 +191,10 @@ def _compile(
     return done.stdout
 
 
-def _entries(text: str) -> list[str]:
-    """Each requirement with the lines of its hashes."""
-    return re.findall(r"^[^\s#].*\n(?:[ \t]+.*\n)*", text, re.MULTILINE)
-
-
 def _pins(text: str) -> dict[str, str]:
     """Normalised name to version of every entry that is pinned."""
     pins: dict[str, str] = {}
-    for entry in _entries(text):
+    for entry in entries(text):
         line = entry.partition("\n")[0].rstrip("\\ ")
         try:
             requirement = Requirement(line)
