@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.chromium import PROGRAM, render
+from support.chromium import PROGRAM, Frame, render
 
 needs_chromium = pytest.mark.skipif(
     shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed: apt install {PROGRAM}"
@@ -34,11 +34,9 @@ def test_the_page_is_readable_in_a_browser(tmp_path: Path, command: str, when: s
         command, f"--device=sim:{rules}", "--max-side=64", "--format=html", f"--output={page}"
     )
     assert page.exists(), done.stderr
-    for width in (400, 1280):
-        rendering = render(page, tmp_path, width=width)
-        assert rendering.console == []
-        assert (rendering.width, rendering.content_width) == (width, width)
-        assert rendering.wide_elements == 0
+    rendering = render(page, tmp_path, widths=(400, 1280))
+    assert rendering.console == []
+    assert rendering.frames == [Frame(400, 400, 0), Frame(1280, 1280, 0)]
 
 
 def test_a_picture_is_written_to_a_file_only(tmp_path: Path) -> None:

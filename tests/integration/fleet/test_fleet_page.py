@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from support.boxes import ROOT, run_playbook
-from support.chromium import PROGRAM, render
+from support.chromium import PROGRAM, Frame, render
 
 FIXTURES = ROOT / "tests" / "fixtures"
 HEALTHY = "ubuntu-24.04-rx5700xt"
@@ -184,12 +184,10 @@ def test_what_is_the_same_on_several_hosts_stands_once(fleet: Fleet) -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize("width", [400, 1280])
-def test_the_page_is_readable_in_a_browser(fleet: Fleet, tmp_path: Path, width: int) -> None:
-    rendering = render(fleet.page, tmp_path, width=width)
+def test_the_page_is_readable_in_a_browser(fleet: Fleet, tmp_path: Path) -> None:
+    rendering = render(fleet.page, tmp_path, widths=(400, 1280))
     assert rendering.console == []
-    assert (rendering.width, rendering.content_width) == (width, width)
-    assert rendering.wide_elements == 0
+    assert rendering.frames == [Frame(400, 400, 0), Frame(1280, 1280, 0)]
     assert rendering.picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -197,10 +195,12 @@ def test_the_page_is_readable_in_a_browser(fleet: Fleet, tmp_path: Path, width: 
 def test_the_browser_tells_of_errors_and_of_what_is_too_wide(tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text("<p style='width: 900px'>wide</p><script>console.error('broken')</script>")
-    rendering = render(page, tmp_path, width=400)
+    rendering = render(page, tmp_path, widths=(400, 1280))
     assert any("broken" in line for line in rendering.console)
-    assert rendering.content_width > 400
-    assert rendering.wide_elements > 0
+    narrow, broad = rendering.frames
+    assert narrow.content_width > 400
+    assert narrow.wide_elements > 0
+    assert broad == Frame(1280, 1280, 0)
 
 
 def test_a_fleet_without_faults_passes(tmp_path: Path) -> None:
