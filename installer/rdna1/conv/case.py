@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Literal
 
@@ -130,14 +131,7 @@ class ConvCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         The formulas are those of PyTorch's documentation of ``Conv2d`` and ``ConvTranspose2d``.
         """
-        sides = zip(self.input_size, self.kernel_size, strict=True)
-        return tuple(self._output_side(side, kernel) for side, kernel in sides)
-
-    def _output_side(self, side: int, kernel: int) -> int:
-        reach = self.dilation * (kernel - 1) + 1
-        if self.transposed:
-            return (side - 1) * self.stride - 2 * self.padding + reach + self.output_padding
-        return (side + 2 * self.padding - reach) // self.stride + 1
+        return _output_size(self)
 
     @property
     def longest_side(self) -> int:
@@ -258,6 +252,20 @@ class ConvCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self.memory_format if self.memory_format != "contiguous" else "",
         ]
         return " ".join(filter(None, parts))
+
+
+# The search for a limit asks for those of thousands of cases again and again.
+@functools.lru_cache(maxsize=8192)
+def _output_size(case: ConvCase) -> tuple[int, ...]:
+    sides = zip(case.input_size, case.kernel_size, strict=True)
+    return tuple(_output_side(case, side, kernel) for side, kernel in sides)
+
+
+def _output_side(case: ConvCase, side: int, kernel: int) -> int:
+    reach = case.dilation * (kernel - 1) + 1
+    if case.transposed:
+        return (side - 1) * case.stride - 2 * case.padding + reach + case.output_padding
+    return (side + 2 * case.padding - reach) // case.stride + 1
 
 
 def _by(sizes: tuple[int, ...]) -> str:

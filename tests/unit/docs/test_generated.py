@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import re
@@ -69,6 +70,7 @@ def test_a_page_without_marks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
         generate.generated()
 
 
+@functools.cache
 def validator(name: str) -> Any:
     schema = json.loads(generate.schema_path(name).read_text())
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -74,6 +74,8 @@ def test_json_that_does_not_fit(text: bytes, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+STACK = load_stack("rocm-5.7")
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -123,7 +125,7 @@ def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: Make
     except FactsError as error:
         assert "\n" not in str(error)
         return
-    report = judge(loaded, load_stack("rocm-5.7"))
+    report = judge(loaded, STACK)
     assert len(report.checks) == len(CHECKS)
     assert not [f for f in report.checks if "broke" in f.summary]
 
@@ -138,7 +140,7 @@ def test_damaged_json_is_judged_or_named(cut: int, junk: bytes, make_facts: Make
     except FactsError as error:
         assert "\n" not in str(error)
         return
-    assert len(judge(facts, load_stack("rocm-5.7")).checks) == len(CHECKS)
+    assert len(judge(facts, STACK).checks) == len(CHECKS)
 
 
 def judged_or_named(facts: Any) -> None:
@@ -148,9 +150,9 @@ def judged_or_named(facts: Any) -> None:
         assert "\n" not in str(error)
         assert len(str(error)) < 1000
         return
-    report = judge(loaded, load_stack("rocm-5.7"))
+    report = judge(loaded, STACK)
     assert not [f.id for f in report.checks if "broke" in f.summary[:100]]
-    advise(loaded, [load_stack("rocm-5.7")], card_list(), recommendations())
+    advise(loaded, [STACK], card_list(), recommendations())
 
 
 @settings(max_examples=examples(8), deadline=None)

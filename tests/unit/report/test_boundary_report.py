@@ -41,46 +41,49 @@ def by_side(case: ConvCase) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("report", "verdict", "safe"),
+    ("make_report", "verdict", "safe"),
     [
         (
-            report_on(by_side),
+            lambda: report_on(by_side),
             "LIMIT: 42 pixels pass, 43 hangs; rule side (4 of 12 hangs, 1.5 s)",
             "Safe: maps up to 42 pixels high and wide, whatever their channels.",
         ),
         (
-            report_on(by_side, "wrong"),
+            lambda: report_on(by_side, "wrong"),
             "LIMIT: 42 pixels pass, 43 gives wrong results; rule side (0 of 12 hangs, 1.5 s)",
             "Safe: maps up to 42 pixels high and wide",
         ),
         (
-            report_on(lambda case: case.workspace_bytes > 2**20, "crash"),
+            lambda: report_on(lambda case: case.workspace_bytes > 2**20, "crash"),
             "LIMIT: 42 pixels pass, 43 crashes the process; rule workspace (6 of 12",
             "up to 1048572; the more channels",
         ),
         (
-            report_on(lambda case: case.h > 42, "slow"),
+            lambda: report_on(lambda case: case.h > 42, "slow"),
             "LIMIT: 42 pixels pass, 43 is far too slow; rule unknown (0 of 12 hangs, 1.5 s)",
             "Safe as far as is known: maps up to 42 pixels, with up to 16 input channels.",
         ),
         (
-            report_on(lambda _: False),
+            lambda: report_on(lambda _: False),
             "NO LIMIT up to 512 pixels (0 of 12 hangs, 1.5 s)",
             "Safe: everything that was tried.",
         ),
         (
-            report_on(lambda _: True),
+            lambda: report_on(lambda _: True),
             "NOT KNOWN: nothing passes (2 of 12 hangs, 1.5 s)",
             "Do: check the installation with rdna1-preflight",
         ),
         (
-            report_on(by_side, max_hangs=1, stopped="interrupted"),
+            lambda: report_on(by_side, max_hangs=1, stopped="interrupted"),
             "NOT EXACT: 32 pixels pass, 62 hangs (1 of 1 hangs, 1.5 s)",
             "Stopped early: interrupted. This is what was known by then.",
         ),
     ],
 )
-def test_the_verdict_says_what_is_safe(report: BoundaryReport, verdict: str, safe: str) -> None:
+def test_the_verdict_says_what_is_safe(
+    make_report: Callable[[], BoundaryReport], verdict: str, safe: str
+) -> None:
+    report = make_report()
     text = boundary_text(report, width=200, colour=False)
     assert boundary_verdict(report).startswith(verdict)
     assert verdict in text
