@@ -20,7 +20,7 @@ from support.convolutions import investigate, losses, pretend
 from support.examples import examples
 
 # One example is a whole search.
-SOME = settings(max_examples=examples(8), deadline=None)
+SOME = settings(max_examples=examples(15), deadline=None)
 
 LIMITS = st.integers(2, 480)
 
