@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from support.boxes import ROOT, Box
 
 ROCM = ("--tags=rocm",)
 
 MakeBox = Callable[..., Box]
+
+MODULES = "usr/lib/python3/dist-packages/many"
+# Fails unless something else compiles the modules.
+POSTINST = f"""#!/bin/sh
+for second in $(seq 30); do
+    [ "$(ls /{MODULES}/__pycache__ 2>/dev/null | wc -l)" = 200 ] && exit 0
+    sleep 1
+done
+exit 1
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A flat repository of one package, with 200 Python modules."""
+    folder = tmp_path / "package"
+    (folder / MODULES).mkdir(parents=True)
+    for number in range(200):
+        (folder / MODULES / f"module_{number}.py").write_text("ANSWER = 42\n")
+    control = folder / "DEBIAN" / "control"
+    control.parent.mkdir()
+    fields = {"Version": "1", "Architecture": "all", "Maintainer": "tests <tests@example>"}
+    fields |= {"Package": "python3-many", "Description": "a stand-in for tests of rdna1"}
+    control.write_text("".join(f"{field}: {value}\n" for field, value in fields.items()))
+    postinst = control.with_name("postinst")
+    postinst.write_text(POSTINST)
+    postinst.chmod(0o755)
+    flat = tmp_path / "repository"
+    flat.mkdir()
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", folder, flat], check=True)
+    with (flat / "Packages").open("w") as packages:
+        subprocess.run(["apt-ftparchive", "packages", "."], cwd=flat, stdout=packages, check=True)
+    return flat
 
 
 def test_an_unknown_stack_is_named_with_the_near_one(make_box: MakeBox) -> None:
@@ -100,3 +136,15 @@ def test_an_interrupted_dpkg_is_finished_first(make_box: MakeBox) -> None:
     played = box.play(*ROCM)
     assert played.returncode == 0, played.stdout
     assert box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "libnuma1") == "installed"
+
+
+def test_modules_are_compiled_before_their_package_is_configured(
+    make_box: MakeBox, repository: Path
+) -> None:
+    box = make_box(f"--volume={repository}:/srv:ro")
+    source = "deb [trusted=yes] file:/srv ./"
+    box.run("sh", "-c", f"rm /etc/apt/sources.list.d/*; echo '{source}' > /etc/apt/sources.list")
+    chosen = {"rdna1_rocm_source": "none", "rocm_more_packages": ["python3-many"]}
+    played = box.play(*ROCM, f"--extra-vars={json.dumps(chosen)}")
+    assert played.returncode == 0, played.stdout
+    assert box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "python3-many") == "installed"
