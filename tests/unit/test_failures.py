@@ -81,3 +81,12 @@ def test_unmet_dependencies_are_told_package_by_package() -> None:
 def test_a_wrong_hash_is_not_taken_for_a_network_that_is_down() -> None:
     text = explain("E: Failed to fetch http://archive.example/comgr.deb  Hash Sum mismatch")
     assert "a signature or hash does not fit" in text
+
+
+@pytest.mark.parametrize(
+    "error", ["E: Failed to fetch http://archive.example/comgr.deb", "E: Something else"]
+)
+def test_the_error_is_shown_and_not_the_command_before_it(error: str) -> None:
+    command = "'/usr/bin/apt-get -y -o \"A=grep '^b$'\" install 'comgr=1' -o APT::C=no'"
+    text = explain(f"{command} failed: {error}")
+    assert text.splitlines()[-1].removeprefix("It said: ") == error

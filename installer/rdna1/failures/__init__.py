@@ -10,6 +10,9 @@ import msgspec
 
 from rdna1.yaml_data import load
 
+# What the module apt says before the error: its command, longer than the error itself.
+_COMMAND = re.compile(r"^'\S*/apt-get [^\n]*?' failed: ", re.MULTILINE)
+
 
 class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A failure by what tools print of it.
@@ -48,6 +51,7 @@ def explain(output: str) -> str:
     Returns:
         Text of a few lines; the end of the output itself when the failure is not known.
     """
+    output = _COMMAND.sub("", output)
     for failure in known_failures():
         # uv breaks its lines at the width of a terminal.
         pattern = failure.pattern.replace(" ", r"\s+")

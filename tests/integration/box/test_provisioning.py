@@ -99,6 +99,7 @@ def test_no_network_is_explained_and_the_next_run_completes(make_box: MakeBox) -
     played = box.play(*ROCM)
     assert played.returncode != 0
     assert "Cause: a package archive or index cannot be reached" in played.stdout
+    assert "It said: E: Failed to fetch http" in played.stdout
     box.run("rm", proxy)
     assert box.play(*ROCM).returncode == 0
     assert "5.7.1" in box.run("dpkg-query", "-W", "libamdhip64-5")
