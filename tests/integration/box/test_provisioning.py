@@ -38,9 +38,10 @@ def repository(tmp_path: Path) -> Path:
     fields = {"Version": "1", "Architecture": "all", "Maintainer": "tests <tests@example>"}
     fields |= {"Package": "python3-many", "Description": "a stand-in for tests of rdna1"}
     control.write_text("".join(f"{field}: {value}\n" for field, value in fields.items()))
-    postinst = control.with_name("postinst")
-    postinst.write_text(POSTINST)
-    postinst.chmod(0o755)
+    # A dpkg that ends at once takes the helper with it before that ignores the end of a session.
+    for name, script in (("preinst", "#!/bin/sh\nsleep 2\n"), ("postinst", POSTINST)):
+        control.with_name(name).write_text(script)
+        control.with_name(name).chmod(0o755)
     flat = tmp_path / "repository"
     flat.mkdir()
     subprocess.run(["dpkg-deb", "--build", "--root-owner-group", folder, flat], check=True)
