@@ -1,6 +1,6 @@
 """Signed apt repositories of stand-in packages, made with dpkg-deb, apt-ftparchive and gpg.
 
-Signatures, hashes and dependencies are real; the packages hold nothing but their names, versions
+Signatures, hashes and dependencies are real; the packages hold little but their names, versions
 and dependencies, and say so in their description.
 """
 
@@ -21,6 +21,7 @@ from rdna1.yaml_data import load
 
 ARCHIVES = Path(__file__).with_name("archives")
 FILE_SIZE = 1 << 20
+PYTHON = "usr/lib/python3/dist-packages"
 DESCRIPTION = "a stand-in for tests of rdna1, not the real package"
 
 
@@ -29,6 +30,8 @@ class StandIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         file: a path that it installs, so that it takes room on a disk.
+        modules: how many Python modules it installs into ``PYTHON / name``.
+        scripts: of its maintainer, by name, as ``postinst``.
     """
 
     name: str
@@ -36,6 +39,8 @@ class StandIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depends: str = ""
     provides: str = ""
     file: str = ""
+    modules: int = 0
+    scripts: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -120,26 +125,38 @@ def package_file(root: Path, name: str) -> Path:
 
 def _build(pool: Path, package: StandIn) -> None:
     pool.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        control = Path(folder) / "DEBIAN" / "control"
-        control.parent.mkdir(mode=0o755)
-        fields = {
-            "Package": package.name,
-            "Version": package.version,
-            "Architecture": "amd64",
-            "Maintainer": "rdna1 tests <tests@example>",
-            "Depends": package.depends,
-            "Provides": package.provides,
-            "Description": DESCRIPTION,
-        }
-        control.write_text("".join(f"{k}: {v}\n" for k, v in fields.items() if v))
-        Path(folder).chmod(0o755)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        _write_control(folder / "DEBIAN", package)
         if package.file:
-            payload = Path(folder) / package.file.lstrip("/")
+            payload = folder / package.file.lstrip("/")
             payload.parent.mkdir(parents=True)
             payload.write_bytes(bytes(FILE_SIZE))
-        command = ["dpkg-deb", "--build", "--root-owner-group", "-Znone", folder, str(pool)]
+        if package.modules:
+            modules = folder / PYTHON / package.name
+            modules.mkdir(parents=True)
+            for number in range(package.modules):
+                modules.joinpath(f"module_{number}.py").write_text("ANSWER = 42\n")
+        command = ["dpkg-deb", "--build", "--root-owner-group", "-Znone", name, str(pool)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _write_control(folder: Path, package: StandIn) -> None:
+    folder.mkdir(mode=0o755)
+    fields = {
+        "Package": package.name,
+        "Version": package.version,
+        "Architecture": "amd64",
+        "Maintainer": "rdna1 tests <tests@example>",
+        "Depends": package.depends,
+        "Provides": package.provides,
+        "Description": DESCRIPTION,
+    }
+    folder.joinpath("control").write_text("".join(f"{k}: {v}\n" for k, v in fields.items() if v))
+    for name, script in package.scripts.items():
+        folder.joinpath(name).write_text(script)
+        folder.joinpath(name).chmod(0o755)
 
 
 def _gpg(home: Path, *arguments: str) -> bytes:

@@ -9,45 +9,38 @@ from pathlib import Path
 
 import pytest
 
+from support.apt_repository import PYTHON, StandIn, publish, signing_key
 from support.boxes import ROOT, Box
 
 ROCM = ("--tags=rocm",)
 
 MakeBox = Callable[..., Box]
 
-MODULES = "usr/lib/python3/dist-packages/many"
 # Fails unless something else compiles the modules.
 POSTINST = f"""#!/bin/sh
 for second in $(seq 30); do
-    [ "$(ls /{MODULES}/__pycache__ 2>/dev/null | wc -l)" = 200 ] && exit 0
+    [ "$(ls /{PYTHON}/python3-many/__pycache__ 2>/dev/null | wc -l)" = 200 ] && exit 0
     sleep 1
 done
 exit 1
 """
+# dpkg unpacks others meanwhile. As it ends, it replaces its list of packages, and who asks it in
+# that moment is told that there is no such package.
+PREINST = "#!/bin/sh\nsleep 2\n"
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A flat repository of one package, with 200 Python modules."""
-    folder = tmp_path / "package"
-    (folder / MODULES).mkdir(parents=True)
-    for number in range(200):
-        (folder / MODULES / f"module_{number}.py").write_text("ANSWER = 42\n")
-    control = folder / "DEBIAN" / "control"
-    control.parent.mkdir()
-    fields = {"Version": "1", "Architecture": "all", "Maintainer": "tests <tests@example>"}
-    fields |= {"Package": "python3-many", "Description": "a stand-in for tests of rdna1"}
-    control.write_text("".join(f"{field}: {value}\n" for field, value in fields.items()))
-    # A dpkg that ends at once takes the helper with it before that ignores the end of a session.
-    for name, script in (("preinst", "#!/bin/sh\nsleep 2\n"), ("postinst", POSTINST)):
-        control.with_name(name).write_text(script)
-        control.with_name(name).chmod(0o755)
-    flat = tmp_path / "repository"
-    flat.mkdir()
-    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", folder, flat], check=True)
-    with (flat / "Packages").open("w") as packages:
-        subprocess.run(["apt-ftparchive", "packages", "."], cwd=flat, stdout=packages, check=True)
-    return flat
+    """A repository of a package with 200 Python modules, and of one that is unpacked after it."""
+    packages = [
+        StandIn("python3-many", modules=200, scripts={"postinst": POSTINST}),
+        StandIn("others", depends="python3-many", scripts={"preinst": PREINST}),
+    ]
+    with signing_key() as key:
+        publish(tmp_path, "stand-in", packages, key, origin="tests")
+        tmp_path.chmod(0o755)
+        tmp_path.joinpath("key.asc").write_bytes(key.public)
+    return tmp_path
 
 
 def test_an_unknown_stack_is_named_with_the_near_one(make_box: MakeBox) -> None:
@@ -144,9 +137,9 @@ def test_modules_are_compiled_before_their_package_is_configured(
     make_box: MakeBox, repository: Path
 ) -> None:
     box = make_box(f"--volume={repository}:/srv:ro")
-    source = "deb [trusted=yes] file:/srv ./"
+    source = "deb [signed-by=/srv/key.asc] file:/srv stand-in main"
     box.run("sh", "-c", f"rm /etc/apt/sources.list.d/*; echo '{source}' > /etc/apt/sources.list")
-    chosen = {"rdna1_rocm_source": "none", "rocm_more_packages": ["python3-many"]}
+    chosen = {"rdna1_rocm_source": "none", "rocm_more_packages": ["others"]}
     played = box.play(*ROCM, f"--extra-vars={json.dumps(chosen)}")
     assert played.returncode == 0, played.stdout
     assert box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "python3-many") == "installed"
