@@ -1,4 +1,4 @@
-"""A box that site.yml provisioned: what a failing card looks like there, and the way back.
+"""A box that site.yml provisioned: its limit, what a failing card looks like, and the way back.
 
 The box is made once for this module; its tests run in the order of the file.
 """
@@ -9,12 +9,20 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
 from support.box_state import PACKAGE, State, difference, state
 from support.boxes import Box, remove_box, start_box
 
+ENVELOPE = "/etc/rdna1/envelope.json"
+VALIDATE = "playbooks/validate.yml"
+SIMULATED = (
+    "--extra-vars=validate_device=sim:/root/rules.yml",
+    "--extra-vars=validate_timeout=2",
+    "--extra-vars=validate_boundary_max_side=64",
+)
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 USERS = '--extra-vars={"rdna1_users": ["ada"]}'
 SNAPSHOTS = "/var/lib/rdna1/snapshots"
@@ -31,9 +39,17 @@ su ada -c 'mkdir -p ~/.config/miopen; echo old > ~/.config/miopen/db'
 """
 
 
+class Provisioned(NamedTuple):
+    """A box after site.yml, its state before, and what the run printed."""
+
+    box: Box
+    before: State
+    printed: str
+
+
 @pytest.fixture(scope="module")
-def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box, State]]:
-    """A box after site.yml, and its state before, with things of the owner's in every place."""
+def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioned]:
+    """A box after site.yml, which has no GPU, with things of the owner's in every place."""
     name = f"rdna1-test-{os.getpid()}-provisioned"
     try:
         box = start_box(name, tmp_path_factory.mktemp("box"), [])
@@ -43,13 +59,28 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box,
         before = state(box)
         played = box.play(USERS)
         assert played.returncode == 0, played.stdout
-        yield box, before
+        yield Provisioned(box, before, played.stdout)
     finally:
         remove_box(name)
 
 
-def test_the_report_is_copied_to_the_controller(provisioned: tuple[Box, State]) -> None:
-    box, _ = provisioned
+@pytest.fixture
+def box(provisioned: Provisioned) -> Box:
+    """The box."""
+    return provisioned.box
+
+
+def rules(box: Box, text: str) -> None:
+    """Simulate a card by these rules from now on."""
+    box.run("sh", "-c", f"printf '%s\\n' {shlex.quote(text)} > /root/rules.yml")
+
+
+def envelope(box: Box) -> Any:
+    """The envelope on the box."""
+    return json.loads(box.run("cat", ENVELOPE))
+
+
+def test_the_report_is_copied_to_the_controller(box: Box) -> None:
     report = json.loads((box.reports / "report.json").read_text())
     assert report["stack"] == "rocm-5.7"
     assert report["validation"]["verdict"] == "pass"
@@ -58,17 +89,86 @@ def test_the_report_is_copied_to_the_controller(provisioned: tuple[Box, State]) 
     assert ignored == ["card", "find-enforce"]
 
 
-def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(
-    provisioned: tuple[Box, State],
-) -> None:
-    box, _ = provisioned
-    rule = "- {when: \"h == 36 and direction == 'forward'\", outcome: hang}"
-    box.run("sh", "-c", f"echo {shlex.quote(rule)} > /root/rules.yml")
+def test_without_a_gpu_the_documented_limit_is_written(box: Box, provisioned: Provisioned) -> None:
+    printed = " ".join(provisioned.printed.split())
+    assert "limit documented for rocm-5.7: 42 pixels" in printed
+    assert "not measured, as there is no GPU" in printed
+    written = envelope(box)
+    assert (written["source"], written["max_side"]) == ("stack", 42)
+    assert written["max_workspace_bytes"] == 1016064
+    assert box.run("stat", "-c", "%U %G %a", ENVELOPE) == "root root 644\n"
+
+
+def test_a_measurement_that_passed_is_told_again_until_something_changes(box: Box) -> None:
+    again = box.play(USERS)
+    assert again.returncode == 0, again.stdout
+    told = " ".join(again.stdout.split())
+    assert "nothing was changed since (validate_again=true measures again)" in told
+    assert "pass (30 of 30 convolutions passed" in told
+    box.run("sh", "-c", "echo '# mine' >> /etc/environment")
+    changed = box.play(USERS)
+    assert changed.returncode == 0, changed.stdout
+    box.run("sed", "-i", "$d", "/etc/environment")
+    assert "nothing was changed since" not in " ".join(changed.stdout.split())
+
+
+def test_a_measured_limit_replaces_it_and_reports_are_fetched(box: Box) -> None:
+    rules(box, '- {when: "max(h, w) > 42", outcome: hang}')
+    played = box.play(*SIMULATED, playbook=VALIDATE)
+    assert played.returncode == 0, played.stdout
+    assert "limit       LIMIT: 42 pixels pass, 43 hangs; rule side" in played.stdout
+    assert "WARNING" not in played.stdout + played.stderr
+    written = envelope(box)
+    assert (written["source"], written["max_side"]) == ("measured", 42)
+    fetched = json.loads((box.reports / "boundary.json").read_text())
+    assert fetched["result"]["safe_side"] == 42
+    assert json.loads((box.reports / "smoke.json").read_text())["verdict"] == "pass"
+
+
+def test_the_same_measurement_again_is_no_change(box: Box) -> None:
+    before = box.run("cat", ENVELOPE)
+    played = box.play(*SIMULATED, playbook=VALIDATE)
+    assert played.returncode == 0, played.stdout
+    assert "changed=0" in played.stdout
+    assert box.run("cat", ENVELOPE) == before
+
+
+def test_a_limit_below_the_documented_one_is_a_warning(box: Box) -> None:
+    # Unlike a hang, a wrong result costs no worker.
+    rules(box, '- {when: "max(h, w) > 41", outcome: wrong}')
+    played = box.play(*SIMULATED, "--extra-vars=validate_max_side=40", playbook=VALIDATE)
+    assert played.returncode == 0, played.stdout
+    said = " ".join((played.stdout + played.stderr).split())
+    assert "WARNING" in said
+    assert "the measured limit, 41 pixels, is below the one documented for rocm-5.7" in said
+    assert envelope(box)["max_side"] == 41
+
+
+def test_no_limit_is_said_plainly(box: Box) -> None:
+    rules(box, '- {when: "h > 9999", outcome: hang}')
+    played = box.play(*SIMULATED, playbook=VALIDATE)
+    assert played.returncode == 0, played.stdout
+    said = " ".join(played.stdout.split())
+    assert "NO LIMIT up to 64 pixels" in said
+    assert "everything beyond the documented 42 pixels" in said
+    assert (envelope(box)["max_side"], envelope(box)["max_workspace_bytes"]) == (None, None)
+
+
+def test_where_nothing_passes_there_is_no_envelope(box: Box) -> None:
+    rules(box, '- {when: "h > 0", outcome: wrong}')
+    played = box.play(*SIMULATED, playbook=VALIDATE)
+    assert played.returncode != 0
+    assert "the validation failed" in played.stdout
+    assert box.run("find", "/etc/rdna1", "-name", "envelope.json") == ""
+
+
+def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(box: Box) -> None:
+    rules(box, "- {when: \"h == 36 and direction == 'forward'\", outcome: hang}")
     played = box.play(
         "--extra-vars=validate_device=sim:/root/rules.yml",
         "--extra-vars=validate_timeout=2",
         "--extra-vars=validate_boundary=false",
-        playbook="playbooks/validate.yml",
+        playbook=VALIDATE,
     )
     box.run("rm", "/root/rules.yml")
     assert played.returncode != 0
@@ -78,30 +178,25 @@ def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(
     assert "rdna1.conv.worker" not in commands
 
 
-def test_a_validator_that_breaks_is_not_taken_for_a_verdict(
-    provisioned: tuple[Box, State],
-) -> None:
-    box, _ = provisioned
+def test_a_validator_that_breaks_is_not_taken_for_a_verdict(box: Box) -> None:
     program = "/opt/rdna1/rocm-5.7/bin/rdna1-validate"
     box.run("mv", program, f"{program}.kept")
     # A stand-in that ends as Python does after an exception; the report before is still there.
     box.run("sh", "-c", f"printf '#!/bin/sh\\nexit 1\\n' > {program}; chmod 755 {program}")
-    played = box.play(playbook="playbooks/validate.yml")
+    played = box.play(playbook=VALIDATE)
     box.run("mv", f"{program}.kept", program)
     assert played.returncode != 0
     assert "convolutions passed" not in played.stdout
 
 
-def test_a_wrong_snapshot_lists_all(provisioned: tuple[Box, State]) -> None:
-    box, _ = provisioned
+def test_a_wrong_snapshot_lists_all(box: Box) -> None:
     undone = box.play("--extra-vars=rollback_snapshot=2020", playbook="playbooks/rollback.yml")
     assert undone.returncode != 0
     assert "there is no snapshot 2020" in undone.stdout
     assert box.run("ls", SNAPSHOTS).strip() in undone.stdout
 
 
-def test_check_mode_of_rollback_changes_nothing(provisioned: tuple[Box, State]) -> None:
-    box, _ = provisioned
+def test_check_mode_of_rollback_changes_nothing(box: Box) -> None:
     before = state(box)
     shown = box.play("--check", "--diff", playbook="playbooks/rollback.yml")
     assert shown.returncode == 0, shown.stdout
@@ -109,8 +204,7 @@ def test_check_mode_of_rollback_changes_nothing(provisioned: tuple[Box, State]) 
     assert difference(before, state(box)) == {}
 
 
-def test_rollback_goes_back_to_a_chosen_snapshot(provisioned: tuple[Box, State]) -> None:
-    box, _ = provisioned
+def test_rollback_goes_back_to_a_chosen_snapshot(box: Box) -> None:
     # After a run the measurement's report is newer than the record.
     before = state(box)
     switched = box.play(
@@ -128,8 +222,7 @@ def test_rollback_goes_back_to_a_chosen_snapshot(provisioned: tuple[Box, State])
     assert difference(before, state(box)) == {}
 
 
-def test_what_the_owners_packages_need_stays(provisioned: tuple[Box, State]) -> None:
-    box, _ = provisioned
+def test_what_the_owners_packages_need_stays(box: Box) -> None:
     control = "Package: mine\nVersion: 1\nArchitecture: all\nMaintainer: me\n"
     control += "Description: mine\nDepends: rocminfo\n"
     box.run("mkdir", "-p", "/srv/mine/DEBIAN")
@@ -151,9 +244,8 @@ def test_what_the_owners_packages_need_stays(provisioned: tuple[Box, State]) -> 
 
 
 def test_rollback_after_an_interrupted_one_leaves_no_difference(
-    provisioned: tuple[Box, State],
+    box: Box, provisioned: Provisioned
 ) -> None:
-    box, before = provisioned
     # The run after a rollback that left something, itself interrupted after its packages.
     again = box.play(USERS, "--tags=rocm")
     assert again.returncode == 0, again.stdout
@@ -163,15 +255,13 @@ def test_rollback_after_an_interrupted_one_leaves_no_difference(
         running.kill()
     undone = box.play(playbook="playbooks/rollback.yml")
     assert undone.returncode == 0, undone.stdout
-    found = difference(before, state(box))
+    found = difference(provisioned.before, state(box))
     print(f"difference of packages, files, contents and groups: {found}")
     assert found == {}
 
 
-def test_a_second_rollback_says_that_there_is_nothing_to_take_back(
-    provisioned: tuple[Box, State],
-) -> None:
-    undone = provisioned[0].play(playbook="playbooks/rollback.yml")
+def test_a_second_rollback_says_that_there_is_nothing_to_take_back(box: Box) -> None:
+    undone = box.play(playbook="playbooks/rollback.yml")
     assert undone.returncode != 0
     assert f"there is no snapshot in {SNAPSHOTS}" in undone.stdout
     assert "changed=0" in undone.stdout
