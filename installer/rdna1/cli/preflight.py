@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -65,7 +66,8 @@ def _check(options: argparse.Namespace) -> int:
     stack = load_stack(options.stack)
     facts = read_facts(options, meanwhile=partial(_import_tools, options))
     judge, write = _import_tools(options)
-    report = judge(facts, stack, ignore=options.ignore)
+    fingerprint = options.amd_key_fingerprint or ""
+    report = judge(facts, stack, ignore=options.ignore, mirror_fingerprint=fingerprint)
     write_report(write(report), options.output)
     refused = report.verdict == "refuse" or (options.strict and report.verdict == "warn")
     return 1 if refused else 0
@@ -175,6 +177,13 @@ def _judging_options() -> ArgumentParser:
         metavar="ID,...",
         help="checks whose warnings and failures shall not count; they are shown all the same",
     )
+    group.add_argument(
+        "--amd-key-fingerprint",
+        type=_fingerprint,
+        metavar="FINGERPRINT",
+        help="of the key of the mirror of AMD's repository that this machine uses, as "
+        "rocm_amd_key_fingerprint (default: AMD's own)",
+    )
     group.add_argument("--strict", action="store_true", help="refuse on warnings too")
     group.add_argument(
         "-v", "--verbose", action="store_true", help="text: also show each check that passed"
@@ -185,6 +194,14 @@ def _judging_options() -> ArgumentParser:
 
 def _ids(text: str) -> list[str]:
     return [check_id.strip() for check_id in text.split(",") if check_id.strip()]
+
+
+def _fingerprint(text: str) -> str:
+    if not re.fullmatch("[0-9A-Fa-f]{40}", text.replace(" ", "")):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no full fingerprint: 40 hexadecimal digits, as gpg shows them"
+        )
+    return text
 
 
 if __name__ == "__main__":

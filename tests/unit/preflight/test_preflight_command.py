@@ -18,9 +18,19 @@ import pytest
 import rdna1
 from rdna1.cli.preflight import main
 from rdna1.preflight import CHECKS
+from rdna1.repositories import amd_repository
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 HEALTHY = str(FIXTURES / "ubuntu-24.04-rx5700xt")
+SOURCE = {
+    "file": amd_repository().sources_file,
+    "line": 1,
+    "types": ["deb"],
+    "suites": ["jammy"],
+    "components": ["main"],
+    "trusted": False,
+    "enabled": True,
+}
 COMMAND = [sys.executable, "-m", "rdna1.cli.preflight"]
 
 
@@ -115,6 +125,28 @@ def test_saved_facts_are_judged_anywhere(tmp_path: Path) -> None:
     assert groups["summary"] == "no such user: bob"
 
 
+def test_the_key_of_a_mirror_is_right_where_it_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    main(["facts", "--root", HEALTHY])
+    facts = json.loads(capsys.readouterr().out)
+    key: dict[str, object] = {"fingerprint": "F6EC" * 10, "expires": None}
+    key |= dict.fromkeys(("expired", "revoked", "sha1"), False)
+    path = "/etc/apt/keyrings/rocm.gpg"
+    facts["apt"]["keyrings"] = [{"path": path, "exists": True, "for_all": False, "keys": [key]}]
+    source = SOURCE | {"uris": ["https://mirror.example/rocm/apt/5.7.1"], "signed_by": [path]}
+    facts["apt"]["sources"] = [source]
+    saved = tmp_path / "facts.json"
+    saved.write_text(json.dumps(facts))
+    given = ["--facts", str(saved), "--format", "json"]
+    statuses = []
+    for more in ([], ["--amd-key-fingerprint", "f6ec " * 10]):
+        main([*given, *more])
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        statuses += [check["status"] for check in checks if check["id"] == "amd-key"]
+    assert statuses == ["warn", "pass"]
+
+
 def test_junit_and_output(tmp_path: Path) -> None:
     output = tmp_path / "report.xml"
     output.write_text("old")
@@ -138,6 +170,7 @@ def test_output_to_a_device_leaves_the_device() -> None:
         (["--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--root", f"{HEALTHY}/etc/passwd"], b"", "passwd: Not a directory"),
         (["--root", ""], b"", "--root '': No such file or directory"),
+        (["--amd-key-fingerprint", "693C5C"], b"", "'693C5C' is no full fingerprint: 40 hexadec"),
         (["facts", "--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--facts", "/no/such"], b"", "/no/such: No such file or directory"),
         (["--facts", "/"], b"", "/: Is a directory"),
