@@ -6,7 +6,7 @@ import base64
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(shutil.which("gpg") is None, reason="no gpg on t
 
 
 @pytest.fixture(scope="module")
-def gpg(tmp_path_factory: pytest.TempPathFactory) -> Gpg:
+def gpg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gpg]:
     home = tmp_path_factory.mktemp("gnupg")
     home.chmod(0o700)
 
@@ -41,7 +41,8 @@ def gpg(tmp_path_factory: pytest.TempPathFactory) -> Gpg:
             command, check=True, capture_output=True, stdin=subprocess.DEVNULL
         ).stdout
 
-    return run
+    yield run
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
 
 
 @pytest.fixture(scope="module")
