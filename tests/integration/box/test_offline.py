@@ -17,24 +17,18 @@ from pathlib import Path
 import pytest
 
 from support.boxes import Box, remove_box, start_box
-from support.pythons import find_python
-from support.wheel_boxes import LENT, OWN_REQUIREMENTS, add_own_requirements, fill_index
+from support.wheel_boxes import (
+    IGNORED,
+    LENT,
+    OWN_REQUIREMENTS,
+    add_own_requirements,
+    fill_index,
+    lend_python,
+)
 from support.wheels import serve
 
 PYTHON = LENT["rocm-5.7"]
-IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
 TAGS = "--tags=rocm,pytorch"
-
-
-def start_with_python(name: str, folder: Path, *options: str) -> Box:
-    """A box with a further Python, lent by the machine that runs the tests."""
-    python = find_python(PYTHON)
-    if python is None:
-        pytest.skip(f"no Python {PYTHON} on this machine to lend to the box")
-    lent = python.parents[1]
-    box = start_box(name, folder, [f"--volume={lent}:{lent}:ro", *options])
-    box.run("ln", "-s", f"{lent}/bin/python{PYTHON}", f"/usr/bin/python{PYTHON}")
-    return box
 
 
 def variables(**given: object) -> str:
@@ -58,7 +52,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     name = f"rdna1-test-{os.getpid()}-connected"
     destination = folder / "mirror"
     try:
-        box = start_with_python(name, folder)
+        box = lend_python(lambda *o: start_box(name, folder, o), PYTHON)
         before = box.run("find", "/etc", "/var/lib/apt", "/var/lib/dpkg", "-newer", "/proc/1/stat")
         with serve(folder / "index") as index:
             played = box.play(
@@ -83,7 +77,7 @@ def offline(tmp_path: Path) -> Iterator[Box]:
     """A box without any network."""
     name = f"rdna1-test-{os.getpid()}-offline"
     try:
-        box = start_with_python(name, tmp_path, "--network=none")
+        box = lend_python(lambda *o: start_box(name, tmp_path, o), PYTHON, "--network=none")
         assert box.run("ls", "/sys/class/net").split() == ["lo"]
         yield box
     finally:

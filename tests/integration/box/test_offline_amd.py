@@ -16,22 +16,11 @@ from pathlib import Path
 import pytest
 
 from support.boxes import Box, remove_box
-from support.pythons import find_python
-from support.ubuntu_like import IGNORED, Archives, archives, real_image, start_ubuntu_like
-from support.wheel_boxes import LENT, add_own_requirements, fill_index
+from support.ubuntu_like import IGNORED, archives, real_image, start_ubuntu_like
+from support.wheel_boxes import LENT, add_own_requirements, fill_index, lend_python
 from support.wheels import serve
 
 PYTHON = LENT["rocm-5.7"]
-
-
-def box_with_python(name: str, folder: Path, served: Archives) -> Box:
-    python = find_python(PYTHON)
-    if python is None:
-        pytest.skip(f"no Python {PYTHON} on this machine to lend to the box")
-    lent = python.parents[1]
-    box = start_ubuntu_like(name, folder, "22.04", served, [f"--volume={lent}:{lent}:ro"])
-    box.run("ln", "-s", f"{lent}/bin/python{PYTHON}", f"/usr/bin/python{PYTHON}")
-    return box
 
 
 @pytest.fixture
@@ -43,7 +32,9 @@ def collected(tmp_path: Path) -> Iterator[tuple[Box, dict[str, object]]]:
     mirror = tmp_path / "mirror"
     try:
         with archives(tmp_path / "archives") as served, serve(tmp_path / "index") as index:
-            box = box_with_python(name, tmp_path, served)
+            box = lend_python(
+                lambda *o: start_ubuntu_like(name, tmp_path, "22.04", served, o), PYTHON
+            )
             given = {**served.variables, "preflight_ignore": IGNORED}
             collecting = {
                 "mirror_destination": str(mirror),

@@ -19,8 +19,14 @@ import pytest
 
 from support.box_fleet import play_together, recap
 from support.boxes import Box, remove_box, start_box
-from support.pythons import find_python
-from support.wheel_boxes import IGNORED, LENT, add_own_requirements, fill_index, torch_version
+from support.wheel_boxes import (
+    IGNORED,
+    LENT,
+    add_own_requirements,
+    fill_index,
+    lend_python,
+    torch_version,
+)
 from support.wheels import serve, write_pages
 
 PYTHON = LENT["rocm-5.7"]
@@ -98,14 +104,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     made: list[str] = []
 
     def make(name: str, version: str = PYTHON, *options: str) -> Box:
-        python = find_python(version)
-        if python is None:
-            pytest.skip(f"no Python {version} on this machine to lend to the box")
-        lent = python.parents[1]
         made.append(f"rdna1-test-{os.getpid()}-fleet-{name}")
-        box = start_box(made[-1], folder, [f"--volume={lent}:{lent}:ro", *options])
-        box.run("ln", "-s", f"{lent}/bin/python{version}", f"/usr/bin/python{version}")
-        return box
+        return lend_python(lambda *o: start_box(made[-1], folder, o), version, *options)
 
     asked: list[str] = []
     try:
