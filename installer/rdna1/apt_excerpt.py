@@ -46,7 +46,7 @@ class Excerpt:
         settings = {
             "Dir::State::Lists": str(root / "lists"),
             "Dir::Cache::Archives": str(root / "archives"),
-            "Dir::Cache::pkgcache": "",
+            "Dir::Cache::pkgcache": str(root / "pkgcache.bin"),
             "Dir::Cache::srcpkgcache": "",
             "Dir::Etc::SourceParts": str(root / "sources"),
             "Dir::Etc::PreferencesParts": str(root / "preferences"),
@@ -73,12 +73,23 @@ class Excerpt:
             ExcerptError: apt cannot find, fetch or verify something.
         """
         self._apt("update", "--error-on=any")
+        self._unpack_indexes()
         command = ["--yes", "--no-install-recommends", "install", *packages]
         wanted = _URI.findall(self._apt("--print-uris", *command))
         self._apt("--download-only", *command)
         targets = [t for t in self._targets() if t.get("Created-By") == "Packages"]
         used = {self._copy_package(uri, name, targets) for uri, name in wanted}
         return self._copy_indexes([t for t in targets if t["Repo-URI"] in used])
+
+    def _unpack_indexes(self) -> None:
+        """Put each list of packages beside the packed one that apt was told to keep.
+
+        apt reads the plain one then. It seeks in a list, and in a packed one starts over for each
+        package.
+        """
+        for packed in (self._root / "lists").glob("*_Packages.*"):
+            if packed.suffix in _UNPACK:
+                packed.with_suffix("").write_bytes(_UNPACK[packed.suffix](packed.read_bytes()))
 
     def _copy_package(self, uri: str, name: str, targets: list[dict[str, str]]) -> str:
         """Copy a package to its place in its archive; gives the address of the archive."""
@@ -127,15 +138,16 @@ class Excerpt:
             if release.exists():
                 shutil.copyfile(str(release), str(folder / name))
                 signed += release.read_text(encoding="utf-8", errors="replace")
-        data, suffix = kept.read_bytes(), kept.suffix
-        if hashlib.sha256(data).hexdigest() not in signed and suffix in _UNPACK:
-            # The archive has it in another form, and apt packed it again.
-            data, suffix = _UNPACK[suffix](data), ""
-        if hashlib.sha256(data).hexdigest() not in signed:
-            raise ExcerptError(f"{kept}: its hash is not in the signed index of the archive")
-        place = folder / (target["MetaKey"] + (suffix if suffix in _UNPACK else ""))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+        plain = kept.with_suffix("") if kept.suffix in _UNPACK else kept
+        # Where apt packed a list itself, only the plain one is what the archive signed.
+        for suffix in (*_UNPACK, ""):
+            form = plain.with_name(plain.name + suffix)
+            if form.exists() and hashlib.sha256(form.read_bytes()).hexdigest() in signed:
+                place = folder / (target["MetaKey"] + suffix)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(form), str(place))
+                return
+        raise ExcerptError(f"{kept}: its hash is not in the signed index of the archive")
 
     def _copy_key(self, path: str) -> str:
         if not path:
