@@ -138,7 +138,7 @@ def test_modules_are_compiled_before_their_package_is_configured(
 ) -> None:
     box = make_box(f"--volume={repository}:/srv:ro")
     source = "deb [signed-by=/srv/key.asc] file:/srv stand-in main"
-    box.run("sh", "-c", f"rm /etc/apt/sources.list.d/*; echo '{source}' > /etc/apt/sources.list")
+    box.run("sh", "-c", f"echo '{source}' > /etc/apt/sources.list.d/tests.list; apt-get -qq update")
     chosen = {"rdna1_rocm_source": "none", "rocm_more_packages": ["others"]}
     played = box.play(*ROCM, f"--extra-vars={json.dumps(chosen)}")
     assert played.returncode == 0, played.stdout
