@@ -21,7 +21,7 @@ from rdna1.yaml_data import load
 
 ARCHIVES = Path(__file__).with_name("archives")
 FILE_SIZE = 1 << 20
-PYTHON = "usr/lib/python3/dist-packages"
+DIST_PACKAGES = "usr/lib/python3/dist-packages"
 DESCRIPTION = "a stand-in for tests of rdna1, not the real package"
 
 
@@ -30,7 +30,7 @@ class StandIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         file: a path that it installs, so that it takes room on a disk.
-        modules: how many Python modules it installs into ``PYTHON / name``.
+        modules: how many Python modules it installs into ``DIST_PACKAGES / name``.
         scripts: of its maintainer, by name, as ``postinst``.
     """
 
@@ -134,7 +134,7 @@ def _build(pool: Path, package: StandIn) -> None:
             payload.parent.mkdir(parents=True)
             payload.write_bytes(bytes(FILE_SIZE))
         if package.modules:
-            modules = folder / PYTHON / package.name
+            modules = folder / DIST_PACKAGES / package.name
             modules.mkdir(parents=True)
             for number in range(package.modules):
                 modules.joinpath(f"module_{number}.py").write_text("ANSWER = 42\n")

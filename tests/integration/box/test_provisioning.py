@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.apt_repository import PYTHON, StandIn, publish, signing_key
+from support.apt_repository import DIST_PACKAGES, StandIn, publish, signing_key
 from support.boxes import ROOT, Box
 
 ROCM = ("--tags=rocm",)
@@ -19,7 +19,7 @@ MakeBox = Callable[..., Box]
 # Fails unless something else compiles the modules.
 POSTINST = f"""#!/bin/sh
 for second in $(seq 30); do
-    [ "$(ls /{PYTHON}/python3-many/__pycache__ 2>/dev/null | wc -l)" = 200 ] && exit 0
+    [ "$(ls /{DIST_PACKAGES}/python3-many/__pycache__ 2>/dev/null | wc -l)" = 200 ] && exit 0
     sleep 1
 done
 exit 1

@@ -8,14 +8,12 @@ import pytest
 
 from rdna1.repositories import amd_repository
 from rdna1.stacks import load_stack
+from support.apt_facts import AMD, FINGERPRINT, KEYRING, keyring, source
 from support.findings import UNREAD, Row, assert_row, unknown
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
 
-AMD = "https://repo.radeon.com/rocm/apt/"
-KEYRING = "/etc/apt/keyrings/rocm.gpg"
-FINGERPRINT = amd_repository().fingerprint
 OTHER_FINGERPRINT = "F6ECB3762474EDA9D21B7022871920D1991BC93C"
 UBUNTU = "http://archive.ubuntu.com/ubuntu"
 OWN_FILE = amd_repository().sources_file
@@ -30,52 +28,8 @@ MIRROR = "https://mirror.example/rocm/apt/5.7.1"
 DISTRO_PYTORCH = {"pytorch_source": "distro"}
 
 
-def source(
-    uri: str = f"{AMD}5.7.1",
-    suite: str = "noble",
-    *,
-    line: int = 1,
-    signed_by: tuple[str, ...] = (KEYRING,),
-    trusted: bool = False,
-    enabled: bool = True,
-    kind: str = "deb",
-    file: str = "/etc/apt/sources.list.d/rocm.list",
-) -> dict[str, object]:
-    return {
-        "file": file,
-        "line": line,
-        "types": [kind],
-        "uris": [uri],
-        "suites": [suite],
-        "components": ["main"],
-        "signed_by": list(signed_by),
-        "trusted": trusted,
-        "enabled": enabled,
-    }
-
-
 def sources(*entries: dict[str, object]) -> dict[str, object]:
     return {"apt.sources": list(entries)}
-
-
-def keyring(
-    fingerprint: str = FINGERPRINT,
-    *,
-    path: str = KEYRING,
-    for_all: bool = False,
-    expires: str | None = None,
-    expired: bool = False,
-    revoked: bool = False,
-    sha1: bool = False,
-) -> dict[str, object]:
-    key = {
-        "fingerprint": fingerprint,
-        "expires": expires,
-        "expired": expired,
-        "revoked": revoked,
-        "sha1": sha1,
-    }
-    return {"path": path, "exists": True, "for_all": for_all, "keys": [key]}
 
 
 def keys(*keyrings: dict[str, object], **of_source: tuple[str, ...]) -> dict[str, object]:

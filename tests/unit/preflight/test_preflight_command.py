@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,18 +20,13 @@ import rdna1
 from rdna1.cli.preflight import main
 from rdna1.preflight import CHECKS
 from rdna1.repositories import amd_repository
+from support.apt_facts import keyring, source
+
+if TYPE_CHECKING:
+    from unit.preflight.conftest import MakeFacts
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 HEALTHY = str(FIXTURES / "ubuntu-24.04-rx5700xt")
-SOURCE = {
-    "file": amd_repository().sources_file,
-    "line": 1,
-    "types": ["deb"],
-    "suites": ["jammy"],
-    "components": ["main"],
-    "trusted": False,
-    "enabled": True,
-}
 COMMAND = [sys.executable, "-m", "rdna1.cli.preflight"]
 
 
@@ -126,16 +122,14 @@ def test_saved_facts_are_judged_anywhere(tmp_path: Path) -> None:
 
 
 def test_the_key_of_a_mirror_is_right_where_it_is_named(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, make_facts: MakeFacts
 ) -> None:
-    main(["facts", "--root", HEALTHY])
-    facts = json.loads(capsys.readouterr().out)
-    key: dict[str, object] = {"fingerprint": "F6EC" * 10, "expires": None}
-    key |= dict.fromkeys(("expired", "revoked", "sha1"), False)
-    path = "/etc/apt/keyrings/rocm.gpg"
-    facts["apt"]["keyrings"] = [{"path": path, "exists": True, "for_all": False, "keys": [key]}]
-    source = SOURCE | {"uris": ["https://mirror.example/rocm/apt/5.7.1"], "signed_by": [path]}
-    facts["apt"]["sources"] = [source]
+    mirror = "https://mirror.example/rocm/apt/5.7.1"
+    changes: dict[str, object] = {
+        "apt.sources": [source(mirror, file=amd_repository().sources_file)],
+        "apt.keyrings": [keyring("F6EC" * 10)],
+    }
+    facts = make_facts(changes)
     saved = tmp_path / "facts.json"
     saved.write_text(json.dumps(facts))
     given = ["--facts", str(saved), "--format", "json"]
