@@ -223,6 +223,10 @@ def kept(found: Plan) -> list[str]:
         for name in found.perhaps
     ]
     lines += [f"group {name}: others joined it since" for name in found.used_groups]
+    lines += [
+        f"group {name}: came during an interrupted run, perhaps by your hand"
+        for name in found.perhaps_groups
+    ]
     return needed_packages(found) + lines
 
 

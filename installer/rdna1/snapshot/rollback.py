@@ -13,6 +13,9 @@ from .runs import Run
 from .state import State
 from .watch import BACKUP, COMMON_FOLDER, covers
 
+# The only groups that roles put users into, and make where they are missing.
+DEVICE_GROUPS = frozenset(["render", "video"])
+
 # Written by programs of this project between two runs.
 _ALWAYS_OWN = ("/etc/rdna1/envelope.json", "/*/.config/rdna1/envelope.json")
 # What an interrupted run may have made: it could not say what it did.
@@ -73,6 +76,7 @@ class Plan(NamedTuple):
         members: group and user to take out of it.
         groups: groups to remove.
         used_groups: groups that the runs made, and others joined since.
+        perhaps_groups: groups that came during an interrupted run, by whose hand is unknown.
         files: paths that the runs changed.
     """
 
@@ -86,6 +90,7 @@ class Plan(NamedTuple):
     members: list[tuple[str, str]]
     groups: list[str]
     used_groups: list[str]
+    perhaps_groups: list[str]
     files: list[FileChange]
 
 
@@ -103,7 +108,7 @@ def plan(runs: list[Run], now: State) -> Plan:
     going = [name for name in candidates if name not in keep]
     auto, manual = _marks(runs, now)
     members = _members(runs, now)
-    made = _made_groups(runs, now)
+    made, perhaps_made = _made_groups(runs, now)
     staying = {
         name: [u for u in now.groups[name]["members"] if (name, u) not in members] for name in made
     }
@@ -118,6 +123,7 @@ def plan(runs: list[Run], now: State) -> Plan:
         members=members,
         groups=[name for name in made if not staying[name]],
         used_groups=[name for name in made if staying[name]],
+        perhaps_groups=perhaps_made,
         files=_files(runs, now),
     )
 
@@ -180,22 +186,34 @@ def _marks(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
 
 
 def _members(runs: list[Run], now: State) -> list[tuple[str, str]]:
-    target = _pairs(runs[0].before)
+    """Memberships to take back: of the users that a run named, in the groups of the card.
+
+    Whoever joined another group meanwhile did not do so by a run.
+    """
     joined = {
-        pair for before, after in _steps(runs, now) for pair in _pairs(after) - _pairs(before)
+        (group, user)
+        for run in runs
+        for group, user in _pairs(run.after or now) - _pairs(run.before)
+        if group in DEVICE_GROUPS and user in run.users
     }
-    return sorted(joined & _pairs(now) - target)
+    return sorted(joined & _pairs(now) - _pairs(runs[0].before))
 
 
 def _pairs(state: State) -> set[tuple[str, str]]:
     return {(name, user) for name, group in state.groups.items() for user in group["members"]}
 
 
-def _made_groups(runs: list[Run], now: State) -> list[str]:
-    made = {
-        name for before, after in _steps(runs, now) for name in after.groups.keys() - before.groups
-    }
-    return sorted(made & now.groups.keys() - runs[0].before.groups.keys())
+def _made_groups(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
+    """Groups that the runs made, and those where an interruption leaves it open."""
+    certain: set[str] = set()
+    open_ones: set[str] = set()
+    for run in runs:
+        added = (run.after or now).groups.keys() - run.before.groups.keys()
+        if run.after is None:
+            open_ones |= added - DEVICE_GROUPS
+        certain |= added
+    new = now.groups.keys() - runs[0].before.groups.keys()
+    return sorted(certain & new - open_ones), sorted(open_ones & new)
 
 
 def _files(runs: list[Run], now: State) -> list[FileChange]:

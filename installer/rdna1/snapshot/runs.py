@@ -88,10 +88,12 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
 
     Returns:
         Whether it was written: not where the newest run was interrupted, whose record from
-        before its first change stays.
+        before its first change stays. It gets the users of the new run, too, whose memberships
+        are going to be the doing of both.
     """
     earlier = list_runs(folder)
     if earlier and earlier[-1].after is None:
+        _add_users(folder, earlier[-1], run.users)
         return False
     place = folder / run.name
     place.mkdir(mode=0o700, parents=True)
@@ -106,6 +108,14 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
     # Last: a folder without it counts as nothing.
     _write(place / _BEFORE, _json(record))
     return True
+
+
+def _add_users(folder: Path, run: Run, users: list[str]) -> None:
+    """Add users to the record of an interrupted run that goes on."""
+    if set(users) <= set(run.users):
+        return
+    place = folder / run.name / _BEFORE
+    _write(place, _json({**_load(place), "users": sorted({*run.users, *users})}))
 
 
 def finish(folder: Path, after: State) -> bool:

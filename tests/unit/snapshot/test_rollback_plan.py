@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rdna1.snapshot import rollback
 from rdna1.snapshot.rollback import plan
@@ -12,6 +14,7 @@ from rdna1.snapshot.runs import Run, RunError, begin, choose, finish, list_runs
 from rdna1.snapshot.state import State
 from rdna1.snapshot.watch import Place, covers
 
+ROLES = Path(__file__).parents[3] / "roles"
 FACTS: dict[str, Any] = {
     "os": {"id": "debian", "version_id": "13"},
     "kernel": {"release": "6.12", "cmdline": "quiet | splash"},
@@ -36,8 +39,13 @@ def file(sha256: str) -> dict[str, Any]:
     return {"kind": "file", "uid": 0, "gid": 0, "mode": "0644", "sha256": sha256}
 
 
-def run(before: State, after: State | None, name: str = "1") -> Run:
-    return Run(name, [], before, after)
+def run(before: State, after: State | None, name: str = "1", users: tuple[str, ...] = ()) -> Run:
+    return Run(name, list(users), before, after)
+
+
+def groups(**members: list[str]) -> State:
+    """A state with these groups."""
+    return state(groups={name: {"gid": 1, "members": users} for name, users in members.items()})
 
 
 @pytest.fixture(autouse=True)
@@ -82,16 +90,49 @@ def test_a_package_that_came_back_is_marked_as_it_was() -> None:
 
 
 def test_memberships_and_groups() -> None:
-    def groups(**members: list[str]) -> State:
-        entries = {name: {"gid": 1, "members": users} for name, users in members.items()}
-        return state(groups=entries)
-
     before = groups(video=["bob"])
     after = groups(video=["bob", "ada"], render=["ada"], sgx=[])
     now = groups(video=["bob", "ada", "eve"], render=["ada", "eve"], sgx=[], docker=["ada"])
-    found = plan([run(before, after)], now)
+    found = plan([run(before, after, users=("ada",))], now)
     assert found.members == [("render", "ada"), ("video", "ada")]
     assert (found.groups, found.used_groups) == (["sgx"], ["render"])
+
+
+def test_group_changes_of_others_during_an_interrupted_run_stay() -> None:
+    before = groups(video=[], docker=[])
+    now = groups(
+        video=["ada", "eve"], render=["ada"], docker=["ada", "eve"], games=[], staff=["eve"]
+    )
+    found = plan([run(before, None, users=("ada",))], now)
+    assert found.members == [("render", "ada"), ("video", "ada")]
+    assert (found.groups, found.used_groups) == (["render"], [])
+    assert found.perhaps_groups == ["games", "staff"]
+
+
+def test_a_group_that_others_joined_during_an_interrupted_run_stays() -> None:
+    found = plan([run(groups(), None, users=("ada",))], groups(render=["ada", "eve"]))
+    assert found.members == [("render", "ada")]
+    assert (found.groups, found.used_groups) == ([], ["render"])
+
+
+def test_memberships_of_others_during_a_complete_run_stay() -> None:
+    before, after = groups(video=[], docker=[]), groups(video=["ada", "eve"], docker=["eve"])
+    assert plan([run(before, after, users=("ada",))], after).members == [("video", "ada")]
+
+
+def test_without_named_users_no_membership_is_taken_back() -> None:
+    assert plan([run(groups(video=[]), None)], groups(video=["eve"])).members == []
+
+
+def test_the_users_of_a_run_that_goes_on_are_added_to_the_record(tmp_path: Any) -> None:
+    begin(tmp_path, run(state(), None, users=("ada",)), "now", FACTS)
+    begin(tmp_path, run(state(), None, "2", users=("bob", "ada")), "now", FACTS)
+    assert [(r.name, r.users) for r in list_runs(tmp_path)] == [("1", ["ada", "bob"])]
+
+
+def test_the_groups_are_those_of_the_role() -> None:
+    variables = yaml.safe_load((ROLES / "rocm" / "vars" / "main.yml").read_text())
+    assert frozenset(variables["__rocm_device_groups"]) == rollback.DEVICE_GROUPS
 
 
 def test_files_go_back_to_before_the_first_run_that_changed_them() -> None:
