@@ -91,6 +91,15 @@ def homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
     return sorted({user.home for user in users(reader) if is_asked(user)})
 
 
+def homes_of_root(reader: Reader) -> list[str]:
+    """Home folders of root, under whatever name.
+
+    Raises:
+        UnreadableError: /etc/passwd cannot be read.
+    """
+    return [user.home for user in users(reader) if user.uid == 0]
+
+
 def open_homes(reader: Reader, names: tuple[str, ...], unknown: Unknown, fact: str) -> list[str]:
     """Those of the `homes` that are there and may be entered.
 

@@ -11,6 +11,8 @@ from .reader import Reader
 from .unknown import Unknown
 
 ENVIRONMENT = "environment"
+# With it MIOpen measures every solver for every convolution: roles take it out of files.
+FORBIDDEN = "MIOPEN_FIND_ENFORCE"
 
 Parser = Callable[[str], Iterator[settings.Setting]]
 
@@ -63,15 +65,17 @@ def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     return found
 
 
-def places(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[str]:
-    """The files that `variables` reads, existing or not.
+def forbidden_places(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[str]:
+    """Paths of the files that set the forbidden variable.
 
     Args:
         reader: of the machine.
         names: users, as for `variables`.
-        unknown: gets the reason for each folder that cannot be read.
+        unknown: gets the reason for each file that cannot be read.
     """
-    return [path for path, _ in _files(reader, names, unknown)]
+    found = variables(reader, names, unknown)
+    settings = (v for v in found if v["name"] == FORBIDDEN and v["line"] is not None)
+    return list(dict.fromkeys(str(setting["place"]) for setting in settings))
 
 
 def _of_process() -> list[dict[str, object]]:
@@ -102,8 +106,18 @@ def _files(
         yield from _folder_files(reader, folder, end, parse, unknown)
     for folders in (units.SYSTEM_FOLDERS, units.USER_FOLDERS):
         yield from _service_files(reader, folders, unknown)
+    of_root = unknown.ask("variables.homes", accounts.homes_of_root, reader) or []
     for home in unknown.ask("variables.homes", accounts.homes, reader, names) or []:
-        yield from _home_files(reader, home, unknown)
+        for path, parse in _home_files(reader, home, unknown):
+            # What a user's own service names elsewhere is none of the user's start files.
+            if home in of_root or _is_below(path, home):
+                yield path, parse
+            else:
+                unknown[f"variables.{home}:{path}"] = f"{path}: a service of {home} names it"
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/") and ".." not in path.split("/")
 
 
 def _folder_files(

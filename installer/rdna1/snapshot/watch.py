@@ -56,14 +56,15 @@ def places(users: tuple[str, ...]) -> Iterator[Place]:
     """All places, existing or not, those in homes of the users included.
 
     Args:
-        users: named users; without names the start files of everybody are written down.
+        users: named users; without names start files of everybody.
     """
     reader = Reader()
     yield Place(COMMON_FOLDER, _ALONE)
     for path, depth in _FOLDERS:
         yield Place(path, depth)
     listed: dict[str, list[str]] = {}
-    for path in dict.fromkeys([_MODULES, *variables.places(reader, users, Unknown())]):
+    forbidding = variables.forbidden_places(reader, users, Unknown())
+    for path in dict.fromkeys([_MODULES, *forbidding]):
         # A start file may be a link: what it leads to is what a role changes.
         for place in dict.fromkeys([path, os.path.realpath(path)]):
             yield Place(place, 0)

@@ -135,6 +135,40 @@ def test_units_of_users(tree: Tree) -> None:
     assert "%h" in facts["unknown"][f"variables.{home}/a.service:1"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/shadow",
+        "/srv/env",
+        "/home/bob/env",
+        "/home/ann/../bob/env",
+        "/home/ann/../../etc/shadow",
+    ],
+)
+def test_a_file_outside_of_the_home_is_not_read_on_a_users_word(tree: Tree, path: str) -> None:
+    root = tree(
+        {
+            "/etc/passwd": "ann:x:1000:1000:Ann:/home/ann:/bin/sh\n",
+            "/home/ann/.config/systemd/user/a.service": f"EnvironmentFile=-{path}\n",
+            **dict.fromkeys(("/etc/shadow", "/srv/env", "/home/bob/env"), SETTING),
+        }
+    )
+    facts: Any = collect(str(root))
+    assert found(facts) == []
+    assert any("a service of /home/ann names it" in reason for reason in facts["unknown"].values())
+
+
+def test_a_file_that_roots_own_service_names_is_read(tree: Tree) -> None:
+    root = tree(
+        {
+            "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
+            "/root/.config/systemd/user/a.service": "EnvironmentFile=/srv/env\n",
+            "/srv/env": SETTING,
+        }
+    )
+    assert found(collect(str(root))) == ["/srv/env:2:MIOPEN_X=3"]
+
+
 def test_a_file_that_is_named_twice_counts_once(tree: Tree) -> None:
     units = {f"/etc/systemd/system/{name}.service": f"EnvironmentFile={FILE}\n" for name in "ab"}
     units["/etc/systemd/system/c.service"] = "EnvironmentFile=/etc/environment\n"
