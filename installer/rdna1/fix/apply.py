@@ -11,8 +11,9 @@ import msgspec
 
 from rdna1.fix.files import ChangedError, rewrite
 from rdna1.fix.lines import LineError, without
-from rdna1.fix.plan import FORBIDDEN, Action, Plan, RemoveSettings
+from rdna1.fix.plan import Action, Plan, RemoveSettings
 from rdna1.host.reader import Reader, UnreadableError
+from rdna1.host.variables import FORBIDDEN
 
 # su keeps the caller's PATH, which lacks the folders of the system's programs.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"

@@ -60,7 +60,7 @@ def test_databases_of_the_named_users(tmp_path: Path, monkeypatch: pytest.Monkey
         "/home/mallory/../ada/thesis",
         "/home/mallory/conf/ld.so.preload",
         "/proc/kmsg",
-        "/var/tmp/mallory/*",
+        "/srv/mallory/*",
     ],
 )
 def test_what_a_users_service_names_is_not_recorded(
