@@ -55,6 +55,22 @@ class SigningKey:
         """The public key in ASCII armour."""
         return _gpg(self.home, "--armor", "--export", self.fingerprint)
 
+    @property
+    def binary(self) -> bytes:
+        """The public key as it is."""
+        return _gpg(self.home, "--export", self.fingerprint)
+
+    @property
+    def secret(self) -> bytes:
+        """The secret key, which holds the public one."""
+        return _gpg(self.home, "--export-secret-keys", self.fingerprint)
+
+    def signature(self, file: Path) -> bytes:
+        """A detached signature of a file."""
+        return _gpg(
+            self.home, "--output=-", "--detach-sign", "--local-user", self.fingerprint, str(file)
+        )
+
     def clearsign(self, file: Path) -> bytes:
         """The content of a file with a signature around it, as ``InRelease`` has it."""
         return _gpg(

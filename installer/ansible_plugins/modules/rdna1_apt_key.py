@@ -19,6 +19,8 @@ short_description: Install the pinned key of an apt repository
 description:
   - Takes a key from an address or from the task itself and writes it in binary form, if it is the
     one with the pinned fingerprint, alone in its file, neither expired nor revoked.
+  - What is written holds a primary key, its user ids, its subkeys and signatures, and nothing
+    else. Data with any other packet, such as a secret key, is refused.
   - A right key that is there already is kept, and nothing is fetched.
   - The fingerprint is that of the primary key. That its subkeys are its own is for apt to verify,
     which does so with every index.
@@ -98,29 +100,30 @@ def main() -> None:
 
 
 def verified(data: bytes, fingerprint: str) -> bytes:
-    """The key in binary form.
+    """Return the key in binary form, written anew from the packets that were read.
 
     Raises:
         WrongKeyError: it is not the pinned key alone, or no longer to be trusted.
     """
     try:
-        keys, count = openpgp.keys(data), openpgp.primary_keys(data)
+        found = openpgp.certificates(data)
+        written = [openpgp.binary(certificate) for certificate in found]
     except openpgp.OpenPgpError as error:
-        raise WrongKeyError(f"is no key: {error}") from error
-    if count != 1:
-        found = ", ".join(key.fingerprint for key in keys)
-        raise WrongKeyError(f"holds {count} keys ({found}), and one is expected: {fingerprint}")
-    if not keys or keys[0].fingerprint != fingerprint:
-        found = keys[0].fingerprint if keys else "one of another version"
-        raise WrongKeyError(f"holds another key: {found} instead of {fingerprint}")
+        raise WrongKeyError(f"is not a public key alone: {error}") from error
+    keys = [certificate.key for certificate in found]
+    if len(keys) != 1:
+        names = ", ".join(key.fingerprint for key in keys)
+        raise WrongKeyError(f"holds {len(keys)} keys ({names}), and one is expected: {fingerprint}")
+    if keys[0].fingerprint != fingerprint:
+        raise WrongKeyError(f"holds another key: {keys[0].fingerprint} instead of {fingerprint}")
     if keys[0].revoked:
         raise WrongKeyError(f"holds {fingerprint}, which its owner has revoked")
     expires = keys[0].expires
     if expires is not None and expires <= time.time():
         day = time.strftime("%Y-%m-%d", time.gmtime(expires))
         raise WrongKeyError(f"holds {fingerprint}, which expired on {day}")
-    binary: bytes = openpgp.dearmored(data)
-    return binary
+    new: bytes = written[0]
+    return new
 
 
 def is_right(data: bytes, fingerprint: str) -> bool:
