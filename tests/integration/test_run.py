@@ -32,7 +32,9 @@ def test_no_verb_shows_the_usage() -> None:
 def test_help_names_every_verb() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for verb in ("demo", "preflight", "provision", "rollback", "test", "lint", "pin", "clean"):
+    for verb in (
+        "demo", "preflight", "provision", "rollback", "test", "faults", "lint", "pin", "clean",
+    ):  # fmt: skip
         assert f"\n  {verb} " in done.stdout
 
 

@@ -1,0 +1,170 @@
+"""Kill, fill, cut and misset: what a provisioning may leave, on machines of the sandbox.
+
+A run is timed undisturbed. Then each step starts a virgin machine, kills something at a random
+moment, and goes on with a rerun or a rollback. The machine must end as an undisturbed run leaves
+it, or as it was before: files with contents, modes and owners, dpkg and its journal, groups, and
+the environment as an ordinary user has it. The named cases bring other faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from faults.cases.bench import Verdict
+from faults.cases.table import Case, cases, take_case
+from faults.machines import virgin
+from faults.reference import UndisturbedError, measure
+from faults.steps import Outcome, Reference, draw, take
+from faults.summary import Summary, case_line, illegal, step_line, table
+from rdna1.report.json import to_json
+from support.boxes import ROOT
+
+T = TypeVar("T")
+KILLS = 60
+REPORTS = ROOT / "reports" / "faults"
+EXAMPLES = """\
+examples:
+  ./run faults                          60 kills of seed 1, and all named cases
+  ./run faults --kills 60 --seed 2      other moments
+  ./run faults --seed 2 --only 17       one step again, as it was drawn
+  ./run faults --list                   the names of the cases
+  ./run faults --case umask-077         one case
+  ./run faults --kills 12 --no-cases    kills alone
+
+exit status: 0 every state was legal, 1 one was not, 2 wrong usage
+Reports are in reports/faults: report.json, report.txt, and what every step printed.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the faults; gives the exit status."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        print("\n".join(f"{case.name:36} {case.meaning}" for case in cases()))
+        return 0
+    chosen = _chosen(options)
+    folder = REPORTS / f"seed-{options.seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    try:
+        reference, outcomes, verdicts = _run(options, chosen, folder)
+    except UndisturbedError as error:
+        print(f"faults: {error}", file=sys.stderr)
+        return 1
+    seconds = round(time.monotonic() - started, 1)
+    count = illegal(outcomes, verdicts)
+    summary = Summary(options.seed, reference.seconds, outcomes, verdicts, count, seconds)
+    (folder / "report.json").write_text(to_json(summary))
+    (folder / "report.txt").write_text(f"{table(summary)}\n")
+    print(f"\n{table(summary)}\nreport: {(folder / 'report.json').relative_to(ROOT)}")
+    return 1 if summary.illegal else 0
+
+
+def _chosen(options: argparse.Namespace) -> list[Case]:
+    """The cases that were asked for."""
+    known = {case.name: case for case in cases()}
+    wanted = options.case or ([] if options.only or options.no_cases else list(known))
+    matching = [name for name in known if any(fnmatchcase(name, pattern) for pattern in wanted)]
+    unknown = [pattern for pattern in wanted if not any(fnmatchcase(n, pattern) for n in known)]
+    if unknown:
+        _parser().error(f"no such case: {', '.join(unknown)} (./run faults --list)")
+    return [known[name] for name in matching]
+
+
+def _run(
+    options: argparse.Namespace, chosen: Sequence[Case], folder: Path
+) -> tuple[Reference, list[Outcome], list[Verdict]]:
+    """Make the machines, time them undisturbed, and disturb them.
+
+    Raises:
+        UndisturbedError: even an undisturbed run failed.
+    """
+    kills = options.kills if options.kills is not None else 0 if options.case else KILLS
+    numbers = [options.only] if options.only else list(range(1, kills + 1))
+    name = str(os.getpid())
+    served = folder / "served"
+    served.mkdir(parents=True)
+    with virgin(served, name) as start:
+        _say("timing an undisturbed run and rollback")
+        reference = measure(start, name, folder / "reference")
+        _say(", ".join(f"{k} {v:.1f} s" for k, v in reference.seconds.items()))
+        take_one = partial(_take, options.seed, reference, folder)
+        outcomes = list(_told(options.parallel, [partial(take_one, n) for n in numbers]))
+        case_of = partial(_case, options.lock_seconds, reference, folder)
+        together = [partial(case_of, case) for case in chosen if not case.alone]
+        alone = [partial(case_of, case) for case in chosen if case.alone]
+        verdicts = [*_told(options.parallel, together), *_told(1, alone)]
+    shutil.rmtree(served, ignore_errors=True)
+    return reference, outcomes, verdicts
+
+
+def _told(parallel: int, jobs: Sequence[Callable[[], tuple[T, str]]]) -> Iterator[T]:
+    """Do jobs, some at a time, and tell of each when it ends."""
+    pool = ThreadPoolExecutor(parallel)
+    running = [pool.submit(job) for job in jobs]
+    try:
+        for done, future in enumerate(as_completed(running), 1):
+            result, text = future.result()
+            _say(f"[{done}/{len(jobs)}] {text}")
+            yield result
+    finally:
+        # After Ctrl-C those that run come to their end, and no other begins.
+        pool.shutdown(cancel_futures=True)
+
+
+def _take(seed: int, reference: Reference, folder: Path, number: int) -> tuple[Outcome, str]:
+    outcome = take(draw(seed, number), reference, folder / f"step-{number}")
+    return outcome, step_line(outcome, seed)
+
+
+def _case(
+    lock_seconds: float, reference: Reference, folder: Path, case: Case
+) -> tuple[Verdict, str]:
+    verdict = take_case(case, reference, folder / case.name, lock_seconds)
+    return verdict, case_line(verdict)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run faults",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--kills", type=int, metavar="N", help=f"how many kills ({KILLS})")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of their choice (1)")
+    parser.add_argument("--only", type=int, metavar="STEP", help="this step of the seed alone")
+    parser.add_argument(
+        "--parallel", type=int, default=2, metavar="N", help="machines at a time (2)"
+    )
+    parser.add_argument(
+        "--case", action="append", metavar="NAME", help="this case alone; a pattern, repeatable"
+    )
+    parser.add_argument("--no-cases", action="store_true", help="kills alone")
+    parser.add_argument("--list", action="store_true", help="show the named cases")
+    parser.add_argument(
+        "--lock-seconds",
+        type=float,
+        default=60,
+        metavar="S",
+        help="how long another program holds dpkg's lock (60)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
