@@ -121,7 +121,7 @@ def publish(
         origin: what the index calls its maker.
     """
     for package in packages:
-        _build(root / "pool" / "main", package)
+        build_package(root / "pool" / "main", package)
     index = root / "dists" / suite / "main" / "binary-amd64"
     index.mkdir(parents=True, exist_ok=True)
     index.joinpath("Packages").write_bytes(_run(root, "apt-ftparchive", "packages", "pool"))
@@ -139,7 +139,8 @@ def package_file(root: Path, name: str) -> Path:
     return next((root / "pool" / "main").glob(f"{name}_*.deb"))
 
 
-def _build(pool: Path, package: StandIn) -> None:
+def build_package(pool: Path, package: StandIn) -> None:
+    """Build one package into a folder, without an index."""
     pool.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

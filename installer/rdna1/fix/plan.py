@@ -56,6 +56,8 @@ class ConfigurePackages(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """The action in one line."""
+        if not self.packages:
+            return "finish what an interrupted dpkg left with dpkg --configure -a"
         return f"finish {len(self.packages)} packages with dpkg --configure -a"
 
     @property
@@ -118,11 +120,9 @@ def _of_system(facts: Facts) -> tuple[list[Action], list[str]]:
             left.append(
                 f"{user.name} is no user of /etc/passwd: {action.title} where it is managed"
             )
-    unfinished, holder = facts.apt.half_configured, facts.apt.lock_holder
-    if unfinished and holder is not None:
-        left.append(f"dpkg is locked by process {holder.pid} ({holder.command}): wait for it")
-    elif unfinished:
-        actions.append(ConfigurePackages(unfinished))
+    unfinished = facts.apt.half_configured
+    if unfinished or facts.apt.dpkg_journal:
+        actions.append(ConfigurePackages(unfinished or []))
     return actions, left
 
 

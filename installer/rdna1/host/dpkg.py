@@ -1,14 +1,22 @@
-"""Packages as dpkg knows them, read from its status file."""
+"""Packages as dpkg knows them, read from its status file and its journal.
+
+dpkg writes each change of a package to a file of its own below ``/var/lib/dpkg/updates``, and
+writes them into the status file when it ends. After a kill or a power loss the files are still
+there: without them the status file tells of a past in which packages were whole.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import NamedTuple, Sequence
 
-from .reader import Reader, UnreadableError
+from .reader import MissingError, Reader, UnreadableError
 
 STATUS_FILE = "/var/lib/dpkg/status"
+JOURNAL = "/var/lib/dpkg/updates"
 _STATUS_LIMIT = 64 * 1024 * 1024
+_MOST_READINGS = 5
 _SETTLED = frozenset(["installed", "config-files", "not-installed"])
 
 # Whatever belongs to ROCm or PyTorch, be it of AMD or of a distribution.
@@ -62,22 +70,56 @@ class Package(NamedTuple):
 
 
 class Status:
-    """The status file of one machine, read once when first asked."""
+    """What dpkg knows of one machine, read once when first asked."""
 
     def __init__(self, reader: Reader) -> None:
-        """Ask ``reader`` for the file."""
+        """Ask ``reader`` for the files."""
         self._reader = reader
+        self._entries: dict[tuple[str, str], str] | None = None
         self._packages: list[Package] | None = None
+
+    def paragraphs(self) -> list[str]:
+        """The entries of all packages as text, those of the journal in place of older ones.
+
+        Raises:
+            UnreadableError: the status file is missing, or one of the files cannot be read.
+        """
+        for _ in range(_MOST_READINGS):
+            if self._entries is None:
+                with contextlib.suppress(MissingError):
+                    self._entries = self._read()
+        if self._entries is None:
+            self._entries = self._read()
+        return list(self._entries.values())
+
+    def _read(self) -> dict[tuple[str, str], str]:
+        """Read status and journal; a dpkg at work may take a file of the journal away meanwhile."""
+        text = self._reader.text(STATUS_FILE, _STATUS_LIMIT)
+        entries = {_key(part): part for part in text.split("\n\n") if part.strip()}
+        for name in self.journal():
+            part = self._reader.text(f"{JOURNAL}/{name}").strip("\n")
+            # dpkg itself takes an empty file, which a power loss leaves, for no entry.
+            if part.strip("\0 \n"):
+                _supersede(entries, part)
+        return entries
+
+    def journal(self) -> list[str]:
+        """Names of the journal's files in their order; any means that dpkg was interrupted.
+
+        Raises:
+            UnreadableError: the folder cannot be read.
+        """
+        names = self._reader.optional_names(JOURNAL)
+        return sorted((n for n in names if n.isdecimal() and n.isascii()), key=int)
 
     def packages(self) -> list[Package]:
         """All entries in the file's order.
 
         Raises:
-            UnreadableError: the file is missing or cannot be read.
+            UnreadableError: a file is missing or cannot be read.
         """
         if self._packages is None:
-            text = self._reader.text(STATUS_FILE, _STATUS_LIMIT)
-            self._packages = [_package(part) for part in text.split("\n\n") if part.strip()]
+            self._packages = [_package(part) for part in self.paragraphs()]
         return self._packages
 
     def installed(self, name: str) -> Package:
@@ -115,6 +157,15 @@ def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, st
     }
 
 
+def journal_entries(status: Status) -> int:
+    """How many changes an interrupted dpkg has not written into its status file.
+
+    Raises:
+        UnreadableError: the journal cannot be read.
+    """
+    return len(status.journal())
+
+
 def half_configured(status: Status) -> list[str]:
     """Names of the packages that dpkg did not finish with.
 
@@ -136,6 +187,26 @@ def held(status: Status) -> list[str]:
 def is_relevant(name: str) -> bool:
     """Whether a package of this name belongs to ROCm or PyTorch."""
     return _RELEVANT.fullmatch(name) is not None
+
+
+def _key(paragraph: str) -> tuple[str, str]:
+    return _field(paragraph, "Package"), _field(paragraph, "Architecture")
+
+
+def _supersede(entries: dict[tuple[str, str], str], paragraph: str) -> None:
+    """Put an entry of the journal in place of the package's older one.
+
+    A package without ``Multi-Arch: same`` is there for one architecture only: an upgrade from
+    ``all`` to ``amd64``, or a removed package, whose entry names none, is the same package.
+    """
+    name, architecture = _key(paragraph)
+    several = _field(paragraph, "Multi-Arch") == "same"
+    for key, other in list(entries.items()):
+        is_one = architecture == key[1] or "" in (architecture, key[1])
+        if key[0] == name and (is_one or not (several or _field(other, "Multi-Arch") == "same")):
+            if key != (name, architecture):
+                del entries[key]
+    entries[name, architecture] = paragraph
 
 
 def _package(paragraph: str) -> Package:

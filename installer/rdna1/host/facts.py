@@ -134,6 +134,7 @@ def _apt(
     return {
         "packages": unknown.ask("apt.packages", dpkg.relevant_packages, status, asked),
         "half_configured": unknown.ask("apt.half_configured", dpkg.half_configured, status),
+        "dpkg_journal": unknown.ask("apt.dpkg_journal", dpkg.journal_entries, status),
         "lock_holder": unknown.ask("apt.lock_holder", locks.lock_holder, reader),
         "held": unknown.ask("apt.held", dpkg.held, status),
         **_apt_settings(reader, unknown),

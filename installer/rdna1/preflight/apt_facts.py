@@ -88,6 +88,8 @@ class Apt(msgspec.Struct, frozen=True):
     """Packages as dpkg and apt know them.
 
     ``candidates`` holds the packages that were asked about; None is one without a candidate.
+    ``dpkg_journal`` counts the changes that an interrupted dpkg did not write into its status
+    file; facts of older versions do not tell.
     """
 
     packages: dict[str, str] | None
@@ -99,3 +101,4 @@ class Apt(msgspec.Struct, frozen=True):
     pins: list[Pin] | None
     proxies: list[ProxySetting] | None
     candidates: dict[str, Candidate | None] | None
+    dpkg_journal: int | None = None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterable, Iterator
 
-from ..host.dpkg import STATUS_FILE, Status
+from ..host.dpkg import Status
 from ..host.reader import Reader
 
 # Name to version, and whether it came automatically and is on hold.
 Packages = Dict[str, Dict[str, Any]]
 
 _MARKS = "/var/lib/apt/extended_states"
-_LIMIT = 64 * 1024 * 1024
 _FIELD = re.compile(r"^(Depends|Pre-Depends|Provides): (.*)$", re.MULTILINE)
 
 
@@ -60,10 +59,11 @@ def needed(reader: Reader, candidates: Iterable[str]) -> dict[str, str]:
     Raises:
         rdna1.host.reader.UnreadableError: dpkg's file cannot be read.
     """
-    native = Status(reader).native_architecture()
+    status = Status(reader)
+    native = status.native_architecture()
     needs: dict[str, list[list[str]]] = {}
     providers: dict[str, set[str]] = {}
-    for name, fields in _relations(reader.text(STATUS_FILE, _LIMIT), native):
+    for name, fields in _relations(status.paragraphs(), native):
         wanted = f"{fields.get('Depends', '')},{fields.get('Pre-Depends', '')}"
         needs[name] = [list(_names(part)) for part in wanted.split(",")]
         for provided in {name.partition(":")[0], *_names(fields.get("Provides", ""))}:
@@ -85,8 +85,8 @@ def needed(reader: Reader, candidates: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _relations(text: str, native: str) -> Iterator[tuple[str, dict[str, str]]]:
-    for paragraph in text.split("\n\n"):
+def _relations(entries: list[str], native: str) -> Iterator[tuple[str, dict[str, str]]]:
+    for paragraph in entries:
         values = dict(re.findall(r"^(Package|Architecture|Status): (.*)$", paragraph, re.MULTILINE))
         if values.get("Status", "").endswith(" installed"):
             yield (

@@ -23,16 +23,20 @@ def apt_state(case: Case) -> Outcome:
     """Apt installs nothing while dpkg is half done with a package.
 
     A full disk, a lost connection or a failed build of a kernel module are the usual
-    reasons. Provisioning finishes such packages first, so this only warns. A process that
+    reasons. A dpkg that was killed leaves a journal as well, and apt refuses to work until dpkg
+    has read it, even where every package looks complete. Provisioning finishes such packages first, so this only warns. A process that
     holds the lock, often unattended-upgrades, only makes apt wait.
     """
     facts = case.facts
     unfinished = facts.known("apt.half_configured", facts.apt.half_configured)
-    if unfinished:
+    journal = facts.apt.dpkg_journal or 0
+    if unfinished or journal:
+        lines = [f"/var/lib/dpkg/updates: {journal} changes not written down"] if journal else []
+        summary = "dpkg did not finish with some packages" if unfinished else "dpkg was interrupted"
         return Outcome(
             "warn",
-            "dpkg did not finish with some packages; provisioning does that first",
-            _shown(unfinished),
+            f"{summary}; provisioning does that first",
+            _shown(unfinished) + lines,
             "As root: dpkg --configure -a",
         )
     holder = facts.apt.lock_holder
