@@ -53,9 +53,9 @@ class DpkgRoot:
 
     def query(self) -> dict[str, str]:
         """Name to state of each package as dpkg-query tells, which reads the journal."""
+        form = "--showformat=${Package} ${db:Status-Eflag} ${db:Status-Status}\n"
         shown = subprocess.run(
-            ["dpkg-query", f"--admindir={self.admin}", "--show"]
-            + ["--showformat=${Package} ${db:Status-Eflag} ${db:Status-Status}\n"],
+            ["dpkg-query", f"--admindir={self.admin}", "--show", form],
             capture_output=True,
             text=True,
             check=False,

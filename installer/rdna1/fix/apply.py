@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,13 @@ from rdna1.fix.lines import LineError, without
 from rdna1.fix.plan import Action, Plan, RemoveSettings
 from rdna1.host.reader import Reader, UnreadableError
 from rdna1.host.variables import FORBIDDEN
+from rdna1.host.waiting import FRONTEND_LOCKED, Holder, LockedError, dpkg_locked
+from rdna1.report.console import printable
 
 # su keeps the caller's PATH, which lacks the folders of the system's programs.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+# As long as the roles wait.
+_LOCK_SECONDS = 600
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -49,10 +54,27 @@ def review(planned: Plan, root: str) -> Plan:
 def run_program(command: list[str]) -> None:
     """Run a program of the system; what it prints goes where this program's output goes.
 
+    dpkg, which would end where another program uses its database, waits for that program.
+
     Raises:
         ProgramError: it cannot be started, or fails.
     """
-    environment = {**os.environ, "PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive"}
+    if command[0] != "dpkg":
+        _run(command, {})
+        return
+    try:
+        with dpkg_locked(_LOCK_SECONDS, _say_who_holds):
+            _run(command, FRONTEND_LOCKED)
+    except LockedError as error:
+        raise ProgramError(str(error)) from error
+
+
+def _say_who_holds(holder: Holder) -> None:
+    sys.stderr.write(f"waiting: {printable(str(holder))}\n")
+
+
+def _run(command: list[str], more: Mapping[str, str]) -> None:
+    environment = {**os.environ, "PATH": _PATH, "DEBIAN_FRONTEND": "noninteractive", **more}
     try:
         # An argument list without a shell; no limit in time, for dpkg must not be killed.
         done = subprocess.run(  # noqa: S603 - plan.py names the programs

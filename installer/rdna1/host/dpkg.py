@@ -202,10 +202,11 @@ def _supersede(entries: dict[tuple[str, str], str], paragraph: str) -> None:
     name, architecture = _key(paragraph)
     several = _field(paragraph, "Multi-Arch") == "same"
     for key, other in list(entries.items()):
-        is_one = architecture == key[1] or "" in (architecture, key[1])
-        if key[0] == name and (is_one or not (several or _field(other, "Multi-Arch") == "same")):
-            if key != (name, architecture):
-                del entries[key]
+        if key[0] != name or key[1] == architecture:
+            continue
+        is_one = "" in (architecture, key[1])
+        if is_one or not (several or _field(other, "Multi-Arch") == "same"):
+            del entries[key]
     entries[name, architecture] = paragraph
 
 

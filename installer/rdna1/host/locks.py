@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from .reader import MissingError, Reader, UnreadableError
+from .waiting import LOCKS
 
-LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
 _LONGEST_COMMAND = 200
 
 

@@ -24,8 +24,9 @@ def apt_state(case: Case) -> Outcome:
 
     A full disk, a lost connection or a failed build of a kernel module are the usual
     reasons. A dpkg that was killed leaves a journal as well, and apt refuses to work until dpkg
-    has read it, even where every package looks complete. Provisioning finishes such packages first, so this only warns. A process that
-    holds the lock, often unattended-upgrades, only makes apt wait.
+    has read it, even where every package looks complete. Provisioning finishes such packages
+    first, so this only warns. A process that holds the lock, often unattended-upgrades, only
+    makes apt wait.
     """
     facts = case.facts
     unfinished = facts.known("apt.half_configured", facts.apt.half_configured)
