@@ -30,10 +30,10 @@ class DpkgRoot:
         (self.admin / "status").touch()
         (self.admin / "arch").write_text("amd64\n")
 
-    def killer(self, name: str, **fields: str) -> StandIn:
+    def killer(self, name: str) -> StandIn:
         """A package whose configuration kills dpkg the first time."""
         script = KILL_DPKG.format(mark=self.root / f"{name}-killed")
-        return StandIn(name, scripts={"postinst": script}, **fields)
+        return StandIn(name, scripts={"postinst": script})
 
     def install(self, packages: Sequence[StandIn]) -> int:
         """Install packages; returns dpkg's exit status, negative for the signal that killed it."""
