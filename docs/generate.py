@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ ROOT = Path(__file__).parent.parent
 ROLES = sorted((ROOT / "roles").iterdir())
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 MATRIX_PAGES = (ROOT / "README.md", ROOT / "docs" / "stacks.md")
+RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
+# What './run faults --record' writes.
+FAULT_RESULTS = ROOT / "docs" / "reliability-results.json"
 SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "preflight": (Report, "what rdna1-preflight --format json prints"),
     "facts": (Facts, "what rdna1-preflight facts prints"),
@@ -59,6 +63,7 @@ def generated() -> dict[Path, str]:
     readmes = {role / "README.md": ("variables", variables_table(role)) for role in ROLES}
     pages = readmes | dict.fromkeys(MATRIX_PAGES, ("matrix", f"\n{table}\n"))
     filled = {page: _filled(page, subject, text) for page, (subject, text) in pages.items()}
+    filled[RELIABILITY_PAGE] = reliability_page()
     return filled | {schema_path(name): schema(name) for name in SCHEMAS}
 
 
@@ -82,6 +87,75 @@ def variables_table(role: Path) -> str:
             meaning += f" One of {choices}."
         rows.append(f"| `{name}` | {kind} | {_shown(option['default'])} | {meaning} |")
     return "\n".join(rows)
+
+
+def reliability_page() -> str:
+    """The page about what a run may leave, with its tables."""
+    data = yaml.safe_load((ROOT / "docs" / "reliability.yml").read_text())
+    results = json.loads(FAULT_RESULTS.read_text())
+    tables = {
+        "states": states_table(data["states"], results["cases"]),
+        "faults": faults_table(data["faults"], results["cases"]),
+        "kills": kills_table(results["kills"]),
+    }
+    text = RELIABILITY_PAGE.read_text()
+    for subject, table in tables.items():
+        text = _filled(RELIABILITY_PAGE, subject, f"\n{table}\n", text)
+    return text
+
+
+def states_table(states: list[dict[str, str]], cases: dict[str, Any]) -> str:
+    """The Markdown table of phases, with what preflight said of machines that stopped there."""
+    keys = ("phase", "old", "unfinished", "new", "rerun", "rollback")
+    rows = [f"| {' | '.join(keys)} | preflight | result |", "|" + "---|" * (len(keys) + 2)]
+    for state in states:
+        pattern = f"power-{state['phase'].replace('/', '-')}-*"
+        reported = {
+            check
+            for name, result in cases.items()
+            if fnmatchcase(name, pattern)
+            for check in result["preflight"]
+        }
+        cells = [*(state[key] for key in keys), ", ".join(sorted(reported)) or "nothing more"]
+        result = state.get("not_reached") or _result([pattern], cases)
+        rows.append(f"| {' | '.join(cells)} | {result} |")
+    return "\n".join(rows)
+
+
+def faults_table(faults: list[dict[str, Any]], cases: dict[str, Any]) -> str:
+    """The Markdown table of all faults, with the result of the cases that bring each."""
+    keys = ("id", "what", "introduced", "found_by", "mended")
+    rows = ["| | what | introduced by | found by | mended in | again | result |"]
+    rows.append("|---|---|---|---|---|---|---|")
+    for fault in faults:
+        again = " ".join(f"--case '{pattern}'" for pattern in fault["cases"])
+        cells = [str(fault[key]) for key in keys]
+        result = _result(fault["cases"], cases)
+        rows.append(f"| {' | '.join(cells)} | `./run faults {again}` | {result} |")
+    return "\n".join(rows)
+
+
+def kills_table(runs: list[dict[str, Any]]) -> str:
+    """The Markdown table of recorded kills, a row a seed."""
+    rows = ["| seed | commit | kills | hit | reruns | rollbacks | by target | illegal |"]
+    rows.append("|---|---|---|---|---|---|---|---|")
+    for run in runs:
+        targets = ", ".join(f"{name} {count}" for name, count in run["targets"].items())
+        counts = [run[key] for key in ("seed", "commit", "kills", "hit", "reruns", "rollbacks")]
+        rows.append(f"| {' | '.join(map(str, counts))} | {targets} | {run['illegal']} |")
+    return "\n".join(rows)
+
+
+def _result(patterns: list[str], cases: dict[str, Any]) -> str:
+    """What the recorded run says of the cases of some patterns."""
+    found = {n: r for n, r in cases.items() if any(fnmatchcase(n, p) for p in patterns)}
+    illegal = [name for name, result in found.items() if not result["legal"]]
+    commits = ", ".join(sorted({result["commit"] for result in found.values()}))
+    if not found:
+        return "not run"
+    if illegal:
+        return f"illegal at {commits}: {', '.join(illegal)}"
+    return f"legal at {commits} ({len(found)} cases)"
 
 
 def schema_path(name: str) -> Path:
@@ -113,10 +187,10 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
-def _filled(page: Path, subject: str, text: str) -> str:
-    """A page with the part between the marks of a subject renewed."""
+def _filled(page: Path, subject: str, text: str, content: str = "") -> str:
+    """A page, or its content so far, with the part between the marks of a subject renewed."""
     begin, end = f"<!-- begin {subject} -->", f"<!-- end {subject} -->"
-    before, _, rest = page.read_text().partition(begin)
+    before, _, rest = (content or page.read_text()).partition(begin)
     _, found, after = rest.partition(end)
     if not found:
         raise ValueError(f"{page.relative_to(ROOT)}: the marks {begin} and {end} are missing")

@@ -23,6 +23,7 @@ from typing import TypeVar
 from faults.cases.bench import Verdict
 from faults.cases.table import Case, cases, take_case
 from faults.machines import virgin
+from faults.record import record
 from faults.reference import UndisturbedError, measure
 from faults.steps import Outcome, Reference, draw, take
 from faults.summary import Summary, case_line, illegal, step_line, table
@@ -42,18 +43,19 @@ examples:
   ./run faults --kills 12 --no-cases    kills alone
 
 exit status: 0 every state was legal, 1 one was not, 2 wrong usage
-Reports are in reports/faults: report.json, report.txt, and what every step printed.
+Reports are in reports/faults/seed-S: report.json, report.txt, and what every step printed.
+Do not change the project's files meanwhile: its wheel is a part of every environment.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the faults; gives the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.list:
         print("\n".join(f"{case.name:36} {case.meaning}" for case in cases()))
         return 0
-    chosen = _chosen(options)
-    folder = REPORTS / f"seed-{options.seed}"
+    chosen = chosen_cases(options)
+    folder = options.output or REPORTS / f"seed-{options.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
     try:
@@ -66,18 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = Summary(options.seed, reference.seconds, outcomes, verdicts, count, seconds)
     (folder / "report.json").write_text(to_json(summary))
     (folder / "report.txt").write_text(f"{table(summary)}\n")
-    print(f"\n{table(summary)}\nreport: {(folder / 'report.json').relative_to(ROOT)}")
+    if options.record:
+        record(summary)
+    print(f"\n{table(summary)}\nreport: {folder / 'report.json'}")
     return 1 if summary.illegal else 0
 
 
-def _chosen(options: argparse.Namespace) -> list[Case]:
+def chosen_cases(options: argparse.Namespace) -> list[Case]:
     """The cases that were asked for."""
     known = {case.name: case for case in cases()}
     wanted = options.case or ([] if options.only or options.no_cases else list(known))
     matching = [name for name in known if any(fnmatchcase(name, pattern) for pattern in wanted)]
     unknown = [pattern for pattern in wanted if not any(fnmatchcase(n, pattern) for n in known)]
     if unknown:
-        _parser().error(f"no such case: {', '.join(unknown)} (./run faults --list)")
+        parser().error(f"no such case: {', '.join(unknown)} (./run faults --list)")
     return [known[name] for name in matching]
 
 
@@ -90,7 +94,7 @@ def _run(
         UndisturbedError: even an undisturbed run failed.
     """
     kills = options.kills if options.kills is not None else 0 if options.case else KILLS
-    numbers = [options.only] if options.only else list(range(1, kills + 1))
+    numbers = options.only or list(range(1, kills + 1))
     name = str(os.getpid())
     served = folder / "served"
     served.mkdir(parents=True)
@@ -138,32 +142,48 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    made = argparse.ArgumentParser(
         prog="./run faults",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--kills", type=int, metavar="N", help=f"how many kills ({KILLS})")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of their choice (1)")
-    parser.add_argument("--only", type=int, metavar="STEP", help="this step of the seed alone")
-    parser.add_argument(
-        "--parallel", type=int, default=2, metavar="N", help="machines at a time (2)"
+    made.add_argument("--kills", type=int, metavar="N", help=f"how many kills ({KILLS})")
+    made.add_argument("--seed", type=int, default=1, metavar="S", help="of their choice (1)")
+    made.add_argument(
+        "--only",
+        type=int,
+        action="append",
+        metavar="STEP",
+        help="this step of the seed alone; repeatable",
     )
-    parser.add_argument(
+    made.add_argument("--parallel", type=int, default=2, metavar="N", help="machines at a time (2)")
+    made.add_argument(
         "--case", action="append", metavar="NAME", help="this case alone; a pattern, repeatable"
     )
-    parser.add_argument("--no-cases", action="store_true", help="kills alone")
-    parser.add_argument("--list", action="store_true", help="show the named cases")
-    parser.add_argument(
+    made.add_argument("--no-cases", action="store_true", help="kills alone")
+    made.add_argument("--list", action="store_true", help="show the named cases")
+    made.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="for the reports and all that is printed (reports/faults/seed-S)",
+    )
+    made.add_argument(
+        "--record",
+        action="store_true",
+        help="write the results down for docs/reliability.md (then: python docs/generate.py)",
+    )
+    made.add_argument(
         "--lock-seconds",
         type=float,
         default=60,
         metavar="S",
         help="how long another program holds dpkg's lock (60)",
     )
-    return parser
+    return made
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 
@@ -52,6 +53,15 @@ def not_new(machine: Machine, new: State) -> list[str]:
 def left_behind(machine: Machine) -> list[str]:
     """Drafts and temporary folders that no later run looks for."""
     return sorted(machine.run("sh", "-c", _LEFT).split())
+
+
+def reported(machine: Machine) -> set[str]:
+    """Checks that did not pass when preflight last looked at a machine."""
+    report = machine.folder / "reports" / machine.name / "preflight.json"
+    if not report.exists():
+        return {"no report"}
+    checks = json.loads(report.read_text())["checks"]
+    return {check["id"] for check in checks if check["status"] in ("warn", "fail")}
 
 
 def _settled(found: State) -> State:

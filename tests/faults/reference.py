@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from faults import processes
-from faults.assess import full_state, not_new, not_old
+from faults.assess import full_state, not_new, not_old, reported
 from faults.machines import PREFIX, Machine, Virgin, commit
 from faults.plays import PROVISION, ROLLBACK, Play
 from faults.steps import Reference
@@ -40,6 +40,7 @@ def measure(virgin: Virgin, name: str, folder: Path) -> Reference:
         seconds = {"provision": provision.seconds}
         _require(provision)
         new = full_state(machine)
+        checks = reported(machine)
         problems = not_new(machine, new)
         if problems:
             raise UndisturbedError(f"an undisturbed run does not serve its users: {problems}")
@@ -57,7 +58,7 @@ def measure(virgin: Virgin, name: str, folder: Path) -> Reference:
         raise UndisturbedError(f"an undisturbed rollback does not lead back: {problems}")
     locks = folder / "locks"
     shutil.copytree(folder / "inventory" / "locks", locks, dirs_exist_ok=True)
-    return Reference(virgin, image, old, new, seconds, windows, added, locks)
+    return Reference(virgin, image, old, new, seconds, windows, added, checks, locks)
 
 
 def _sizes(machine: Machine) -> dict[str, int]:

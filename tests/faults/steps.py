@@ -85,6 +85,7 @@ class Reference:
         seconds: that playbooks took, by name.
         windows: for how long programs ran on the machine, by playbook and program.
         added: bytes that a run adds below folders.
+        reported: checks of preflight that do not pass on the virgin machine.
         locks: folder with the lock of the wheels, as the run made it.
     """
 
@@ -95,6 +96,7 @@ class Reference:
     seconds: dict[str, float]
     windows: dict[str, dict[str, float]]
     added: dict[str, int]
+    reported: set[str]
     locks: Path
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from faults import processes
-from faults.assess import full_state
+from faults.assess import full_state, reported
 from faults.cases.bench import Bench, refused, shell, wait_for_phase, wait_until
 from faults.machines import Machine
 from faults.plays import PROVISION, ROLLBACK, Play, run
@@ -133,14 +132,10 @@ def power_at(bench: Bench, playbook: str, phase: str, way: str) -> list[str]:
 
 
 def _preflight(bench: Bench, machine: Machine) -> list[str]:
-    """Checks that do not pass, beside those that a machine without a card never passes."""
+    """Checks that report something which they do not report of a virgin machine."""
     options = ["playbooks/preflight.yml", "--extra-vars=preflight_fail=false"]
     run(machine, options, bench.folder / "preflight.log")
-    report = machine.folder / "reports" / machine.name / "preflight.json"
-    if not report.exists():
-        return ["no report"]
-    checks = json.loads(report.read_text())["checks"]
-    return sorted(c["id"] for c in checks if c["status"] in ("warn", "fail"))
+    return sorted(reported(machine) - bench.reference.reported)
 
 
 def owners_folder(bench: Bench) -> list[str]:

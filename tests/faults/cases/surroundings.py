@@ -95,6 +95,25 @@ def read_only_etc(bench: Bench) -> list[str]:
         return [*problems, *left]
 
 
+def read_only_root(bench: Bench) -> list[str]:
+    """A read-only /root, where Ansible wants its temporary files: refused, or done without."""
+    with own_file_system(bench, "/root") as place:
+        machine = bench.machine(f"--volume={place}:/root:ro")
+        play, status = bench.play(machine)
+        if status == 0:
+            return bench.roll_back(machine)
+        return [*refused(play, status, "/root", "Remedy"), *bench.old(machine)]
+
+
+def unwritable_home(bench: Bench) -> list[str]:
+    """A controller whose HOME cannot be written to: refused with a remedy, or done without."""
+    machine = bench.machine()
+    play, status = bench.play(machine, environment={"HOME": "/sys"})
+    if status == 0:
+        return bench.new(machine)
+    return [*refused(play, status, "Remedy"), *bench.old(machine)]
+
+
 def _with_clock(bench: Bench) -> Machine:
     """A machine whose clock is what /etc/faketimerc says, for every program on it."""
     library = Path("/") / FAKETIME

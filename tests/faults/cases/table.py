@@ -14,7 +14,7 @@ from faults.phases import PHASES
 from faults.steps import Reference
 
 # Without a mirror and without a measurement, these are not come to on the small machine.
-_NOT_REACHED = {"offline", "validate", "versions", "marks"}
+NOT_REACHED = {"offline", "validate", "versions", "marks"}
 _WAYS = ("rerun", "rollback")
 _FULL = ("/usr", "/opt", "/var")
 _PARTS = (0.02, 0.35, 0.7)
@@ -80,6 +80,8 @@ def _settings() -> Iterator[Case]:
             f"clock-{when}-then-right", partial(surroundings.clock_wrong_then_right, shift=shift)
         )
     yield Case("read-only-etc", surroundings.read_only_etc)
+    yield Case("read-only-root", surroundings.read_only_root)
+    yield Case("unwritable-home", surroundings.unwritable_home)
     yield Case("unreachable-second-host", surroundings.unreachable_second_host)
 
 
@@ -93,7 +95,7 @@ def _disks() -> Iterator[Case]:
 
 def _phases() -> Iterator[Case]:
     for phase in PHASES:
-        if phase.name not in _NOT_REACHED:
+        if phase.name not in NOT_REACHED:
             for way in _WAYS:
                 yield Case(
                     f"power-{phase.playbook}-{phase.name}-{way}",

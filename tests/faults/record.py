@@ -1,0 +1,52 @@
+"""Write results down for docs/reliability.md; nothing of them is written by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from faults.summary import Summary, illegal
+from support.boxes import ROOT
+
+RESULTS = ROOT / "docs" / "reliability-results.json"
+
+
+def record(summary: Summary, file: Path = RESULTS) -> None:
+    """Add the results of a run to those of earlier ones, in place of the same cases and seed."""
+    known: dict[str, Any] = json.loads(file.read_text())
+    commit = _commit()
+    for verdict in summary.cases:
+        known["cases"][verdict.name] = {
+            "commit": commit,
+            "legal": not verdict.problems,
+            "preflight": verdict.preflight,
+        }
+    known["cases"] = dict(sorted(known["cases"].items()))
+    if summary.steps:
+        others = [run for run in known["kills"] if run["seed"] != summary.seed]
+        known["kills"] = sorted([*others, _kills(summary, commit)], key=lambda run: run["seed"])
+    file.write_text(json.dumps(known, indent=1) + "\n")
+
+
+def _kills(summary: Summary, commit: str) -> dict[str, Any]:
+    steps = [outcome.step for outcome in summary.steps]
+    return {
+        "seed": summary.seed,
+        "commit": commit,
+        "kills": len(steps),
+        "hit": sum(outcome.hit > 0 for outcome in summary.steps),
+        "reruns": sum(step.follow == "rerun" for step in steps),
+        "rollbacks": sum(step.follow == "rollback" for step in steps),
+        "targets": dict(sorted(Counter(step.target for step in steps).items())),
+        "illegal": illegal(summary.steps, ()),
+    }
+
+
+def _commit() -> str:
+    """The commit that was run, marked where files differ from it."""
+    shown = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(shown, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
