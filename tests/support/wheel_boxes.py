@@ -17,7 +17,7 @@ from support.pythons import find_python
 from support.wheels import write_stand_in
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
-OWN_REQUIREMENTS = ["msgspec", "packaging", "PyYAML", "rich"]
+OWN_REQUIREMENTS = ["distro", "msgspec", "packaging", "PyYAML", "rich"]
 
 MakeBox = Callable[..., Box]
 # What the machine that runs the tests lends to a box, whose own Python is too new for the wheels.

@@ -8,7 +8,8 @@ from typing import Final
 # Graphics inside processors.
 INTEGRATED: Final = frozenset(
     [
-        *("gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1103"),
+        *("gfx700", "gfx801", "gfx810", "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033"),
+        *("gfx1035", "gfx1036", "gfx1103"),
         *("gfx1150", "gfx1151", "gfx1152", "gfx1153"),
     ]
 )

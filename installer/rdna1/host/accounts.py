@@ -133,6 +133,16 @@ def group_name(reader: Reader, gid: int) -> str:
         return str(gid)
 
 
+def members(reader: Reader, gid: int) -> list[str]:
+    """Names of the users in a group, root left out; none where no file tells."""
+    try:
+        listed = [name for group in groups(reader) if group.gid == gid for name in group.members]
+        primary = [user.name for user in users(reader) if user.gid == gid]
+    except UnreadableError:
+        return []
+    return sorted({*listed, *primary} - {"root"})
+
+
 def _rows(reader: Reader, path: str, fields: int) -> list[list[str]]:
     rows = (line.split(":") for line in reader.text(path).splitlines())
     return [row for row in rows if len(row) == fields]

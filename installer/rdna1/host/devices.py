@@ -40,6 +40,8 @@ def render_nodes(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
 def device_file(reader: Reader, path: str, fact: str, unknown: Unknown) -> dict[str, object] | None:
     """``path``, ``owner``, ``group`` and ``mode`` of a device file, or None without one.
 
+    ``members`` are the users in that group but root, empty for a group without a name.
+
     In a tree a plain file stands for a device, for few copies can hold devices; its owner
     and mode say nothing. On the running machine a plain file is no device.
 
@@ -62,12 +64,13 @@ def device_file(reader: Reader, path: str, fact: str, unknown: Unknown) -> dict[
             "owner": accounts.owner_name(reader, status.st_uid),
             "group": accounts.group_name(reader, status.st_gid),
             "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+            "members": accounts.members(reader, status.st_gid),
         }
     if reader.live:
         return None
     for field in ("owner", "group", "mode"):
         unknown[f"{fact}.{field}"] = f"{path}: a plain file stands for the device in this tree"
-    return {"path": path, "owner": None, "group": None, "mode": None}
+    return {"path": path, "owner": None, "group": None, "mode": None, "members": None}
 
 
 def _need_device_files(reader: Reader) -> None:

@@ -12,6 +12,7 @@ from . import (
     apt_preferences,
     apt_settings,
     apt_sources,
+    boot_files,
     container,
     devices,
     disk,
@@ -19,6 +20,8 @@ from . import (
     envelopes,
     environments,
     firmware,
+    kernel_config,
+    kernel_messages,
     kfd,
     linker,
     locks,
@@ -28,6 +31,7 @@ from . import (
     pcie,
     pep668,
     pythons,
+    release,
     rocm,
     session,
     stack_settings,
@@ -64,11 +68,9 @@ def facts(
         "root": reader.root,
         "system": unknown.ask("system", system.system, reader, status),
         "machine": unknown.ask("machine", system.machine, reader, status),
-        "os": unknown.ask("os", system.os_release, reader),
-        "kernel": {
-            "release": unknown.ask("kernel.release", system.kernel_release, reader),
-            "cmdline": unknown.ask("kernel.cmdline", system.kernel_command_line, reader),
-        },
+        "os": unknown.ask("os", release.os_release, reader),
+        "derivative": unknown.ask("derivative", release.derivative, reader, status),
+        "kernel": _kernel(reader, unknown),
         "glibc": unknown.ask("glibc", system.glibc, reader, status),
         "container": unknown.ask("container", container.container, reader),
         **_graphics(reader, unknown),
@@ -99,6 +101,17 @@ def facts(
     return {name: _encodable(value) for name, value in found.items()}
 
 
+def _kernel(reader: Reader, unknown: Unknown) -> dict[str, object]:
+    running = unknown.ask("kernel.release", system.kernel_release, reader)
+    return {
+        "release": running,
+        "cmdline": unknown.ask("kernel.cmdline", system.kernel_command_line, reader),
+        "config": unknown.ask("kernel.config", kernel_config.kernel_config, reader, running),
+        "messages": kernel_messages.kernel_messages(reader, unknown),
+        "boot_settings": boot_files.boot_settings(reader, unknown),
+    }
+
+
 def _graphics(reader: Reader, unknown: Unknown) -> dict[str, object]:
     return {
         "displays": unknown.ask("displays", pci.displays, reader, unknown),
@@ -118,12 +131,14 @@ def _hardware(reader: Reader, unknown: Unknown) -> dict[str, object]:
     return {
         "pcie": unknown.ask("pcie", pcie.links, reader, unknown),
         "virtualization": unknown.ask("virtualization", virtual.virtualization, reader),
+        "model": unknown.ask("model", virtual.model, reader),
         "memory_bytes": unknown.ask("memory_bytes", virtual.memory_bytes, reader),
         "secure_boot": unknown.ask("secure_boot", firmware.secure_boot, reader),
         "firmware": unknown.ask("firmware", firmware.firmware_files, reader),
         "modules": {
             "kernels": unknown.ask("modules.kernels", modules.kernels, reader),
             "dkms": unknown.ask("modules.dkms", modules.dkms_builds, reader),
+            "with_amdgpu": unknown.ask("modules.with_amdgpu", modules.with_amdgpu, reader),
         },
     }
 

@@ -16,7 +16,9 @@ def nodes(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
 
     ``vendor_id`` and ``device_id`` are four hex digits as on the PCI bus; ``gfx_target`` is
     LLVM's name, or None for a processor; ``fw_version`` is that of the MEC firmware;
-    ``slot`` is the place on the PCI bus, or None where the driver gives none.
+    ``slot`` is the place on the PCI bus, or None where the driver gives none. ``cpu_cores`` is
+    above 0 for a processor, also where its graphics are in the same node; ``unique_id`` is the
+    16 hex digits by which ROCr knows a card, or None for one without.
 
     Args:
         reader: of the machine.
@@ -60,6 +62,8 @@ def _node(reader: Reader, number: int) -> dict[str, object]:
         "device_id": f"{values.get('device_id', 0):04x}",
         "fw_version": values.get("fw_version"),
         "slot": _slot(values.get("domain", 0), values.get("location_id", 0)),
+        "cpu_cores": values.get("cpu_cores_count", 0),
+        "unique_id": f"{values['unique_id']:016x}" if values.get("unique_id") else None,
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from .reader import Reader
 
 _KERNELS = "/lib/modules"
+# The kernel's own, and those that DKMS puts beside it.
+_AMDGPU_FOLDERS = ("kernel/drivers/gpu/drm/amd/amdgpu", "updates/dkms", "updates", "extra")
 _BUILDS = "/var/lib/dkms/amdgpu"
 # Beside the kernels, a version's folder in DKMS' tree holds these.
 _NO_KERNELS = frozenset(["source", "build"])
@@ -22,14 +24,38 @@ def kernels(reader: Reader) -> list[str]:
     return [name for name in names if reader.exists(f"{_KERNELS}/{name}/kernel")]
 
 
+def with_amdgpu(reader: Reader) -> list[str]:
+    """Releases of the installed kernels that have the module amdgpu, or have it built in.
+
+    Cloud and minimal kernels leave it out, or have it in a package of its own.
+
+    Raises:
+        UnreadableError: there is no folder of modules, in a container for example.
+    """
+    return [name for name in kernels(reader) if _has_amdgpu(reader, f"{_KERNELS}/{name}")]
+
+
+def _has_amdgpu(reader: Reader, folder: str) -> bool:
+    for place in _AMDGPU_FOLDERS:
+        if any(name.startswith("amdgpu.ko") for name in reader.optional_names(f"{folder}/{place}")):
+            return True
+    return "/amdgpu.ko" in (reader.optional_text(f"{folder}/modules.builtin") or "")
+
+
 def dkms_builds(reader: Reader) -> list[dict[str, object]]:
     """``version`` of each amdgpu that DKMS knows, and the ``kernels`` it is built for.
+
+    ``source`` tells whether the source is still there: without it DKMS can only fail.
 
     Raises:
         UnreadableError: a folder of DKMS exists and cannot be read.
     """
     return [
-        {"version": version, "kernels": _built_for(reader, f"{_BUILDS}/{version}")}
+        {
+            "version": version,
+            "kernels": _built_for(reader, f"{_BUILDS}/{version}"),
+            "source": reader.exists(f"{_BUILDS}/{version}/source/dkms.conf"),
+        }
         for version in reader.optional_names(_BUILDS)
         # Links such as kernel-6.8.0-45-generic-x86_64 lead to the builds that are listed.
         if version != "original_module" and reader.link_name(f"{_BUILDS}/{version}") is None

@@ -15,6 +15,8 @@ _HEX = re.compile(r"0x([0-9a-f]+)", re.IGNORECASE)
 def displays(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
     """Devices of PCI class 03: ids as four hex digits, class as six, driver or None.
 
+    ``revision`` is two hex digits, or None where the kernel does not show it.
+
     Args:
         reader: of the machine.
         unknown: gets the reason for each device that cannot be read.
@@ -40,7 +42,15 @@ def _display(reader: Reader, slot: str) -> dict[str, object] | None:
         "subsystem_device": _number(reader, f"{folder}/subsystem_device", 4),
         "class": device_class,
         "driver": reader.link_name(f"{folder}/driver"),
+        "revision": _revision(reader, f"{folder}/revision"),
     }
+
+
+def _revision(reader: Reader, path: str) -> str | None:
+    try:
+        return _number(reader, path, 2)
+    except UnreadableError:  # it names the board more exactly, and nothing else needs it
+        return None
 
 
 def _number(reader: Reader, path: str, digits: int) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from . import dpkg, shell
-from .reader import MissingError, Reader, UnreadableError
+from . import dpkg
+from .reader import Reader, UnreadableError
 
 # Debian's architecture names of Linux, and what uname calls the same machine.
 _MACHINES = {
@@ -17,26 +17,6 @@ _MACHINES = {
     "riscv64": "riscv64",
     "s390x": "s390x",
 }
-
-
-def os_release(reader: Reader) -> dict[str, object]:
-    """``id``, ``version_id``, ``codename``, ``pretty_name``, ``id_like`` (os-release(5)).
-
-    Raises:
-        UnreadableError: neither of its two files can be read.
-    """
-    try:
-        text = reader.text("/etc/os-release")
-    except MissingError:
-        text = reader.text("/usr/lib/os-release")
-    values = dict(pair for line in text.splitlines() for pair in shell.assignments(line))
-    return {
-        "id": values.get("ID", "linux"),
-        "version_id": values.get("VERSION_ID"),
-        "codename": values.get("VERSION_CODENAME"),
-        "pretty_name": values.get("PRETTY_NAME", "Linux"),
-        "id_like": values.get("ID_LIKE", "").split(),
-    }
 
 
 def system(reader: Reader, status: dpkg.Status) -> str:

@@ -43,6 +43,18 @@ def virtualization(reader: Reader) -> str | None:
     return "unknown" if _HYPERVISOR.search(_of_kernel(reader, "/proc/cpuinfo")) else None
 
 
+def model(reader: Reader) -> dict[str, str]:
+    """``vendor`` and ``product`` of the machine as its firmware names them, empty without one.
+
+    Raises:
+        UnreadableError: the firmware's tables cannot be read.
+    """
+    return {
+        "vendor": (reader.optional_text(f"{_DMI}/sys_vendor") or "").strip(),
+        "product": (reader.optional_text(f"{_DMI}/product_name") or "").strip(),
+    }
+
+
 def memory_bytes(reader: Reader) -> int:
     """Memory that the kernel can use, in bytes.
 

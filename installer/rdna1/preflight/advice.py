@@ -150,7 +150,7 @@ def _card(facts: Facts, cards: CardList) -> CardAdvice:
     except UnknownFactError as error:
         return CardAdvice("unknown", f"the cards could not be read: {error}", None)
     for display in displays:
-        match = cards.find(display.vendor, display.device)
+        match = cards.find(display.vendor, display.device, display.revision)
         if match:
             chip, board = match
             return CardAdvice("rdna1", f"{board} ({chip.name})", chip.gfx_target)

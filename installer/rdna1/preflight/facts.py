@@ -27,8 +27,16 @@ class UnknownFactError(Exception):
     """A fact that could not be read; the message is the reason."""
 
 
+class Derivative(msgspec.Struct, frozen=True):
+    """What a derivative of Debian or Ubuntu calls itself."""
+
+    id: str | None
+    version_id: str | None
+    name: str
+
+
 class OperatingSystem(msgspec.Struct, frozen=True):
-    """What os-release says."""
+    """The release; of a derivative, ``id``, ``version_id`` and ``codename`` of what it is from."""
 
     id: str
     version_id: str | None
@@ -36,12 +44,52 @@ class OperatingSystem(msgspec.Struct, frozen=True):
     pretty_name: str
     id_like: list[str]
 
+    @property
+    def base_name(self) -> str:
+        """Name of the release that counts, ``Ubuntu 22.04`` for Linux Mint 21."""
+        return f"{self.id.capitalize()} {self.version_id or ''}".strip()
+
+    def is_before(self, version: str) -> bool:
+        """Whether the release is older than another of the same system."""
+        own = self.version_id or ""
+        numbers = own.replace(".", "").isdigit() and len(own) < 10
+        return numbers and [int(n) for n in own.split(".")] < [int(n) for n in version.split(".")]
+
+
+class KernelMessage(msgspec.Struct, frozen=True):
+    """A line of a saved log of the kernel."""
+
+    place: str
+    line: Count
+    text: str
+
+    @property
+    def shown(self) -> str:
+        """The line as evidence."""
+        return f"{self.place}:{self.line}: {self.text}"
+
+
+class BootSetting(Entry, frozen=True):
+    """A line of a boot loader's settings with an option about the driver."""
+
+    text: str
+
+
+class Model(msgspec.Struct, frozen=True):
+    """The machine as its firmware names it."""
+
+    vendor: str
+    product: str
+
 
 class Kernel(msgspec.Struct, frozen=True):
-    """The running kernel."""
+    """The running kernel; ``config`` holds ``y``, ``m`` or ``n`` of the driver's options."""
 
     release: str | None
     cmdline: str | None
+    config: dict[str, str] | None = None
+    messages: list[KernelMessage] = []
+    boot_settings: list[BootSetting] = []
 
 
 class Display(msgspec.Struct, frozen=True, rename={"device_class": "class"}):
@@ -54,15 +102,25 @@ class Display(msgspec.Struct, frozen=True, rename={"device_class": "class"}):
     subsystem_device: PciNumber
     device_class: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{6}$")]
     driver: str | None
+    revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{2}$")] | None = None
 
 
 class DeviceFile(msgspec.Struct, frozen=True):
-    """A device file; owner, group and mode are None where they say nothing."""
+    """A device file; owner, group and mode are None where they say nothing.
+
+    ``members``: users of its group but root, None where that is not known.
+    """
 
     path: str
     owner: str | None
     group: str | None
     mode: Mode | None
+    members: list[str] | None = None
+
+    @property
+    def nameless(self) -> bool:
+        """Whether its group has no name here, or is the one of all that is not mapped."""
+        return self.group is not None and (self.group.isdigit() or self.group == "nogroup")
 
     @property
     def open_to_all(self) -> bool:
@@ -85,6 +143,8 @@ class KfdNode(msgspec.Struct, frozen=True):
     device_id: str
     fw_version: Count | None
     slot: str | None = None
+    cpu_cores: Count = 0
+    unique_id: str | None = None
 
 
 class Kfd(msgspec.Struct, frozen=True):
@@ -114,17 +174,22 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class DkmsBuild(msgspec.Struct, frozen=True):
-    """A version of amdgpu that DKMS knows, and the kernels it is built for."""
+    """A version of amdgpu that DKMS knows, and the kernels it is built for.
+
+    ``source``: whether its source is there, None where the facts do not tell.
+    """
 
     version: str
     kernels: list[str]
+    source: bool | None = None
 
 
 class Modules(msgspec.Struct, frozen=True):
-    """Installed kernels, and AMD's own driver for them."""
+    """Installed kernels, those of them that have amdgpu, and AMD's own driver for them."""
 
     kernels: list[str] | None
     dkms: list[DkmsBuild] | None
+    with_amdgpu: list[str] | None = None
 
 
 class User(msgspec.Struct, frozen=True):
@@ -275,6 +340,8 @@ class Facts(msgspec.Struct, frozen=True):
     unknown: dict[str, str]
     # Facts that were saved before these were among them are judged as well.
     reboot_required: bool | None = None
+    model: Model | None = None
+    derivative: Derivative | None = None
     envelopes: list[Envelope] | None = None
     environments: list[Environment] | None = None
     stack_settings: list[StackSetting] | None = None

@@ -1,4 +1,8 @@
-"""All checks, in the order in which they are judged and shown."""
+"""All checks, in the order in which they are judged and shown.
+
+What may be the cause of other findings comes before them: the kernel before its driver, the driver
+before the devices that it makes.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import difflib
 
 from rdna1.errors import InputError
 from rdna1.preflight.checks import (
+    amd_driver,
     amd_repository,
     apt,
+    boot_options,
     environment,
     graphics,
     hardware,
@@ -18,6 +24,7 @@ from rdna1.preflight.checks import (
     session,
     system,
     variables,
+    visible_devices,
 )
 from rdna1.preflight.model import Check
 
@@ -26,9 +33,16 @@ CHECKS: tuple[Check, ...] = (
     system.os_release,
     system.glibc,
     graphics.card,
+    boot_options.boot_options,
+    kernel.kernel_version,
+    kernel.installed_kernels,
+    kernel.firmware,
+    amd_driver.amdgpu_dkms,
+    amd_driver.dkms_build,
+    amd_driver.secure_boot,
     graphics.kernel_driver,
-    hardware.pcie_atomics,
     graphics.kfd,
+    hardware.pcie_atomics,
     hardware.render_nodes,
     hardware.several_cards,
     hardware.integrated_gpu,
@@ -37,13 +51,6 @@ CHECKS: tuple[Check, ...] = (
     hardware.virtual_machine,
     hardware.container_devices,
     hardware.wsl,
-    kernel.kernel_version,
-    kernel.installed_kernels,
-    kernel.boot_options,
-    kernel.firmware,
-    kernel.amdgpu_dkms,
-    kernel.dkms_build,
-    kernel.secure_boot,
     graphics.groups,
     session.session_groups,
     system.python,
@@ -68,7 +75,7 @@ CHECKS: tuple[Check, ...] = (
     miopen.miopen_filters,
     miopen.miopen_databases,
     environment.other_profile,
-    environment.visible_devices,
+    visible_devices.visible_devices,
     environment.library_path,
     environment.variable_conflicts,
     environment.dead_variables,

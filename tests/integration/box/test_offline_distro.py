@@ -19,7 +19,13 @@ from support.boxes import Box, remove_box, start_box
 from support.wheel_boxes import IGNORED
 
 # What rdna1 imports and python3-torch does not need.
-OWN = {"python3-msgspec", "python3-packaging", "python3-rich", "python3-yaml"}
+OWN = {
+    "python3-distro",
+    "python3-msgspec",
+    "python3-packaging",
+    "python3-rich",
+    "python3-yaml",
+}
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,7 @@ def test_only_display_devices_are_listed(tree: Tree) -> None:
         "subsystem_device": "0b36",
         "class": "030000",
         "driver": "amdgpu",
+        "revision": None,
     }
     assert (second["device"], second["driver"]) == ("7362", None)
 
@@ -102,6 +103,8 @@ def test_kfd_nodes(tree: Tree) -> None:
             "device_id": "0000",
             "fw_version": None,
             "slot": None,
+            "cpu_cores": 12,
+            "unique_id": None,
         },
         {
             "node": 10,
@@ -111,6 +114,8 @@ def test_kfd_nodes(tree: Tree) -> None:
             "device_id": "731f",
             "fw_version": 144,
             "slot": "0000:0b:1c.5",
+            "cpu_cores": 0,
+            "unique_id": None,
         },
     ]
     assert facts["unknown"]["kfd.nodes.2"] == f"{nodes}/2/properties: no simd_count"
@@ -120,7 +125,7 @@ def test_a_plain_file_stands_for_a_device_in_a_tree(tree: Tree) -> None:
     facts: Any = collect(
         str(tree({"/dev/kfd": "", "/dev/dri/renderD128": "", "/dev/dri/card0": ""}))
     )
-    plain = {"owner": None, "group": None, "mode": None}
+    plain = {"owner": None, "group": None, "mode": None, "members": None}
     assert facts["kfd"]["device"] == {"path": "/dev/kfd", **plain}
     assert facts["render_nodes"] == [{"path": "/dev/dri/renderD128", **plain}]
     assert "plain file" in facts["unknown"]["kfd.device.group"]
@@ -131,7 +136,8 @@ def test_a_plain_file_is_no_device_on_the_running_machine(tmp_path: Path) -> Non
     unknown = Unknown()
     assert device_file(Reader("/"), str(tmp_path / "kfd"), "kfd.device", unknown) is None
     found = device_file(Reader("/"), "/dev/null", "kfd.device", unknown)
-    assert found == {"path": "/dev/null", "owner": "root", "group": "root", "mode": "0666"}
+    expected = {"path": "/dev/null", "owner": "root", "group": "root", "mode": "0666"}
+    assert found == {**expected, "members": []}
     assert unknown == {}
 
 
@@ -143,7 +149,9 @@ def test_a_tree_with_devices_but_without_kfd(tree: Tree) -> None:
 
 
 def test_owner_group_and_mode_of_a_real_device(tree: Tree) -> None:
-    root = tree({"/etc/group": "render:x:993:\n", "/etc/passwd": "root:x:0:0::/root:/bin/sh\n"})
+    root = tree(
+        {"/etc/group": "render:x:993:ann,root\n", "/etc/passwd": "root:x:0:0::/root:/bin/sh\n"}
+    )
     (root / "dev").mkdir()
     try:
         os.mknod(root / "dev/kfd", 0o020660, os.makedev(1, 3))
@@ -153,7 +161,7 @@ def test_owner_group_and_mode_of_a_real_device(tree: Tree) -> None:
     (root / "dev/kfd").chmod(0o660)
     facts: Any = collect(str(root))
     expected = {"path": "/dev/kfd", "owner": "root", "group": "render", "mode": "0660"}
-    assert facts["kfd"]["device"] == expected
+    assert facts["kfd"]["device"] == {**expected, "members": ["ann"]}
     (root / "etc/group").unlink()
     facts = collect(str(root))
     assert facts["kfd"]["device"]["group"] == "993"

@@ -106,11 +106,13 @@ def test_installed_kernels_and_builds_for_them(tree: Tree) -> None:
     builds = "/var/lib/dkms/amdgpu"
     root = tree(
         {
-            "/lib/modules/6.8.0-45-generic/kernel/a.ko.zst": "",
+            "/lib/modules/6.8.0-45-generic/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.zst": "",
+            "/lib/modules/6.8.0-45-cloud/kernel/a.ko.zst": "",
             "/lib/modules/6.8.0-40-generic/updates/dkms/left-behind.ko": "",
             f"{builds}/6.2.4-1664922.22.04/6.8.0-45-generic/x86_64/module/amdgpu.ko.zst": "",
             f"{builds}/6.2.4-1664922.22.04/6.8.0-47-generic/x86_64/log/make.log": "",
             f"{builds}/6.2.4-1664922.22.04/build/make.log": "",
+            f"{builds}/6.2.4-1664922.22.04/source/dkms.conf": "",
             f"{builds}/6.3.6-1697589.22.04/build/make.log": "",
             f"{builds}/original_module/6.8.0-45-generic/x86_64/amdgpu.ko": "",
         }
@@ -119,17 +121,18 @@ def test_installed_kernels_and_builds_for_them(tree: Tree) -> None:
     link.symlink_to("6.2.4-1664922.22.04/6.8.0-45-generic/x86_64")
     facts: Any = collect(str(root))
     assert facts["modules"] == {
-        "kernels": ["6.8.0-45-generic"],
+        "kernels": ["6.8.0-45-cloud", "6.8.0-45-generic"],
         "dkms": [
-            {"version": "6.2.4-1664922.22.04", "kernels": ["6.8.0-45-generic"]},
-            {"version": "6.3.6-1697589.22.04", "kernels": []},
+            {"version": "6.2.4-1664922.22.04", "kernels": ["6.8.0-45-generic"], "source": True},
+            {"version": "6.3.6-1697589.22.04", "kernels": [], "source": False},
         ],
+        "with_amdgpu": ["6.8.0-45-generic"],
     }
 
 
 def test_without_kernels_and_firmware(tree: Tree) -> None:
     facts: Any = collect(str(tree({})))
-    assert facts["modules"] == {"kernels": None, "dkms": []}
+    assert facts["modules"] == {"kernels": None, "dkms": [], "with_amdgpu": None}
     assert facts["firmware"] is None
     assert "/lib/modules: No such file" in facts["unknown"]["modules.kernels"]
     assert "/lib/firmware: No such file" in facts["unknown"]["firmware"]

@@ -107,7 +107,14 @@ ROWS = [
     Row("boot-options", "unknown", unknown("kernel.cmdline"), "skip", (UNREAD,)),
     Row("firmware", "there", {}, "pass", ("the firmware of navi10",)),
     Row("firmware", "one missing", {"firmware": NAVI10[1:]}, "warn", ("1 firmware", NAVI10[0])),
-    Row("firmware", "of another chip", {"firmware": ["navi14_mec.bin"]}, "warn", ("8 firmware",)),
+    Row("firmware", "of another chip", {"firmware": ["navi14_mec.bin"]}, "warn", ("7 firmware",)),
+    Row(
+        "firmware",
+        "without the optional one",
+        {"firmware": [n for n in NAVI10 if "mec2" not in n]},
+        "pass",
+        (),
+    ),
     Row(
         "firmware",
         "Debian",
@@ -120,7 +127,14 @@ ROWS = [
         for check in ("kernel-version", "installed-kernels", "boot-options", "firmware")
     ],
     Row("firmware", "unknown", unknown("firmware"), "skip", (UNREAD,)),
-    Row("amdgpu-dkms", "not installed", {}, "pass", ("not installed",)),
+    Row("amdgpu-dkms", "not installed", {}, "pass", ("is installed",)),
+    Row(
+        "amdgpu-dkms",
+        "of ROCm 3",
+        {"apt.packages": {"rock-dkms": "1:3.10-27"}},
+        "warn",
+        ("1:3.10-27", "apt purge rock-dkms;"),
+    ),
     Row(
         "amdgpu-dkms",
         "installed",
@@ -134,9 +148,20 @@ ROWS = [
     Row(
         "dkms-build",
         "stale",
+        {**dkms("5.15.0-122-generic"), "apt.packages": {"amdgpu-dkms": "1:6.2.4"}},
+        "warn",
+        (
+            f"not built for the running kernel {RUNNING}",
+            "built for 5.15.0-122-generic",
+            "apt purge amdgpu-dkms;",
+        ),
+    ),
+    Row(
+        "dkms-build",
+        "left over",
         dkms("5.15.0-122-generic"),
         "warn",
-        (f"not built for the running kernel {RUNNING}", "built for 5.15.0-122-generic"),
+        ("whose package is gone", "rm -r /var/lib/dkms/amdgpu/6.2.4-1664922.22.04"),
     ),
     Row("dkms-build", "failed", dkms(), "warn", ("built for no kernel",)),
     Row("dkms-build", "unknown", unknown("modules.dkms"), "skip", (UNREAD,)),

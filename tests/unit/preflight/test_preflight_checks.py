@@ -158,7 +158,15 @@ ROWS = [
         "fail",
         ("/x: Permission denied",),
     ),
-    Row("card", "unknown", unknown("displays"), "skip", (UNREAD,)),
+    Row("card", "unknown", {**unknown("displays"), **unknown("kfd.nodes")}, "skip", (UNREAD,)),
+    Row("card", "known to KFD alone", unknown("displays"), "pass", ("gfx1010",)),
+    Row(
+        "card",
+        "not known to KFD, the bus not read",
+        {**unknown("displays"), "kfd.nodes": [CPU_NODE]},
+        "fail",
+        ("no RDNA1 card", "not read: /x: Permission denied"),
+    ),
     Row("kernel-driver", "bound", {}, "pass", ("amdgpu is bound",)),
     Row(
         "kernel-driver",
@@ -188,12 +196,19 @@ ROWS = [
     Row(
         "kernel-driver",
         "none",
-        {"displays": [display("731f", driver=None)]},
+        {"displays": [display("731f", driver=None)], "amdgpu.loaded": False},
         "fail",
         ("no driver", "modprobe amdgpu"),
     ),
+    Row(
+        "kernel-driver",
+        "loaded, and none",
+        {"displays": [display("731f", driver=None)]},
+        "fail",
+        ("no driver", "module is loaded", "dmesg | grep amdgpu"),
+    ),
     Row("kernel-driver", "no card", {"displays": []}, "skip", ("blocked by card",)),
-    Row("kernel-driver", "unknown card", unknown("displays"), "skip", ("blocked by card",)),
+    Row("kernel-driver", "unknown bus", unknown("displays"), "pass", ("amdgpu is bound",)),
     Row("kfd", "right", {}, "pass", ("root:render 0660",)),
     Row("kfd", "open to all", kfd_device("root", "0666"), "pass", ("0666",)),
     Row(

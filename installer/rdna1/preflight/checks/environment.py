@@ -8,8 +8,8 @@ import shlex
 from packaging.version import Version
 
 from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, ON
-from rdna1.preflight.checks.settings import settings_of, shown, unread_places
-from rdna1.preflight.facts import Facts, Variable
+from rdna1.preflight.checks.settings import parent_of, scope_of, settings_of, shown, unread_places
+from rdna1.preflight.facts import Variable
 from rdna1.preflight.model import Case, Outcome, check
 from rdna1.stacks import Stack
 
@@ -26,15 +26,10 @@ _ROCM_FOLDER = re.compile(r"/opt/rocm[^/]*(/.*)?")
 # The oldest release whose wheels were seen to be built with --force-rpath.
 _FIRST_WITH_RPATH = Version("2.2")
 
-_OF_HIP, _OF_CUDA = "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
-_VISIBLE = re.compile(f"ROCR_VISIBLE_DEVICES|{_OF_HIP}|{_OF_CUDA}")
-
 # Rules of their own judge these, or several places add to one value.
 _JUDGED_ELSEWHERE = re.compile(
     rf"HSA_OVERRIDE_GFX_VERSION(_\d+)?|MIOPEN_FIND_ENFORCE|{_LIBRARY_PATH.pattern}"
 )
-_UNITS = "/etc/systemd/system/"
-_SERVICES = "/etc/systemd/system"
 
 
 @check(
@@ -91,43 +86,6 @@ def library_path(case: Case) -> Outcome:
         return Outcome("fail", summary, evidence, remedy)
     summary = f"PyTorch {version.public} loads its own ROCm whatever LD_LIBRARY_PATH says"
     return Outcome("pass", summary, evidence)
-
-
-@check(
-    "visible-devices",
-    "No variable hides the card",
-    references=(
-        "ROCm/ROCR-Runtime src/core/runtime/amd_filter_device.cpp",
-        "ROCm/clr rocclr/device/rocm/rocdevice.cpp",
-        "ROCm documentation: GPU isolation techniques",
-    ),
-)
-def visible_devices(case: Case) -> Outcome:
-    """ROCR_, HIP_ and CUDA_VISIBLE_DEVICES choose the cards that a program sees.
-
-    The runtimes read a list of indices from the left and stop at the first that is none:
-    -1, or an index beyond the last card. An empty ROCR_VISIBLE_DEVICES hides all cards; an
-    empty HIP_ or CUDA_VISIBLE_DEVICES hides none, and HIP reads the latter only without
-    the former.
-    """
-    facts = case.facts
-    count = _gpu_count(facts)
-    places = [v for v in settings_of(facts, _VISIBLE) if not v.expands]
-    if any(v.name == _OF_HIP and v.value.strip() for v in places):
-        places = [v for v in places if v.name != _OF_CUDA]
-    hiding = [shown(v) for v in places if _hides_all(v, count)]
-    empty = [shown(v) for v in places if not v.value.strip() and not _hides_all(v, count)]
-    unread = unread_places(facts)
-    if hiding:
-        summary = "a variable hides every card from ROCm's programs"
-        return Outcome(
-            "fail", summary, hiding + unread, "Remove these settings, then log in again."
-        )
-    if empty:
-        summary = "an empty variable looks as if it hid the cards, and hides none"
-        return Outcome("warn", summary, empty + unread, "Remove these settings.")
-    chosen = [shown(v) for v in places]
-    return Outcome("pass", "no variable hides every card", chosen + unread)
 
 
 @check(
@@ -199,44 +157,13 @@ def _torch_version(stack: Stack) -> Version | None:
     return max((Version(specifier.version) for specifier in pinned.specifier), default=None)
 
 
-def _gpu_count(facts: Facts) -> int | None:
-    """Number of cards that KFD offers, or None where that is not certain."""
-    if facts.kfd.nodes is None or facts.unread("kfd.nodes"):
-        return None
-    return sum(node.gfx_target is not None for node in facts.kfd.nodes) or None
-
-
-def _hides_all(variable: Variable, count: int | None) -> bool:
-    first = variable.value.split(",")[0].strip()
-    if not first:
-        return variable.name == "ROCR_VISIBLE_DEVICES"
-    if first.upper().startswith("GPU-"):
-        return False
-    if not re.fullmatch(r"\d{1,9}", first, re.ASCII):
-        return True
-    return count is not None and int(first) >= count
-
-
 def _conflicts(places: list[Variable]) -> list[tuple[Variable, list[Variable]]]:
     """Each variable with the places of its values where one program reads two of them."""
     found = []
     for name in sorted({v.name for v in places}):
         same = [v for v in places if v.name == name]
-        for scope in sorted({_scope(v.place) for v in same}):
-            read = [v for v in same if _scope(v.place) in (scope, _parent(scope))]
+        for scope in sorted({scope_of(v.place) for v in same}):
+            read = [v for v in same if scope_of(v.place) in (scope, parent_of(scope))]
             if len({v.value for v in read}) > 1 and len({v.place for v in read}) > 1:
                 found.append((read[0], read))
     return found
-
-
-def _scope(place: str) -> str:
-    """Who reads a place: a home's user, a unit, all services, or every login (empty)."""
-    if place.startswith(_UNITS):
-        return _UNITS + place.removeprefix(_UNITS).split("/")[0].removesuffix(".d")
-    if place.startswith("/etc/systemd/"):
-        return _SERVICES
-    return place.partition("/.")[0] if "/." in place else ""
-
-
-def _parent(scope: str) -> str:
-    return _SERVICES if scope.startswith(_UNITS) else "" if scope != _SERVICES else _SERVICES

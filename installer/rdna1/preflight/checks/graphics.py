@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from rdna1.cards import Chip
+from typing import Literal
+
+from rdna1.preflight.containers import pass_devices, pass_group
 from rdna1.preflight.facts import DeviceFile, Display, Facts
+from rdna1.preflight.machine import (
+    Card,
+    gpu_nodes,
+    missing_cards,
+    node_name,
+    rdna1_cards,
+)
+from rdna1.preflight.missing_card import why_missing
 from rdna1.preflight.model import Case, Outcome, check
 
 _RENDER_GROUP = "render"  # udev's group of /dev/kfd and of the render nodes
@@ -26,26 +36,26 @@ def card(case: Case) -> Outcome:
     USB and bridge functions of the same chips carry similar ids and names and are no cards.
     Other AMD cards need other stacks, and newer ones need no special stack at all.
     """
-    displays = case.facts.known("displays", case.facts.displays)
     cards = rdna1_cards(case)
     if not cards:
+        displays = case.facts.displays
+        seen = [_device_name(display) for display in displays or []]
+        if displays is None:
+            seen = [f"not read: {case.facts.unknown.get('displays', 'the PCI devices')}"]
+            seen += [node_name(node, case.cards) for node in gpu_nodes(case.facts)]
         return Outcome(
             "fail",
             "no RDNA1 card",
-            (
-                [_device_name(display) for display in displays]
-                or ["no display device on the PCI bus"]
-            )
-            + case.facts.unread("displays"),
+            (seen or ["no display device on the PCI bus"]) + case.facts.unread("displays"),
             "Use this stack with a card of the Radeon RX 5000 series. "
             "Newer AMD cards are served by a current ROCm instead.",
         )
-    names = [f"{board} ({chip.name}, {chip.gfx_target})" for _, chip, board in cards]
-    wrong = {chip.gfx_target for _, chip, _ in cards} - set(case.stack.gfx_targets)
+    names = [f"{card.board} ({card.chip.name}, {card.chip.gfx_target})" for card in cards]
+    wrong = {card.chip.gfx_target for card in cards} - set(case.stack.gfx_targets)
     if wrong:
         summary = f"the stack {case.stack.name} has nothing for {', '.join(sorted(wrong))}"
         return Outcome("fail", summary, names, "Choose a stack that serves this card.")
-    return Outcome("pass", "; ".join(names), [f"PCI device at {d.slot}" for d, _, _ in cards])
+    return Outcome("pass", "; ".join(names), [f"PCI device at {card.slot}" for card in cards])
 
 
 @check(
@@ -61,19 +71,12 @@ def kernel_driver(case: Case) -> Outcome:
     out, or another driver, vfio-pci for a virtual machine for example, took the card.
     """
     amdgpu = case.facts.amdgpu
-    displays = [display for display, _, _ in rdna1_cards(case)]
-    drivers = [f"{d.slot}: {d.driver or 'no driver'}" for d in displays]
+    cards = rdna1_cards(case)
+    drivers = [f"{card.slot}: {card.driver or 'no driver'}" for card in cards]
     kept_out = [f"{place} keeps amdgpu from loading" for place in amdgpu.blacklisted or []]
-    if any(display.driver == "amdgpu" for display in displays):
-        if not kept_out:
-            return Outcome("pass", "amdgpu is bound to the card", drivers)
-        return Outcome(
-            "warn",
-            "amdgpu is bound to the card now, but may not be after a reboot",
-            kept_out,
-            "Remove these settings, then run: update-initramfs -u",
-        )
-    others = sorted({display.driver for display in displays if display.driver})
+    if any(card.driver == "amdgpu" for card in cards):
+        return _bound(cards, kept_out)
+    others = sorted({card.driver for card in cards if card.driver})
     if others:
         return Outcome(
             "fail",
@@ -81,44 +84,38 @@ def kernel_driver(case: Case) -> Outcome:
             drivers + kept_out,
             f"Remove what binds it to {', '.join(others)}, then reboot.",
         )
-    if kept_out:
-        remedy = "Remove these settings, run update-initramfs -u, then reboot."
-    else:
-        remedy = "Run modprobe amdgpu and read what it says in dmesg."
     loaded = ["the module amdgpu is not loaded"] if amdgpu.loaded is False else []
-    return Outcome("fail", "no driver is bound to the card", drivers + loaded + kept_out, remedy)
+    evidence = drivers + loaded + kept_out
+    return Outcome("fail", "no driver is bound to the card", evidence, _load(case, kept_out))
 
 
 @check(
     "kfd",
     "Compute interface of the driver",
     needs=("card", "kernel-driver"),
-    references=(_KFD_DEVICE, _UDEV_RULES),
+    references=(_KFD_DEVICE, _UDEV_RULES, "ROCm/ROCm#1318", "ROCm/ROCm#1643"),
 )
 def kfd(case: Case) -> Outcome:
     """Every ROCm program opens /dev/kfd and looks for the card among KFD's nodes.
 
-    The driver leaves a card out that has no PCIe atomics and old MEC firmware. The group
-    of /dev/kfd is render by udev's own rules; another group shuts users out.
+    The driver leaves a card out where it does not know the chip yet, where it was built
+    without its compute part, as a virtual function, and without PCIe atomics and with old
+    MEC firmware. The group of /dev/kfd is render by udev's own rules; another group shuts
+    users out.
     """
     facts = case.facts
+    cards = rdna1_cards(case)
+    unknown = facts.kfd.nodes is None or bool(facts.unread("kfd.nodes"))
+    missing = [] if unknown else missing_cards(case, cards)
+    device_unknown = "kfd.device" in facts.unknown
+    if facts.kfd.device is None and not device_unknown:
+        return _no_device(case, cards)
+    # What the topology decides does not wait for the device file.
+    if len(missing) == len(cards):
+        return _not_offered(case, missing, cards)
     device = facts.known_or_absent("kfd.device", facts.kfd.device)
-    if device is None:
-        return Outcome(
-            "fail",
-            "there is no /dev/kfd",
-            remedy="Look for kfd in the kernel's messages: dmesg | grep -i kfd",
-        )
-    nodes = facts.kfd.nodes or []
-    offered = any(case.cards.find(node.vendor_id, node.device_id) for node in nodes)
-    if facts.kfd.nodes is not None and not offered and not facts.unread("kfd.nodes"):
-        return Outcome(
-            "fail",
-            "the driver does not offer the card for computing",
-            [f"node {node.node}: {node.gfx_target or 'processor'}" for node in nodes],
-            "Look for the reason, PCIe atomics for example: dmesg | grep -i kfd",
-        )
-    return _access(facts, device)
+    access = _access(case, device) if device else _no_device(case, cards)
+    return _not_offered(case, missing, cards) if missing and access.status != "fail" else access
 
 
 @check(
@@ -134,7 +131,7 @@ def groups(case: Case) -> Outcome:
     """
     users = [u for u in case.facts.known("users", case.facts.users) if u.name != "root"]
     if not users:
-        return Outcome("skip", "no user but root was asked about")
+        return Outcome("skip", "no user but root was asked about; --user NAME asks about one")
     absent = [user.name for user in users if not user.exists and not user.groups]
     if absent:
         return Outcome(
@@ -142,6 +139,8 @@ def groups(case: Case) -> Outcome:
             f"no such user: {', '.join(absent)}",
             remedy="Name users of this machine, or create them first.",
         )
+    if wrong := _wrong_in_container(case):
+        return Outcome("skip", f"the group of {wrong[0].path} is to be changed outside: see kfd")
     needed = needed_groups(case.facts)
     lacking = {user.name: sorted(needed - set(user.groups)) for user in users}
     lines = [f"{name} is not in {', '.join(names)}" for name, names in lacking.items() if names]
@@ -156,35 +155,129 @@ def groups(case: Case) -> Outcome:
     )
 
 
-def rdna1_cards(case: Case) -> list[tuple[Display, Chip, str]]:
-    """The RDNA1 cards: PCI device, chip and board name."""
-    displays = case.facts.known("displays", case.facts.displays)
-    found = ((display, case.cards.find(display.vendor, display.device)) for display in displays)
-    return [(display, *match) for display, match in found if match is not None]
-
-
 def _device_name(display: Display) -> str:
     driver = f", driver {display.driver}" if display.driver else ""
     return f"{display.slot}: PCI device {display.vendor}:{display.device}{driver}"
 
 
-def _access(facts: Facts, device: DeviceFile) -> Outcome:
+def _bound(cards: list[Card], kept_out: list[str]) -> Outcome:
+    """The driver has a card now; whether it has all, and will have it after a reboot."""
+    drivers = [f"{card.slot}: {card.driver or 'no driver'}" for card in cards]
+    if kept_out:
+        return Outcome(
+            "warn",
+            "amdgpu is bound to the card now, but may not be after a reboot",
+            kept_out,
+            "Remove these settings, then run: update-initramfs -u",
+        )
+    return Outcome("pass", "amdgpu is bound to the card", drivers)
+
+
+def _load(case: Case, kept_out: list[str]) -> str:
+    """How the driver gets to the card."""
+    facts = case.facts
+    if kept_out:
+        return "Remove these settings, run update-initramfs -u, then reboot."
+    if "nomodeset" in (facts.kernel.cmdline or "").split():
+        return "See boot-options: the kernel was started so that no such driver starts."
+    running, have = facts.kernel.release, facts.modules.with_amdgpu
+    if have is not None and running not in have:
+        return "See installed-kernels: the running kernel has no module amdgpu."
+    if facts.amdgpu.loaded is False:
+        return "As root: modprobe amdgpu. Where it says an error, dmesg tells more."
+    return "The module is loaded and did not start the card: read why in dmesg | grep amdgpu"
+
+
+def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> Outcome:
+    """KFD leaves cards out: a failure where none is left, with the cause if one is known."""
+    nodes = [node_name(node, case.cards) for node in case.facts.kfd.nodes or []]
+    cause = why_missing(case, missing[0])
+    evidence = [f"missing: {card.name}" for card in missing] + nodes
+    status: Literal["fail", "warn"] = "fail" if len(missing) == len(cards) else "warn"
+    what = "the card" if len(missing) == len(cards) else f"{len(missing)} of {len(cards)} cards"
+    summary = f"the driver does not offer {what} for computing"
+    if cause is None:
+        remedy = "Look for the reason in the kernel's messages: dmesg | grep -i kfd"
+        return Outcome(status, summary, evidence, remedy)
+    return Outcome(status, f"{summary}: {cause.summary}", cause.evidence + evidence, cause.remedy)
+
+
+def _no_device(case: Case, cards: list[Card]) -> Outcome:
+    facts = case.facts
+    kind = facts.container
+    if kind is not None and kind != "wsl":
+        remedy = pass_devices(kind)
+        return Outcome("fail", f"there is no /dev/kfd in this container ({kind})", [], remedy)
+    cause = why_missing(case, cards[0])
+    if cause is None:
+        remedy = "Look for kfd in the kernel's messages: dmesg | grep -i kfd"
+        return Outcome("fail", "there is no /dev/kfd", remedy=remedy)
+    return Outcome("fail", f"there is no /dev/kfd: {cause.summary}", cause.evidence, cause.remedy)
+
+
+def _access(case: Case, device: DeviceFile) -> Outcome:
     """Who may use /dev/kfd."""
+    facts = case.facts
     if device.group is None:
         return Outcome("pass", f"{device.path} exists", facts.unread("kfd"))
-    access = f"{device.path}: {device.owner}:{device.group} {device.mode}"
+    if outside := _wrong_in_container(case):
+        return _closed(case, outside)
+    access = _shown(device)
     if device.open_to_all or (device.group == _RENDER_GROUP and device.open_to_group):
         return Outcome("pass", access)
     remedy = "Remove the udev rule that changes it, then run: udevadm trigger"
     if device.group == "root" or not device.open_to_group:
         return Outcome("fail", f"only root can use {device.path}", [access], remedy)
+    if device.nameless:
+        summary = f"only root can use {device.path}: its group {device.group} is not one of users"
+        return Outcome("fail", summary, [access], remedy)
     summary = f"{device.path} has the group {device.group} instead of {_RENDER_GROUP}"
     return Outcome("warn", summary, [access], remedy)
 
 
+def _closed(case: Case, devices: list[DeviceFile]) -> Outcome:
+    """Devices of a container whose group is not the one that users have there."""
+    kind = case.facts.container or ""
+    # A group without a name, or without members, lets nobody but root in.
+    shut = [d for d in devices if d.nameless or not d.open_to_group or not d.members]
+    lines = [_shown(device) for device in devices]
+    remedy = pass_group(kind)
+    if shut:
+        summary = f"no user of this container ({kind}) can open {shut[0].path}: its group is wrong"
+        return Outcome("fail", summary, lines, remedy)
+    first = devices[0]
+    summary = f"{first.path} has the group {first.group} in this container ({kind})"
+    return Outcome("warn", f"{summary} instead of {_RENDER_GROUP}", lines, remedy)
+
+
+def _wrong_in_container(case: Case) -> list[DeviceFile]:
+    """The card's devices whose group is to be changed outside of the container."""
+    facts = case.facts
+    if facts.container in (None, "wsl"):
+        return []
+    own = set(facts.session.groups) if facts.session else set()
+    devices = [*filter(None, [facts.kfd.device]), *(facts.render_nodes or [])]
+    return [
+        device
+        for device in devices
+        if device.group not in (None, _RENDER_GROUP)
+        and not device.open_to_all
+        and device.group not in own
+    ]
+
+
+def _shown(device: DeviceFile) -> str:
+    return f"{device.path}: {device.owner}:{device.group} {device.mode}"
+
+
 def needed_groups(facts: Facts) -> set[str]:
-    """Groups of the device files that are not open to all; render where nothing tells."""
+    """Groups that users are to join for the devices; render where nothing tells.
+
+    Never one without a name, root's, or that of everything which is not mapped.
+    """
     devices = [*filter(None, [facts.kfd.device]), *(facts.render_nodes or [])]
     if not devices:
         return {_RENDER_GROUP}
-    return {device.group or _RENDER_GROUP for device in devices if not device.open_to_all}
+    groups = {device.group or _RENDER_GROUP for device in devices if not device.open_to_all}
+    nameless = {device.group or "" for device in devices if device.nameless}
+    return groups - nameless - {"root"}

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from rdna1.cards.targets import INTEGRATED, is_newer
-from rdna1.preflight.checks.graphics import rdna1_cards
-from rdna1.preflight.facts import Display, Facts, KfdNode, UnknownFactError
+from rdna1.preflight.checks.visible_devices import left_of
+from rdna1.preflight.containers import pass_devices
+from rdna1.preflight.facts import Display, UnknownFactError
+from rdna1.preflight.machine import (
+    Card,
+    gpu_nodes,
+    is_integrated,
+    missing_cards,
+    node_name,
+    rdna1_cards,
+    target_of,
+)
+from rdna1.preflight.missing_card import kernel_too_old, said, why_missing
 from rdna1.preflight.model import Case, Outcome, check
 
 _GIB = 1024**3
@@ -37,8 +48,8 @@ def several_cards(case: Case) -> Outcome:
     limits too: what was measured on one says nothing about the other.
     """
     cards = rdna1_cards(case)
-    names = [f"{display.slot}: {board} ({chip.gfx_target})" for display, chip, board in cards]
-    targets = sorted({chip.gfx_target for _, chip, _ in cards})
+    names = [f"{card.slot}: {card.board} ({card.chip.gfx_target})" for card in cards]
+    targets = sorted({card.chip.gfx_target for card in cards})
     if len(targets) > 1:
         return Outcome(
             "warn",
@@ -73,10 +84,13 @@ def integrated_gpu(case: Case) -> Outcome:
     needs ROCR_VISIBLE_DEVICES: HIP_VISIBLE_DEVICES only acts after the runtime has
     started on all of them.
     """
-    nodes = _gpu_nodes(case.facts)
-    integrated = [node for node in nodes if node.gfx_target in INTEGRATED]
+    nodes = gpu_nodes(case.facts)
+    integrated = [node for node in nodes if is_integrated(node, case.cards)]
     if not integrated:
         return Outcome("pass", "the driver offers no AMD graphics of a processor")
+    names = [node_name(node, case.cards) for node in integrated]
+    if not any(node in left for node in integrated for left in left_of(case.facts)):
+        return Outcome("pass", "a variable hides the processor's graphics from programs", names)
     cards = [
         str(index)
         for index, node in enumerate(nodes)
@@ -86,7 +100,7 @@ def integrated_gpu(case: Case) -> Outcome:
     return Outcome(
         "warn",
         f"{_OVERRIDE} would be read for the processor's graphics too",
-        [_node_name(node) for node in integrated],
+        names,
         f"{visible}isable the processor's graphics in the BIOS.",
     )
 
@@ -108,9 +122,13 @@ def other_card(case: Case) -> Outcome:
     others = [d for d in displays if _is_other_card(case, d)]
     if not others:
         return Outcome("pass", "there is no AMD card of another generation")
-    targets = {(n.vendor_id, n.device_id): n.gfx_target for n in _gpu_nodes(case.facts)}
+    targets = {(n.vendor_id, n.device_id): target_of(n, case.cards) for n in gpu_nodes(case.facts)}
     found = [(d, targets.get((d.vendor, d.device))) for d in others]
-    discrete = [(d, target) for d, target in found if target not in INTEGRATED]
+    discrete = [
+        (d, target)
+        for d, target in found
+        if target not in INTEGRATED and d.device not in case.cards.integrated
+    ]
     evidence = [f"{d.slot}: 1002:{d.device}, {t or 'not offered'}" for d, t in discrete]
     newer = sorted({target for _, target in discrete if target and is_newer(target)})
     alone = not rdna1_cards(case)
@@ -157,7 +175,11 @@ def cyan_skillfish(case: Case) -> Outcome:
         for d in displays
         if d.vendor == case.cards.vendor and d.device in _CYAN_SKILLFISH_IDS
     ]
-    found += [_node_name(n) for n in case.facts.kfd.nodes or [] if n.gfx_target == _CYAN_SKILLFISH]
+    found += [
+        node_name(node, case.cards)
+        for node in case.facts.kfd.nodes or []
+        if node.gfx_target == _CYAN_SKILLFISH
+    ]
     if not found:
         return Outcome("pass", f"nothing here is {_CYAN_SKILLFISH}")
     return Outcome(
@@ -184,18 +206,23 @@ def pcie_atomics(case: Case) -> Outcome:
     """Without atomic operations the driver offers RDNA1 only with MEC firmware 145 or newer.
 
     Every bridge between the card and the processor must pass them; slots behind a chipset
-    and old machines often do not. The kernel then says "PCI rejects atomics". With new
-    firmware the card works, and only printf and assert inside kernels do not.
+    and old machines often do not. The kernel then says "PCI rejects atomics". The firmware of
+    every current release is newer than that, so that such a card works and only printf and
+    assert inside kernels do not; the Pro W5500, W5500M and W5300M have firmware of their own,
+    version 123 everywhere, and never do without atomics.
     """
     facts = case.facts
     links = {link.slot: link.atomics for link in facts.pcie or []}
-    outcomes = [
-        _atomics(facts, display, _card_node(facts, display), links.get(display.slot))
-        for display, _, _ in rdna1_cards(case)
-        if display.driver == "amdgpu"
-    ]
-    order = ("fail", "warn", "pass")
-    return min(outcomes, key=lambda outcome: order.index(outcome.status))
+    cards = [card for card in rdna1_cards(case) if card.driver == "amdgpu"]
+    outcomes = [_atomics(case, card, links.get(card.slot)) for card in cards]
+    if not outcomes:
+        return Outcome("skip", "the card's link on PCI Express is not known")
+    order = ("fail", "warn", "pass", "skip")
+    worst = min(outcomes, key=lambda outcome: order.index(outcome.status))
+    if worst.status == "fail" and any(card.node for card in cards):
+        # A card that works computes whatever becomes of the other.
+        return Outcome("warn", worst.summary, worst.evidence, worst.remedy)
+    return worst
 
 
 @check(
@@ -263,14 +290,8 @@ def container_devices(case: Case) -> Outcome:
         return Outcome("pass", "this is no container")
     if facts.known_or_absent("kfd.device", facts.kfd.device) is not None:
         return Outcome("pass", f"/dev/kfd is in the container ({kind})")
-    options = "--device /dev/kfd --device /dev/dri"
-    groups = "--group-add keep-groups" if kind == "podman" else "--group-add NUMBER"
-    remedy = f"Start it with {options} {groups}"
-    if kind != "podman":
-        remedy += ", NUMBER as on the host: stat -c %g /dev/kfd"
-    if kind in ("lxc", "systemd-nspawn"):
-        remedy = "Allow and bind /dev/kfd and /dev/dri in the container's configuration."
-    return Outcome("warn", f"no /dev/kfd was passed to this container ({kind})", [], remedy)
+    summary = f"no /dev/kfd was passed to this container ({kind})"
+    return Outcome("warn", summary, [], pass_devices(kind))
 
 
 @check(
@@ -289,17 +310,17 @@ def virtual_machine(case: Case) -> Outcome:
     kind = facts.known_or_absent("virtualization", facts.virtualization)
     if kind is None:
         return Outcome("pass", "this is no virtual machine")
-    missing = [
-        f"{display.slot}: {board} ({chip.name})"
-        for display, chip, board in rdna1_cards(case)
-        if chip.gfx_target in _WHOLE_CARD_ONLY and _card_node(facts, display) is None
-    ]
+    whole = [card for card in rdna1_cards(case) if card.chip.gfx_target in _WHOLE_CARD_ONLY]
+    missing = missing_cards(case, whole)
+    causes = {cause.id for card in missing if (cause := why_missing(case, card))}
+    if missing and not causes & {"virtual-machine", "virtual-function"}:
+        return Outcome("skip", f"the card is missing for another reason than {kind}: see kfd")
     if not missing:
         return Outcome("pass", f"the card is offered in this virtual machine ({kind})")
     return Outcome(
         "warn",
         f"the driver does not offer the card in this virtual machine ({kind})",
-        missing,
+        [card.name for card in missing],
         "Pass the whole card through (VFIO), not a virtual function of it.",
     )
 
@@ -326,34 +347,6 @@ def memory(case: Case) -> Outcome:
     return Outcome("pass", f"{found:.1f} GiB of memory")
 
 
-def _gpu_nodes(facts: Facts) -> list[KfdNode]:
-    """KFD's cards in the order in which ROCm numbers them."""
-    nodes = facts.known("kfd.nodes", facts.kfd.nodes)
-    return [node for node in nodes if node.simd_count > 0]
-
-
-def _card_node(facts: Facts, display: Display) -> KfdNode | None:
-    """The node of a card.
-
-    Raises:
-        UnknownFactError: it is not among the nodes, and not all could be read.
-    """
-    nodes = _gpu_nodes(facts)
-    for node in nodes:
-        # Two cards of one board differ in their slots only.
-        ids = (node.vendor_id, node.device_id) == (display.vendor, display.device)
-        if ids and node.slot in (None, display.slot):
-            return node
-    unread = facts.unread("kfd.nodes")
-    if unread:
-        raise UnknownFactError(unread[0])
-    return None
-
-
-def _node_name(node: KfdNode) -> str:
-    return f"KFD node {node.node}: {node.vendor_id}:{node.device_id}, {node.gfx_target}"
-
-
 def _is_other_card(case: Case, display: Display) -> bool:
     return (
         display.vendor == case.cards.vendor
@@ -362,10 +355,11 @@ def _is_other_card(case: Case, display: Display) -> bool:
     )
 
 
-def _atomics(facts: Facts, display: Display, node: KfdNode | None, on: bool | None) -> Outcome:
-    if node is not None:
-        firmware = "unknown" if node.fw_version is None else str(node.fw_version)
-        offered = f"{display.slot}: offered for computing, MEC firmware {firmware}"
+def _atomics(case: Case, card: Card, on: bool | None) -> Outcome:
+    facts = case.facts
+    if card.node is not None:
+        firmware = "unknown" if card.node.fw_version is None else str(card.node.fw_version)
+        offered = f"{card.slot}: offered for computing, MEC firmware {firmware}"
         if on is False:
             return Outcome(
                 "warn",
@@ -374,16 +368,37 @@ def _atomics(facts: Facts, display: Display, node: KfdNode | None, on: bool | No
                 "Where these are needed, move the card to a slot of the processor itself.",
             )
         return Outcome("pass", "the driver offers the card", [offered])
-    if on is None:
-        fact = f"pcie.{display.slot}.atomics"
+    missing_cards(case, [card])
+    messages = [line.shown for line in said(facts, "atomics")]
+    if on is None and not messages:
+        fact = f"pcie.{card.slot}.atomics"
         raise UnknownFactError(facts.unknown.get(fact, f"the facts do not hold {fact}"))
-    if on:
+    if on and not messages:
         return Outcome("pass", "PCIe atomics are on; the card is missing for another reason")
+    cause = why_missing(case, card)
+    if not messages and (kernel_too_old(facts, card) or (cause and cause.id != "virtual-machine")):
+        return Outcome(
+            "skip", f"no PCIe atomics at {card.slot}; what keeps the card away is in kfd"
+        )
+    return _without_atomics(card, messages)
+
+
+def _without_atomics(card: Card, messages: list[str]) -> Outcome:
+    slot = "Move the card to a slot of the processor itself"
+    confirm = 'The kernel\'s words, where this is the reason: dmesg | grep "PCI rejects atomics"'
+    evidence = ["the driver does not offer the card for computing", *messages]
+    if card.chip.has_workstation_firmware(card.device, card.revision):
+        return Outcome(
+            "fail",
+            f"no PCIe atomics at {card.slot}, and the {card.board} never does without",
+            evidence,
+            f"{slot}: its firmware is version 123 in every release, and newer does not exist.",
+        )
     return Outcome(
         "fail",
-        f"no PCIe atomics at {display.slot}, and MEC firmware older than {_MEC_WITHOUT_ATOMICS}",
-        ["the driver does not offer the card for computing"],
-        "Move the card to a slot of the processor itself, or install newer firmware "
-        "(linux-firmware, firmware-amd-graphics) and reboot. The kernel's words: "
-        'dmesg | grep "PCI rejects atomics"',
+        f"no PCIe atomics at {card.slot}; that counts with MEC firmware older than "
+        f"{_MEC_WITHOUT_ATOMICS}, which is not known here",
+        evidence,
+        f"{slot}. Firmware of every current release is newer than that: where the package "
+        f"(see firmware) is older, update it and reboot. {confirm}",
     )

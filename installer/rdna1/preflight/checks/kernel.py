@@ -1,29 +1,28 @@
-"""Rules about the kernel, its modules and firmware, and AMD's own driver beside it."""
+"""Rules about the kernel, its modules and firmware."""
 
 from __future__ import annotations
 
 import re
 
-from rdna1.preflight.checks.graphics import rdna1_cards
+from rdna1.kernels import release_kernels
 from rdna1.preflight.facts import UnknownFactError
+from rdna1.preflight.machine import (
+    Card,
+    rdna1_cards,
+    version_pair,
+)
+from rdna1.preflight.machine import kernel_version as version_of
+from rdna1.preflight.missing_card import kernel_too_old, said
 from rdna1.preflight.model import Case, Outcome, check
 from rdna1.stacks import KernelRange
 
-_DKMS = "amdgpu-dkms"
-_DKMS_REFERENCES = (
-    "ROCm/legacy-rocm-build#2451",
-    "ROCm/legacy-rocm-build#3701",
-    "ROCm/amdgpu#192",
-)
-_REMOVE_DKMS = (
-    f"As root: apt purge {_DKMS}; update-initramfs -u. Then reboot into the kernel's own driver."
-)
-_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _NUMBERS = re.compile(r"\d{1,9}")
-# Without these gfx_v10_0.c and sdma_v5_0.c do not start the chip.
-_FIRMWARE_PARTS = ("ce", "me", "mec", "mec2", "pfp", "rlc", "sdma", "sdma1")
+# Without these gfx_v10_0.c and sdma_v5_0.c do not start the chip; its mec2 is optional.
+_ENGINES = ("ce", "me", "mec", "pfp", "rlc", "sdma", "sdma1")
+# Of psp_v11_0.c and smu_v11_0.c.
+_PLATFORM = ("asd", "smc", "sos")
+_WITH_WORKSTATION = frozenset(["ce", "me", "mec", "pfp"])
 _FIRMWARE_PACKAGES = {"debian": "firmware-amd-graphics", "ubuntu": "linux-firmware"}
-_CWSR = "amdgpu.cwsr_enable=0"
 
 
 @check(
@@ -42,8 +41,20 @@ def kernel_version(case: Case) -> Outcome:
     Outside of them nothing is known to be wrong, and nobody is known to have tried. From
     6.17 on a user of gfx1010 reports that the machine freezes.
     """
-    release = case.facts.known("kernel.release", case.facts.kernel.release)
-    return _judged(release, case.stack.kernel, "the running kernel")
+    facts = case.facts
+    release = facts.known("kernel.release", facts.kernel.release)
+    missing = [card for card in rdna1_cards(case) if card.node is None]
+    too_old = [card for card in missing if kernel_too_old(facts, card)]
+    built = any(release in build.kernels for build in facts.modules.dkms or [])
+    if too_old and not built:
+        first = too_old[0].chip.first_kernel
+        return Outcome(
+            "fail",
+            f"the running kernel {release} does not offer {too_old[0].chip.name} for computing",
+            [f"its driver does from Linux {first.compute} on (amdkfd)"],
+            _other_kernel(case, case.stack.kernel, first.compute),
+        )
+    return _judged(case, release, "the running kernel")
 
 
 @check(
@@ -61,6 +72,8 @@ def installed_kernels(case: Case) -> Outcome:
     facts = case.facts
     running = facts.known("kernel.release", facts.kernel.release)
     installed = facts.known("modules.kernels", facts.modules.kernels)
+    if running in installed and (without := _without_amdgpu(case, running)):
+        return without
     if running not in installed:
         return Outcome(
             "warn",
@@ -71,42 +84,10 @@ def installed_kernels(case: Case) -> Outcome:
     newer = max(installed, key=_order)
     if _order(newer) <= _order(running):
         return Outcome("pass", f"{running} is the newest kernel installed")
-    judged = _judged(newer, case.stack.kernel, "the kernel of the next boot")
+    judged = _judged(case, newer, "the kernel of the next boot")
     if judged.status == "warn":
         return judged
     return Outcome("pass", f"{running} is installed; the next boot takes {newer}")
-
-
-@check(
-    "boot-options",
-    "Options on the kernel's command line",
-    needs=("card",),
-    references=(
-        "torvalds/linux drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c",
-        "Efenstor/PyTorch-ROCm-gfx1010-Debian13 README.md",
-        "ROCm/ROCm#5590",
-    ),
-)
-def boot_options(case: Case) -> Outcome:
-    """With nomodeset amdgpu refuses to start, and there is no card to compute with.
-
-    Installers add it to get past a black screen. Users of gfx1010 set
-    amdgpu.cwsr_enable=0 against hangs; whether it helps is not proven, so it is only shown.
-    """
-    line = case.facts.known("kernel.cmdline", case.facts.kernel.cmdline)
-    words = line.split()
-    if "nomodeset" in words:
-        return Outcome(
-            "fail",
-            "nomodeset keeps amdgpu from starting",
-            [f"/proc/cmdline: {line}"],
-            "Remove it from /etc/default/grub, run update-grub as root, then reboot.",
-        )
-    own = [word for word in words if word.startswith(("amdgpu.", "iommu=", "amd_iommu="))]
-    evidence = [f"set: {word}" for word in own]
-    if _CWSR not in words:
-        evidence.append(f"not set: {_CWSR}, which some users set against hangs")
-    return Outcome("pass", "no option keeps amdgpu from starting", evidence)
 
 
 @check(
@@ -126,104 +107,38 @@ def firmware(case: Case) -> Outcome:
     not installed by default.
     """
     present = set(case.facts.known("firmware", case.facts.firmware))
-    chips = sorted({chip.name.lower().replace(" ", "") for _, chip, _ in rdna1_cards(case)})
-    wanted = [f"{chip}_{part}.bin" for chip in chips for part in _FIRMWARE_PARTS]
-    missing = [name for name in wanted if name not in present]
+    cards = rdna1_cards(case)
+    chips = sorted({_prefix(card) for card in cards})
+    wanted = {name for card in cards for name in _firmware_of(card)}
+    missing = sorted(name for name in wanted if name not in present)
     if not missing:
         return Outcome("pass", f"the firmware of {', '.join(chips)} is installed")
-    found = case.facts.os
-    package = _FIRMWARE_PACKAGES.get(found.id if found else "", "linux-firmware")
+    messages = [line.shown for line in said(case.facts, "firmware")][:3]
     return Outcome(
         "warn",
         f"{len(missing)} firmware files of the card are not in /lib/firmware/amdgpu",
-        missing,
-        f"As root: apt install {package}; update-initramfs -u. Then reboot.",
+        missing + messages,
+        _install_firmware(case),
     )
 
 
-@check("amdgpu-dkms", "No driver of AMD's own", references=_DKMS_REFERENCES)
-def amdgpu_dkms(case: Case) -> Outcome:
-    """The kernel's own amdgpu is used; AMD's amdgpu-dkms of these ages breaks on new kernels.
-
-    The driver of 5.7 does not build on Linux 6.6, that of 6.2 broke between two updates of
-    6.8, and a failed build leaves dpkg half done with the kernel itself.
-    """
-    packages = case.facts.known("apt.packages", case.facts.apt.packages)
-    if _DKMS not in packages:
-        return Outcome("pass", f"{_DKMS} is not installed")
-    return Outcome(
-        "warn",
-        f"{_DKMS} is installed; the stacks use the kernel's own driver",
-        [f"{_DKMS} {packages[_DKMS]}"],
-        _REMOVE_DKMS,
-    )
-
-
-@check("dkms-build", "Builds of AMD's own driver", references=(*_DKMS_REFERENCES, "dkms(8)"))
-def dkms_build(case: Case) -> Outcome:
-    """A driver of AMD's that is not built for the running kernel is not the one that runs.
-
-    After an update of the kernel the build may have failed unseen: the kernel's own driver
-    is loaded in its place, and programs of AMD's version meet another one than they expect.
-    """
-    facts = case.facts
-    versions = facts.known("modules.dkms", facts.modules.dkms)
-    if not versions:
-        return Outcome("pass", "DKMS has no driver of AMD's")
-    running = facts.known("kernel.release", facts.kernel.release)
-    lines = [f"{v.version}: built for {', '.join(v.kernels) or 'no kernel'}" for v in versions]
-    if any(running in version.kernels for version in versions):
-        return Outcome("pass", f"AMD's driver is built for {running}", lines)
-    return Outcome(
-        "warn",
-        f"AMD's driver is not built for the running kernel {running}",
-        lines,
-        _REMOVE_DKMS,
-    )
-
-
-@check(
-    "secure-boot",
-    "Secure Boot and AMD's own driver",
-    references=("ROCm/legacy-rocm-build#276", "dkms-project/dkms#347", "mokutil(1)"),
-)
-def secure_boot(case: Case) -> Outcome:
-    """With Secure Boot the kernel loads only modules signed with a key that it knows.
-
-    Its own amdgpu is signed. One that DKMS built is signed with a key of this machine,
-    which somebody has to enroll at a boot; without that there is no driver.
-    """
-    facts = case.facts
-    versions = facts.known("modules.dkms", facts.modules.dkms)
-    if not any(version.kernels for version in versions):
-        return Outcome("pass", "the kernel's own driver needs no key of this machine")
-    if not facts.known("secure_boot", facts.secure_boot):
-        return Outcome("pass", "Secure Boot is off")
-    return Outcome(
-        "warn",
-        "Secure Boot is on, and DKMS built a driver that needs an enrolled key",
-        [f"{version.version} for {', '.join(version.kernels)}" for version in versions],
-        f"{_REMOVE_DKMS} Or enroll the key: mokutil --import /var/lib/dkms/mok.pub",
-    )
-
-
-def _judged(release: str, seen: KernelRange | None, whose: str) -> Outcome:
+def _judged(case: Case, release: str, whose: str) -> Outcome:
+    seen = case.stack.kernel
     if seen is None:
         return Outcome("pass", f"{whose} is {release}; no report names kernels for this stack")
-    match = _RELEASE.match(release)
-    if match is None:
+    version = version_of(release)
+    if version is None:
         raise UnknownFactError(f"{release!r} is no version of a kernel")
-    version = (int(match[1]), int(match[2]))
-    remedy = f"Boot a kernel from {seen.oldest_seen} to {seen.newest_seen}."
-    if seen.freezes_from is not None and version >= _pair(seen.freezes_from):
+    remedy = _other_kernel(case, seen, seen.oldest_seen)
+    if seen.freezes_from is not None and version >= version_pair(seen.freezes_from):
         return Outcome(
             "warn",
             f"{whose} is {release}: from {seen.freezes_from} on freezes are reported",
             remedy=remedy,
         )
-    if version > _pair(seen.newest_seen):
+    if version > version_pair(seen.newest_seen):
         summary = f"{whose} is {release}, newer than any that this stack was seen with"
-    elif version < _pair(seen.oldest_seen):
+    elif version < version_pair(seen.oldest_seen):
         summary = f"{whose} is {release}, older than any that this stack was seen with"
     else:
         return Outcome("pass", f"{whose} is {release}; the stack was seen with such")
@@ -235,9 +150,72 @@ def _judged(release: str, seen: KernelRange | None, whose: str) -> Outcome:
     )
 
 
-def _pair(version: str) -> tuple[int, int]:
-    major, _, minor = version.partition(".")
-    return int(major), int(minor)
+def _other_kernel(case: Case, seen: KernelRange | None, least: str) -> str:
+    """Which kernel to boot, and the package of this release that has it."""
+    found = case.facts.os
+    offered = release_kernels(found.id, found.version_id or "") if found else []
+    oldest = max(version_pair(least), version_pair(seen.oldest_seen) if seen else (0, 0))
+    newest = version_pair(seen.newest_seen) if seen else (9999, 0)
+    fitting = [k for k in offered if oldest <= version_pair(k.kernel) <= newest]
+    first = f"{oldest[0]}.{oldest[1]}"
+    text = f"Boot a kernel from {first} to {seen.newest_seen}." if seen else f"from {first} on."
+    text = text if seen else f"Boot a kernel {text}"
+    if not fitting or found is None:
+        return text
+    kernel = fitting[0]
+    return (
+        f"{text} As root: apt install {kernel.package} brings {kernel.kernel} on "
+        f"{found.base_name}; then reboot and choose it in the boot menu (advanced options)."
+    )
+
+
+def _without_amdgpu(case: Case, running: str) -> Outcome | None:
+    """A running kernel whose installed modules lack the driver, and that did not load it."""
+    facts = case.facts
+    have = facts.modules.with_amdgpu
+    if have is None or running in have or facts.amdgpu.loaded:
+        return None
+    package = "Install and boot a kernel that has the module amdgpu."
+    if facts.os and facts.os.id == "ubuntu":
+        package = f"As root: apt install linux-modules-extra-{running}. Then reboot."
+    elif facts.os and facts.os.id == "debian":
+        package = "As root: apt install linux-image-amd64. Then reboot into that kernel."
+    others = [f"{release} has it" for release in have]
+    summary = f"the modules of the running kernel {running} do not hold amdgpu"
+    note = "cloud and minimal kernels leave it out, or have it in a package of its own"
+    return Outcome("fail", summary, [note, *others], package)
+
+
+def _prefix(card: Card) -> str:
+    return card.chip.name.lower().replace(" ", "")
+
+
+def _firmware_of(card: Card) -> list[str]:
+    """Files that the driver loads for a card.
+
+    What the driver started has its firmware, perhaps in the initial RAM disk: of such a card only
+    the files of the engines are asked for.
+    """
+    started = card.node is not None or card.driver == "amdgpu"
+    workstation = card.chip.has_workstation_firmware(card.device, card.revision)
+    names = [
+        f"{_prefix(card)}_{part}{'_wks' if workstation and part in _WITH_WORKSTATION else ''}.bin"
+        for part in _ENGINES
+        if not started or not (workstation and part in _WITH_WORKSTATION)
+    ]
+    return names + [f"{_prefix(card)}_{part}.bin" for part in _PLATFORM if not started]
+
+
+def _install_firmware(case: Case) -> str:
+    found, sources = case.facts.os, case.facts.apt.sources or []
+    package = _FIRMWARE_PACKAGES.get(found.id if found else "", "linux-firmware")
+    command = f"As root: apt install {package}; update-initramfs -u. Then reboot."
+    if not found or found.id != "debian":
+        return command
+    component = "non-free" if found.is_before("12") else "non-free-firmware"
+    if any(component in source.components for source in sources if source.enabled):
+        return command
+    return f"Add the component {component} to Debian's sources and run apt update. {command}"
 
 
 def _order(release: str) -> list[int]:

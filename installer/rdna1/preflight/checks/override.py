@@ -6,6 +6,7 @@ import re
 
 from rdna1.preflight.checks.settings import is_profile, settings_of, shown, unread_places
 from rdna1.preflight.facts import Variable
+from rdna1.preflight.machine import target_of
 from rdna1.preflight.model import Case, Outcome, check
 from rdna1.stacks import Stack
 
@@ -104,13 +105,18 @@ def gfx_override_reach(case: Case) -> Outcome:
         if (found := _version(v)) and not _is_native(found, case)
     ]
     nodes = [
-        n for n in facts.kfd.nodes or [] if n.gfx_target not in (None, *case.stack.gfx_targets)
+        node
+        for node in facts.kfd.nodes or []
+        if node.simd_count > 0 and target_of(node, case.cards) not in case.stack.gfx_targets
     ]
     unread = unread_places(facts) + [facts.unknown[n] for n in ("kfd.nodes",) if n in facts.unknown]
     if not risky and wanted is None:
         return Outcome("pass", f"{_NAME} is not set, and the stack does not set it", unread)
     stray = [shown(v) for v in risky if v.line is not None and not is_profile(v.place)]
-    hit = [f"reaches node {node.node} too: {node.gfx_target}" for node in nodes]
+    hit = [
+        f"reaches node {node.node} too: {node.gfx_target or f'{node.vendor_id}:{node.device_id}'}"
+        for node in nodes
+    ]
     if not stray and not hit:
         version = ".".join(map(str, wanted)) if wanted else "it"
         note = f"code for another card runs with {version}: measure it with rdna1-validate"

@@ -6,6 +6,8 @@ import re
 
 from rdna1.preflight.facts import Facts, Variable
 
+_UNITS = "/etc/systemd/system/"
+_SERVICES = "/etc/systemd/system"
 _PROFILE = re.compile(r"/etc/profile\.d/rocm-rdna1-[^/]*\.sh")
 
 
@@ -27,3 +29,17 @@ def shown(variable: Variable) -> str:
 def unread_places(facts: Facts) -> list[str]:
     """Evidence of the files that may set variables and could not be read."""
     return [f"not read: {reason}" for reason in facts.unread("variables")]
+
+
+def scope_of(place: str) -> str:
+    """Who reads a place: a home's user, a unit, all services, or every login (empty)."""
+    if place.startswith(_UNITS):
+        return _UNITS + place.removeprefix(_UNITS).split("/")[0].removesuffix(".d")
+    if place.startswith("/etc/systemd/"):
+        return _SERVICES
+    return place.partition("/.")[0] if "/." in place else ""
+
+
+def parent_of(scope: str) -> str:
+    """The wider scope whose places are read as well; that of a widest is itself."""
+    return _SERVICES if scope.startswith(_UNITS) else "" if scope != _SERVICES else _SERVICES

@@ -51,25 +51,41 @@ def os_release(case: Case) -> Outcome:
 
     Packages are built for one release: on another they miss libraries of the names and
     versions they ask for, and half an installation is worse than none. "Community" means
-    that it works for people, and that nobody promises it.
+    that it works for people, and that nobody promises it. A derivative of Debian or Ubuntu,
+    Linux Mint for example, is assessed as the release that it is built from.
     """
     found = case.facts.known("os", case.facts.os)
+    outcome = _of_release(case, found)
+    derivative = case.facts.derivative
+    if derivative is None:
+        return outcome
+    derived = f"{derivative.name} is assessed as {found.base_name}, from which it derives"
+    if outcome.status == "pass":
+        remedy = "Go on and measure with rdna1-validate; packages of the derivative may differ."
+        return Outcome("warn", derived, outcome.evidence, remedy)
+    summary = f"{derived}: {outcome.summary}"
+    return Outcome(outcome.status, summary, outcome.evidence, outcome.remedy)
+
+
+def _of_release(case: Case, found: OperatingSystem) -> Outcome:
+    """What the stack says about a release."""
+    name = _release_name(found) if case.facts.derivative is None else found.base_name
     release = case.stack.release(found.id, found.version_id or "")
     if release is None:
         return Outcome(
             "fail",
-            f"{_release_name(found)} is no release of the stack {case.stack.name}",
+            f"{name} is no release of the stack {case.stack.name}",
             [f"The stack is for {case.stack.offered_releases}."],
             f"Install {case.stack.offered_releases}, or choose another stack.",
         )
     if release.support == "refused":
-        summary = f"{_release_name(found)} cannot hold the stack {case.stack.name}"
+        summary = f"{name} cannot hold the stack {case.stack.name}"
         return Outcome("fail", summary, release.reasons, release.remedy)
     if release.support == "community":
-        summary = f"{_release_name(found)} has community support: nobody promises it"
+        summary = f"{name} has community support: nobody promises it"
         remedy = f"Go on and measure with rdna1-validate{_supported_hint(case.stack)}."
         return Outcome("warn", summary, release.reasons, release.remedy or remedy)
-    return Outcome("pass", f"{_release_name(found)} is supported")
+    return Outcome("pass", f"{name} is supported")
 
 
 @check(

@@ -1,0 +1,127 @@
+"""Rules about AMD's own kernel driver, which DKMS builds."""
+
+from __future__ import annotations
+
+import shlex
+
+from rdna1.preflight.facts import DkmsBuild, Facts
+from rdna1.preflight.machine import cards_if_known, dkms_packages
+from rdna1.preflight.missing_card import kernel_too_old
+from rdna1.preflight.model import Case, Outcome, check
+
+_DKMS_REFERENCES = (
+    "ROCm/legacy-rocm-build#2451",
+    "ROCm/legacy-rocm-build#3701",
+    "ROCm/amdgpu#192",
+)
+# Where the key lies that DKMS signs with.
+_KEYS = {"ubuntu": "/var/lib/shim-signed/mok/MOK.der"}
+_DKMS_KEY = "/var/lib/dkms/mok.pub"
+
+
+@check("amdgpu-dkms", "No driver of AMD's own", references=_DKMS_REFERENCES)
+def amdgpu_dkms(case: Case) -> Outcome:
+    """The kernel's own amdgpu is used; AMD's amdgpu-dkms of these ages breaks on new kernels.
+
+    The driver of 5.7 does not build on Linux 6.6, that of 6.2 broke between two updates of
+    6.8, and a failed build leaves dpkg half done with the kernel itself.
+    """
+    packages = case.facts.known("apt.packages", case.facts.apt.packages)
+    ours = dkms_packages(case.facts)
+    if not ours:
+        return Outcome("pass", "no driver of AMD's own is installed")
+    return Outcome(
+        "warn",
+        f"{', '.join(ours)} is installed; the stacks use the kernel's own driver",
+        [f"{name} {packages[name]}" for name in ours],
+        _remove_driver(case),
+    )
+
+
+@check("dkms-build", "Builds of AMD's own driver", references=(*_DKMS_REFERENCES, "dkms(8)"))
+def dkms_build(case: Case) -> Outcome:
+    """A driver of AMD's that is not built for the running kernel is not the one that runs.
+
+    After an update of the kernel the build may have failed unseen: the kernel's own driver
+    is loaded in its place, and programs of AMD's version meet another one than they expect.
+    """
+    facts = case.facts
+    versions = facts.known("modules.dkms", facts.modules.dkms)
+    if not versions:
+        return Outcome("pass", "DKMS has no driver of AMD's")
+    running = facts.known("kernel.release", facts.kernel.release)
+    lines = [f"{v.version}: built for {', '.join(v.kernels) or 'no kernel'}" for v in versions]
+    if any(running in version.kernels for version in versions):
+        return Outcome("pass", f"AMD's driver is built for {running}", lines)
+    if not dkms_packages(facts):
+        return Outcome(
+            "warn",
+            "DKMS keeps a driver of AMD's whose package is gone",
+            lines,
+            _remove_leftovers(versions),
+        )
+    return Outcome(
+        "warn",
+        f"AMD's driver is not built for the running kernel {running}",
+        lines,
+        _remove_driver(case),
+    )
+
+
+@check(
+    "secure-boot",
+    "Secure Boot and AMD's own driver",
+    references=("ROCm/legacy-rocm-build#276", "dkms-project/dkms#347", "mokutil(1)"),
+)
+def secure_boot(case: Case) -> Outcome:
+    """With Secure Boot the kernel loads only modules signed with a key that it knows.
+
+    Its own amdgpu is signed. One that DKMS built is signed with a key of this machine,
+    which somebody has to enroll at a boot; without that there is no driver.
+    """
+    facts = case.facts
+    versions = facts.known("modules.dkms", facts.modules.dkms)
+    if not any(version.kernels for version in versions):
+        return Outcome("pass", "the kernel's own driver needs no key of this machine")
+    if not facts.known("secure_boot", facts.secure_boot):
+        return Outcome("pass", "Secure Boot is off")
+    return Outcome(
+        "warn",
+        "Secure Boot is on, and DKMS built a driver that needs an enrolled key",
+        [f"{version.version} for {', '.join(version.kernels)}" for version in versions],
+        f"{_remove_driver(case)} Or enroll the key as root: mokutil --import "
+        f"{_machine_key(facts)}, then reboot and confirm it at the blue screen.",
+    )
+
+
+def _remove_driver(case: Case) -> str:
+    """How the kernel's own driver comes back; another kernel where it does not know the card."""
+    facts = case.facts
+    packages = dkms_packages(facts)
+    builds = facts.modules.dkms or []
+    if not packages:
+        return _remove_leftovers(builds)
+    old = [card for card in cards_if_known(case) if kernel_too_old(facts, card)]
+    if old:
+        running = facts.kernel.release
+        return (
+            f"Boot a newer kernel, whose own driver serves {old[0].chip.name}; until then, as "
+            f"root: dkms autoinstall -k {running}"
+        )
+    return (
+        f"As root: apt purge {' '.join(packages)}; update-initramfs -u. Then reboot into the "
+        "kernel's own driver."
+    )
+
+
+def _remove_leftovers(builds: list[DkmsBuild]) -> str:
+    """How builds whose package is gone are removed: DKMS itself needs their source for that."""
+    by_dkms = [f"dkms remove amdgpu/{build.version} --all" for build in builds if build.source]
+    folders = [f"/var/lib/dkms/amdgpu/{build.version}" for build in builds if not build.source]
+    by_hand = [f"rm -r {shlex.join(folders)}"] if folders else []
+    return f"As root: {'; '.join(by_dkms + by_hand)}"
+
+
+def _machine_key(facts: Facts) -> str:
+    """The key that DKMS signs with: Ubuntu's and Debian's lie in different places."""
+    return _KEYS.get(facts.os.id if facts.os else "", _DKMS_KEY)

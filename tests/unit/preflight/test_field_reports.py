@@ -1,0 +1,447 @@
+"""Machines whose owners reported a fault, or others of the same kind: one row a case.
+
+Each row names the check that holds the cause, and words of the cause and of what helped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from rdna1.host.collect import collect
+from rdna1.preflight import Finding, judge, load_facts
+from rdna1.stacks import load_stack
+from support.machine_tree import BOOKWORM, FOCAL, JAMMY, NOBLE, USER, MachineTree
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="device files take root")
+
+Build = Callable[[Path], MachineTree]
+
+
+class Case(NamedTuple):
+    """A machine, and what is said of it.
+
+    Attributes:
+        name: of the case, after the public report where there is one.
+        build: makes the machine below a folder.
+        check: id of the finding with the cause.
+        status: of that finding.
+        words: that the finding holds.
+        never: what no finding may say.
+        others: status of other findings by id.
+        stack: that it is assessed for.
+    """
+
+    name: str
+    build: Build
+    check: str
+    status: str
+    words: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    others: dict[str, str] = {}  # noqa: RUF012 - the class is a tuple, and nobody changes it
+    stack: str = "rocm-5.7"
+
+
+def old_kernel(root: Path) -> MachineTree:
+    """ROCm#1318: AMD's driver of ROCm 3 was built for the kernel before an update."""
+    machine = MachineTree(root, FOCAL, "5.4.0-54-generic").display("7340", "0000:2f:00.0")
+    machine.device("kfd").device("dri/renderD128").modules("5.4.0-53-generic")
+    machine.package("rock-dkms", "1:3.10-27")
+    return machine.write("var/lib/dkms/amdgpu/3.10-27/5.4.0-53-generic/x86_64/module/amdgpu.ko", "")
+
+
+def two_gpus(root: Path, kernel: str = "", start: str = "", target: bool = True) -> MachineTree:
+    """ROCm#1306: the graphics of a Renoir beside an RX 5500M."""
+    machine = MachineTree(root, FOCAL, kernel).display("7340").display("1636", "0000:08:00.0")
+    machine.node("7340", target=100102 if target else 0, slot=0x300)
+    machine.node("1636", target=90012 if target else 0, slot=0x800)
+    machine.device("kfd").device("dri/renderD128").device("dri/renderD129")
+    return machine.write(f"home/{USER}/.bashrc", start)
+
+
+def visible(*lines: str) -> Build:
+    return lambda root: two_gpus(root, start="".join(f"export {line}\n" for line in lines))
+
+
+def container(marker: str, gid: int, members: bool = False) -> Build:
+    def build(root: Path) -> MachineTree:
+        machine = MachineTree(root).display("731f").node("731f", target=100100, slot=0x300)
+        machine.write(marker, "lxc\n" if "systemd" in marker else "")
+        if members:
+            machine.group("video", 44, USER)
+        machine.group("nogroup", 65534)
+        return machine.device("kfd", gid).device("dri/renderD128", gid)
+
+    return build
+
+
+def os_release(name: str, text: str, *, kernel: str = "", **files: str) -> Build:
+    def build(root: Path) -> MachineTree:
+        machine = MachineTree(root, JAMMY, kernel).card()
+        for path, content in files.items():
+            machine.write(path.replace("__", "/"), content)
+        return machine.write("etc/os-release", f'PRETTY_NAME="{name}"\n{text}')
+
+    return build
+
+
+def without_kfd(root: Path) -> MachineTree:
+    """ROCm#1643."""
+    machine = MachineTree(root, kernel="6.8.12-custom").display("731f").device("dri/renderD128")
+    config = "CONFIG_DRM_AMDGPU=m\n# CONFIG_HSA_AMD is not set\n"
+    return machine.write("boot/config-6.8.12-custom", config)
+
+
+def without_module(release_kernel: str, debian: bool = False) -> Build:
+    def build(root: Path) -> MachineTree:
+        release = BOOKWORM if debian else NOBLE
+        machine = MachineTree(root, release).display("731f", driver="").write("dev/null", "")
+        machine.write("proc/sys/kernel/osrelease", f"{release_kernel}\n")
+        (machine.root / "sys/module/amdgpu/initstate").unlink()
+        (machine.root / "sys/module/amdgpu").rmdir()
+        return machine.modules(release_kernel, amdgpu=False)
+
+    return build
+
+
+def missing(device: str = "731f", **files: str) -> Build:
+    """The driver has the card, and KFD does not offer it."""
+
+    def build(root: Path) -> MachineTree:
+        machine = MachineTree(root).display(device).device("kfd").device("dri/renderD128")
+        for path, content in files.items():
+            machine.write(path.replace("__", "/"), content)
+        return machine
+
+    return build
+
+
+def imac(root: Path) -> MachineTree:
+    """T2-Ubuntu#208."""
+    machine = MachineTree(root, JAMMY).display("7340", driver="").write("dev/null", "")
+    machine.write("proc/cmdline", "quiet splash nomodeset\n")
+    machine.write("etc/default/grub", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet splash nomodeset"\n')
+    machine.write("sys/class/dmi/id/sys_vendor", "Apple Inc.\n")
+    return machine.write("sys/class/dmi/id/product_name", "iMac20,1\n")
+
+
+def leftover(root: Path) -> MachineTree:
+    """ROCm#4197."""
+    machine = MachineTree(root).card().package("dkms", "3.0.11-1ubuntu13")
+    machine.write("var/lib/dkms/amdgpu/6.8.5-2041575.24.04/build/make.log", "")
+    return machine.link(
+        "var/lib/dkms/amdgpu/6.8.5-2041575.24.04/source", "/usr/src/amdgpu-6.8.5-2041575.24.04"
+    )
+
+
+def one_of_two(root: Path) -> MachineTree:
+    return MachineTree(root).card().display("7340", "0000:0a:00.0")
+
+
+ATOMICS = "[    3.1] kfd kfd: amdgpu: skipped device 1002:731f, PCI rejects atomics 123<145\n"
+MINT = 'ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="21.2"\nVERSION_CODENAME=victoria\n'
+LMDE = "ID=linuxmint\nID_LIKE=debian\nVERSION_ID=6\nVERSION_CODENAME=faye\n"
+ELEMENTARY = 'ID=elementary\nID_LIKE="ubuntu debian"\nVERSION_ID=7.1\nVERSION_CODENAME=horus\n'
+DEBIAN_12 = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
+
+CASES = [
+    Case(
+        "kernel without the chip",
+        old_kernel,
+        "kernel-version",
+        "fail",
+        (
+            "5.4.0-54-generic",
+            "does not offer Navi 14",
+            "from Linux 5.5 on",
+            "linux-generic-hwe-20.04",
+        ),
+        ("older than 145", "apt purge", "atomics, and MEC"),
+        {"kfd": "fail", "pcie-atomics": "skip", "amdgpu-dkms": "warn", "dkms-build": "warn"},
+    ),
+    Case(
+        "AMD's driver of another kernel",
+        old_kernel,
+        "kfd",
+        "fail",
+        (
+            "built for another kernel",
+            "3.10-27 is built for 5.4.0-53",
+            "dkms autoinstall -k 5.4.0-54",
+        ),
+    ),
+    Case(
+        "Navi 10 on that kernel",
+        lambda r: MachineTree(r, FOCAL, "5.4.0-54-generic").card(),
+        "kernel-version",
+        "warn",
+        ("older than any",),
+    ),
+    Case(
+        "no gfx target of a node",
+        lambda r: two_gpus(r, "5.11.0-27-generic", target=False),
+        "integrated-gpu",
+        "warn",
+        ("KFD node 2: 1002:1636", "ROCR_VISIBLE_DEVICES=0"),
+        ("offers no AMD graphics",),
+        {"gfx-override-reach": "warn", "kfd": "pass"},
+    ),
+    Case(
+        "the processor's graphics alone",
+        visible("ROCR_VISIBLE_DEVICES=1"),
+        "visible-devices",
+        "fail",
+        ("not the RDNA1 card", "index 0 of ROCR"),
+    ),
+    Case(
+        *(
+            "HIP counts what ROCR leaves",
+            visible("ROCR_VISIBLE_DEVICES=1,0", "HIP_VISIBLE_DEVICES=0"),
+        ),
+        "visible-devices",
+        "fail",
+        ("not the RDNA1 card", "HIP_VISIBLE_DEVICES=0"),
+    ),
+    Case(
+        *(
+            "HIP beyond what ROCR leaves",
+            visible("ROCR_VISIBLE_DEVICES=0", "HIP_VISIBLE_DEVICES=1"),
+        ),
+        "visible-devices",
+        "fail",
+        ("hides every card",),
+    ),
+    Case(
+        "the card alone",
+        visible("ROCR_VISIBLE_DEVICES=0", "HIP_VISIBLE_DEVICES=0"),
+        "visible-devices",
+        "pass",
+        (),
+        (),
+        {"integrated-gpu": "pass"},
+    ),
+    Case(
+        "the card second for HIP",
+        visible("ROCR_VISIBLE_DEVICES=1,0", "CUDA_VISIBLE_DEVICES=1"),
+        "visible-devices",
+        "pass",
+    ),
+    Case(
+        "lxc, another group",
+        container("run/systemd/container", 44),
+        "kfd",
+        "fail",
+        ("root:video", "Outside", "gid=GID"),
+        ("udev", "usermod"),
+        {"groups": "skip"},
+    ),
+    Case(
+        "lxc, another group of the user",
+        container("run/systemd/container", 44, True),
+        "kfd",
+        "warn",
+        ("root:video", "Outside", "gid=GID"),
+        ("udev", "usermod"),
+    ),
+    Case(
+        "docker, a group without a name",
+        container(".dockerenv", 106),
+        "kfd",
+        "fail",
+        ("root:106", "Outside", "--group-add", "stat -c %g /dev/kfd"),
+        ("udev", "usermod"),
+        {"groups": "skip"},
+    ),
+    Case(
+        "podman, not mapped",
+        container("run/.containerenv", 65534),
+        "kfd",
+        "fail",
+        ("root:nogroup", "keep-groups"),
+        ("udev", "usermod"),
+    ),
+    Case(
+        "kubernetes",
+        container("run/secrets/kubernetes.io/x", 106),
+        "kfd",
+        "fail",
+        ("supplementalGroups",),
+        ("udev", "usermod"),
+    ),
+    Case(
+        "Linux Mint",
+        os_release("Linux Mint 21.2", f"{MINT}UBUNTU_CODENAME=jammy\n"),
+        "os-release",
+        "warn",
+        ("Linux Mint 21.2 is assessed as Ubuntu 22.04",),
+    ),
+    Case(
+        "LMDE",
+        os_release("LMDE 6 (faye)", f"{LMDE}DEBIAN_CODENAME=bookworm\n"),
+        "os-release",
+        "warn",
+        ("LMDE 6 (faye) is assessed as Debian 12",),
+    ),
+    Case(
+        *(
+            "Pop!_OS",
+            os_release("Pop!_OS 24.04 LTS", "ID=pop\nVERSION_ID=24.04\nUBUNTU_CODENAME=noble\n"),
+        ),
+        "os-release",
+        "warn",
+        ("is assessed as Ubuntu 24.04",),
+        ("community",),
+    ),
+    Case(
+        "elementary, by its upstream file",
+        os_release(
+            "elementary OS 7.1 Horus",
+            ELEMENTARY,
+            etc__upstream_release__x="",
+            **{"etc__upstream-release__lsb-release": "DISTRIB_ID=Ubuntu\nDISTRIB_CODENAME=jammy\n"},
+        ),
+        "os-release",
+        "warn",
+        ("is assessed as Ubuntu 22.04",),
+    ),
+    Case(
+        "MX, by Debian's version",
+        os_release("MX 23", "ID=mx\nID_LIKE=debian\nVERSION_ID=23\n", etc__debian_version="12.5\n"),
+        "os-release",
+        "warn",
+        ("MX 23 is assessed as Debian 12",),
+    ),
+    Case(
+        "Proxmox VE, which calls itself Debian",
+        lambda root: os_release("Debian GNU/Linux 12 (bookworm)", DEBIAN_12)(root).package(
+            "pve-manager", "8.2.4"
+        ),
+        "os-release",
+        "warn",
+        ("Proxmox VE is assessed as Debian 12",),
+    ),
+    Case(
+        "another family",
+        os_release("Fedora Linux 43", "ID=fedora\nVERSION_ID=43\n"),
+        "os-release",
+        "fail",
+        ("Fedora Linux 43 is no release",),
+    ),
+    Case(
+        "kernel without KFD",
+        without_kfd,
+        "kfd",
+        "fail",
+        ("CONFIG_HSA_AMD", "distribution's own kernel"),
+        ("dmesg",),
+    ),
+    Case(
+        *(
+            "Ubuntu's kernel without the module",
+            without_module("6.8.0-47-generic"),
+            "installed-kernels",
+        ),
+        "fail",
+        ("apt install linux-modules-extra-6.8.0-47-generic",),
+        ("modprobe amdgpu",),
+    ),
+    Case(
+        "Debian's cloud kernel",
+        without_module("6.1.0-37-cloud-amd64", debian=True),
+        "installed-kernels",
+        "fail",
+        ("apt install linux-image-amd64", "6.1.0-37-amd64 has it"),
+    ),
+    Case(
+        "the kernel's saved words",
+        missing(var__log__dmesg=ATOMICS),
+        "kfd",
+        "fail",
+        ("rejects atomic operations", "/var/log/dmesg:1", "123<145"),
+    ),
+    Case(
+        "words of an earlier boot",
+        missing(**{"var__log__kern.log": f"{ATOMICS}[ 0.0] Linux version 6.8.0\n"}),
+        "kfd",
+        "fail",
+        ("dmesg | grep -i kfd",),
+        ("123<145",),
+    ),
+    Case(
+        "a workstation card without atomics",
+        missing("7341"),
+        "pcie-atomics",
+        "fail",
+        ("Radeon Pro W5500", "version 123"),
+        ("update it",),
+    ),
+    Case(
+        "one refused card of two",
+        one_of_two,
+        "kfd",
+        "warn",
+        ("1 of 2 cards", "0000:0a:00.0"),
+        (),
+        {"pcie-atomics": "warn"},
+    ),
+    Case(
+        "iMac with nomodeset",
+        imac,
+        "boot-options",
+        "fail",
+        ("Try it once first", "amdgpu.ppfeaturemask=0xfff7bffd", "/etc/default/grub:1"),
+        ("modprobe amdgpu",),
+        {"kernel-driver": "fail"},
+    ),
+    Case(
+        "DKMS' folder left over",
+        leftover,
+        "dkms-build",
+        "warn",
+        ("rm -r /var/lib/dkms/amdgpu/6.8.5-2041575.24.04",),
+        ("apt purge",),
+    ),
+    Case(
+        "a board by its revision",
+        lambda root: MachineTree(root).card(),
+        "card",
+        "pass",
+        ("Radeon RX 5700 XT (Navi 10",),
+    ),
+    Case(
+        "nothing is wrong",
+        lambda root: MachineTree(root).card(),
+        "kfd",
+        "pass",
+        others={"os-release": "pass", "groups": "pass", "firmware": "pass"},
+    ),
+]
+
+
+def findings_of(machine: MachineTree, stack: str) -> list[Finding]:
+    facts = load_facts(collect(str(machine.done()), [USER]))
+    return judge(facts, load_stack(stack)).checks
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_cause_is_named_and_nothing_else(case: Case, tmp_path: Path) -> None:
+    findings = findings_of(case.build(tmp_path / "root"), case.stack)
+    found = {finding.id: finding for finding in findings}
+    told = found[case.check]
+    text = " ".join([told.summary, *told.evidence, told.remedy])
+    assert told.status == case.status, told
+    assert [words for words in case.words if words not in text] == [], text
+    everything = "\n".join(f"{f.summary} {' '.join(f.evidence)} {f.remedy}" for f in findings)
+    assert [words for words in case.never if words in everything] == []
+    assert {name: found[name].status for name in case.others} == case.others
+
+
+def test_the_cause_stands_before_what_follows_from_it(tmp_path: Path) -> None:
+    for build in (imac, old_kernel):
+        findings = findings_of(build(tmp_path / build.__name__), "rocm-5.7")
+        failed = [finding.id for finding in findings if finding.status == "fail"]
+        assert failed[0] in ("boot-options", "kernel-version")
