@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from rdna1.conv.envelope import (
     renewed,
 )
 from rdna1.failures import explain
+from rdna1.preflight.facts import RocmPart
+from rdna1.preflight.rocm_parts import not_of
 from rdna1.report.json import to_json
 from rdna1.repositories import amd_repository, distribution
 from rdna1.repositories.leftovers import leftovers
@@ -41,6 +43,20 @@ def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, l
     found = leftovers(apt, amd, {amd.fingerprint, fingerprint.replace(" ", "").upper()})
     plain: dict[str, list[str]] = msgspec.to_builtins(found)
     return plain
+
+
+def rdna1_other_rocm(
+    parts: Sequence[Mapping[str, str]] | None, source: str, release: str
+) -> list[str]:
+    """Names of the installed ROCm packages that are not of a source, or of another release.
+
+    Args:
+        parts: the fact ``rocm``.
+        source: where ROCm comes from.
+        release: of the stack.
+    """
+    listed = msgspec.convert(parts or [], list[RocmPart])
+    return [part.name for part in not_of(listed, source, release)]
 
 
 def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
@@ -88,6 +104,7 @@ class FilterModule:
             "rdna1_amd_leftovers": rdna1_amd_leftovers,
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
+            "rdna1_other_rocm": rdna1_other_rocm,
             "rdna1_pytorch_packages": rdna1_pytorch_packages,
             "rdna1_settings_file": rdna1_settings_file,
         }

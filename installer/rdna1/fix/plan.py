@@ -6,6 +6,7 @@ import msgspec
 
 from rdna1.host.variables import FORBIDDEN
 from rdna1.preflight.checks.graphics import needed_groups
+from rdna1.preflight.dpkg_repair import repair_of
 from rdna1.preflight.facts import Facts, User, Variable
 
 # No remedy puts anybody into other groups, whatever a device file asks for.
@@ -58,7 +59,8 @@ class ConfigurePackages(msgspec.Struct, frozen=True):
         """The action in one line."""
         if not self.packages:
             return "finish what an interrupted dpkg left with dpkg --configure -a"
-        return f"finish {len(self.packages)} packages with dpkg --configure -a"
+        count = len(self.packages)
+        return f"finish {count} package{'s' if count > 1 else ''} with dpkg --configure -a"
 
     @property
     def command(self) -> list[str]:
@@ -120,9 +122,13 @@ def _of_system(facts: Facts) -> tuple[list[Action], list[str]]:
             left.append(
                 f"{user.name} is no user of /etc/passwd: {action.title} where it is managed"
             )
-    unfinished = facts.apt.half_configured
-    if unfinished or facts.apt.dpkg_journal:
-        actions.append(ConfigurePackages(unfinished or []))
+    unfinished = facts.apt.half_configured or []
+    repair = repair_of(facts)
+    if repair.only_configures and (unfinished or repair.journal):
+        actions.append(ConfigurePackages(unfinished))
+    elif unfinished:
+        # These remove packages, which only their owner may decide.
+        left.append(f"dpkg did not finish with {', '.join(unfinished)}: {'; '.join(repair.steps)}")
     return actions, left
 
 

@@ -17,21 +17,32 @@ STATUS_FILE = "/var/lib/dpkg/status"
 JOURNAL = "/var/lib/dpkg/updates"
 _STATUS_LIMIT = 64 * 1024 * 1024
 _MOST_READINGS = 5
+_ABSENT = frozenset(["config-files", "not-installed"])
 _SETTLED = frozenset(["installed", "config-files", "not-installed"])
 
-# Whatever belongs to ROCm or PyTorch, be it of AMD or of a distribution.
+# Whatever belongs to ROCm or PyTorch, be it of AMD or of a distribution: exact names, each alone
+# or with a version and the parts that packages are split into.
 _RELEVANT = re.compile(
     r"""
     (?:lib)? (?:
-      rocm.* | rocr.* | rocminfo
-      | roc(?:blas|fft|rand|solver|sparse|alution|tracer|profiler|prim|thrust|wmma|dbgapi).*
-      | rccl.* | hip(?!po).* | hsa-.* | hsakmt.* | miopen.* | migraphx.* | composablekernel.*
-      | (?:amd-)?comgr.* | amdhip.* | openmp-extras.* | amdgpu.* | drm-amdgpu-amdgpu.*
-      | torch\d.*
-    ) | python3-torch.*
+      rocm(?:-[\w.+-]+)? | rocminfo | rocr | rock-dkms(?:-firmware)? | amdrocm[\d.]*
+      | roc(?:blas|fft|rand|solver|sparse|alution|tracer|profiler|prim|thrust|wmma|dbgapi|decode
+          |jpeg|al|shmem)
+      | rccl | hip | hipcc | hipamd | amdhip64 | hiprtc | hiprtc-builtins | hipify(?:-clang)?
+      | hip(?:blas|blas-common|blaslt|fft|rand|solver|sparse|sparselt|cub|tensor|fort)
+      | hip-runtime-(?:amd|nvidia) | hsa-(?:rocr|runtime64|amd-aqlprofile|ext-rocr)
+      | hsakmt | hsakmt-roct | miopen | miopen-hip | miopen-opencl | migraphx | composablekernel
+      | (?:amd-)?comgr | openmp-extras | amd-smi-lib | mivisionx
+      | amdgpu | drm-amdgpu-(?:amdgpu|radeon|common|dev|utils|static) | torch
+    ) (?:[\d.]*\d)? (?:t64)?
+      (?:-(?:core|dev|devel|doc|docs|samples|tests?|clients?\S*|plugins|bin|data|dkms|dkms-firmware
+          |lib|install|pro|runtime|sdk|register|rpath\S*|asan\S*|dbgsym|static\S*|gfx\w+|\d[\d.]*)
+         (?:[\d.]*\d)? (?:-\S+)?)?
+    | python3-torch(?:-\S+|vision|audio)? | python3-roc(?:m|al)\S*
     """,
     re.VERBOSE,
 )
+_BY_AMD = "@amd.com>"
 
 
 class Package(NamedTuple):
@@ -44,6 +55,7 @@ class Package(NamedTuple):
         wanted: what was asked for: ``install``, ``hold`` and so on (dpkg-query(1)).
         flag: ``ok`` or ``reinstreq``.
         state: ``installed``, ``half-configured`` and so on (dpkg-query(1)).
+        by_amd: whether AMD maintains it.
     """
 
     name: str
@@ -52,11 +64,17 @@ class Package(NamedTuple):
     wanted: str
     flag: str
     state: str
+    by_amd: bool = False
 
     @property
     def installed(self) -> bool:
         """Whether its files are there and configured."""
         return self.state == "installed"
+
+    @property
+    def present(self) -> bool:
+        """Whether files of it are there, configured or not."""
+        return self.state not in _ABSENT
 
     @property
     def settled(self) -> bool:
@@ -123,12 +141,12 @@ class Status:
         return self._packages
 
     def installed(self, name: str) -> Package:
-        """The installed package of this name.
+        """The package of this name whose files are there.
 
         Raises:
             UnreadableError: it is not installed, or the file cannot be read.
         """
-        found = next((p for p in self.packages() if p.name == name and p.installed), None)
+        found = next((p for p in self.packages() if p.name == name and p.present), None)
         if found is None:
             raise UnreadableError(f"{STATUS_FILE}: {name} is not installed")
         return found
@@ -145,7 +163,9 @@ class Status:
 
 
 def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, str]:
-    """Name to version of the installed packages of ROCm and PyTorch, and of those asked for.
+    """Name to version of the packages of ROCm and PyTorch that are there, and of those asked for.
+
+    One that is unpacked or half configured is among them: its files are there.
 
     Raises:
         UnreadableError: the status file cannot be read.
@@ -153,7 +173,7 @@ def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, st
     return {
         p.name: p.version
         for p in status.packages()
-        if p.installed and (is_relevant(p.name) or p.name in asked)
+        if p.present and (p.by_amd or is_relevant(p.name) or p.name in asked)
     }
 
 
@@ -173,6 +193,25 @@ def half_configured(status: Status) -> list[str]:
         UnreadableError: the status file cannot be read.
     """
     return [p.name for p in status.packages() if not p.settled]
+
+
+def unfinished(status: Status) -> list[dict[str, str]]:
+    """``name``, ``version``, ``wanted``, ``flag`` and ``state`` of those of `half_configured`.
+
+    Raises:
+        UnreadableError: the status file cannot be read.
+    """
+    return [
+        {
+            "name": package.name,
+            "version": package.version,
+            "wanted": package.wanted,
+            "flag": package.flag,
+            "state": package.state,
+        }
+        for package in status.packages()
+        if not package.settled
+    ]
 
 
 def held(status: Status) -> list[str]:
@@ -220,6 +259,7 @@ def _package(paragraph: str) -> Package:
         wanted=wanted,
         flag=flag,
         state=state,
+        by_amd=_BY_AMD in _field(paragraph, "Maintainer"),
     )
 
 

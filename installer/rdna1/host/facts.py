@@ -8,6 +8,7 @@ from . import (
     accounts,
     amdgpu,
     apt_keys,
+    apt_log,
     apt_policy,
     apt_preferences,
     apt_settings,
@@ -69,7 +70,6 @@ def facts(
         "system": unknown.ask("system", system.system, reader, status),
         "machine": unknown.ask("machine", system.machine, reader, status),
         "os": unknown.ask("os", release.os_release, reader),
-        "derivative": unknown.ask("derivative", release.derivative, reader, status),
         "kernel": _kernel(reader, unknown),
         "glibc": unknown.ask("glibc", system.glibc, reader, status),
         "container": unknown.ask("container", container.container, reader),
@@ -90,6 +90,8 @@ def facts(
         ),
         "unknown": unknown,
         "reboot_required": unknown.ask("reboot_required", system.reboot_required, reader),
+        "model": unknown.ask("model", virtual.model, reader),
+        "derivative": unknown.ask("derivative", release.derivative, reader, status),
         "envelopes": unknown.ask("envelopes", envelopes.envelopes, reader, names, unknown),
         "environments": unknown.ask(
             "environments", environments.environments, reader, names, unknown
@@ -131,7 +133,6 @@ def _hardware(reader: Reader, unknown: Unknown) -> dict[str, object]:
     return {
         "pcie": unknown.ask("pcie", pcie.links, reader, unknown),
         "virtualization": unknown.ask("virtualization", virtual.virtualization, reader),
-        "model": unknown.ask("model", virtual.model, reader),
         "memory_bytes": unknown.ask("memory_bytes", virtual.memory_bytes, reader),
         "secure_boot": unknown.ask("secure_boot", firmware.secure_boot, reader),
         "firmware": unknown.ask("firmware", firmware.firmware_files, reader),
@@ -150,6 +151,8 @@ def _apt(
         "packages": unknown.ask("apt.packages", dpkg.relevant_packages, status, asked),
         "half_configured": unknown.ask("apt.half_configured", dpkg.half_configured, status),
         "dpkg_journal": unknown.ask("apt.dpkg_journal", dpkg.journal_entries, status),
+        "unfinished": unknown.ask("apt.unfinished", dpkg.unfinished, status),
+        "overwritten": unknown.ask("apt.overwritten", apt_log.overwritten, reader) or [],
         "lock_holder": unknown.ask("apt.lock_holder", locks.lock_holder, reader),
         "held": unknown.ask("apt.held", dpkg.held, status),
         **_apt_settings(reader, unknown),

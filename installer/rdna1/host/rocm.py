@@ -11,7 +11,9 @@ from .unknown import Unknown
 # AMD ends the upstream version with its release as digits: 1.0.0.50701-98~22.04.
 _AMD_VERSION = re.compile(r"\.\d{5,6}-\d")
 # The driver's packages serve any ROCm, and PyTorch is not a part of it.
-_NOT_ROCM = re.compile(r"amdgpu.*|libdrm-amdgpu.*|libtorch.*|python3-torch.*")
+_NOT_ROCM = re.compile(
+    r"amdgpu.*|rock-dkms.*|rocm-dkms.*|libdrm-amdgpu.*|libtorch.*|python3-torch.*"
+)
 
 
 def rocm(reader: Reader, status: dpkg.Status, unknown: Unknown) -> list[dict[str, object]]:
@@ -28,15 +30,18 @@ def rocm(reader: Reader, status: dpkg.Status, unknown: Unknown) -> list[dict[str
         UnreadableError: the packages cannot be read.
     """
     packages: list[dict[str, object]] = [
-        {"source": _source(name, version), "name": name, "version": version}
-        for name, version in dpkg.relevant_packages(status).items()
-        if not _NOT_ROCM.fullmatch(name)
+        {"source": _source(package), "name": package.name, "version": package.version}
+        for package in status.packages()
+        if package.present
+        and (package.by_amd or dpkg.is_relevant(package.name))
+        and not _NOT_ROCM.fullmatch(package.name)
     ]
     return packages + (unknown.ask("rocm.folders", _folders, reader, packages) or [])
 
 
-def _source(name: str, version: str) -> str:
-    by_amd = name.startswith("rocm-core") or _AMD_VERSION.search(version)
+def _source(package: dpkg.Package) -> str:
+    by_name = package.name.startswith(("rocm-core", "amdrocm"))
+    by_amd = package.by_amd or by_name or _AMD_VERSION.search(package.version)
     return "amd" if by_amd else "distro"
 
 

@@ -84,6 +84,23 @@ class Candidate(msgspec.Struct, frozen=True):
     origins: list[str]
 
 
+class Unfinished(msgspec.Struct, frozen=True):
+    """A package that dpkg did not finish with, in the words of dpkg-query(1)."""
+
+    name: str
+    version: str
+    wanted: str
+    flag: str
+    state: str
+
+
+class Overwritten(msgspec.Struct, frozen=True):
+    """A file that dpkg refused to overwrite, and the package that it is of."""
+
+    path: str
+    owner: str
+
+
 class Apt(msgspec.Struct, frozen=True):
     """Packages as dpkg and apt know them.
 
@@ -101,4 +118,7 @@ class Apt(msgspec.Struct, frozen=True):
     pins: list[Pin] | None
     proxies: list[ProxySetting] | None
     candidates: dict[str, Candidate | None] | None
+    # Facts that were saved before these were among them are assessed as well.
     dpkg_journal: int | None = None
+    unfinished: list[Unfinished] | None = None
+    overwritten: list[Overwritten] = []

@@ -47,6 +47,7 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: that serves it.
         url: root of all its folders; a mirror has the same below a root of its own.
         rocm_folder: below the root, with a folder for each version of ROCm.
+        new_hosts: that serve the layout since ROCm 10.
         component: of every suite.
         architecture: of all packages.
         sources_file: where this project puts the source.
@@ -63,6 +64,7 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str
     url: Annotated[str, msgspec.Meta(pattern="^https://")]
     rocm_folder: str
+    new_hosts: list[str]
     component: str
     architecture: str
     sources_file: str

@@ -15,7 +15,7 @@ import pytest
 from rdna1.host.collect import collect
 from rdna1.preflight import Finding, judge, load_facts
 from rdna1.stacks import load_stack
-from support.machine_tree import BOOKWORM, FOCAL, JAMMY, NOBLE, USER, MachineTree
+from support.machine_tree import BOOKWORM, FOCAL, JAMMY, NOBLE, USER, MachineTree, Release
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="device files take root")
 
@@ -420,6 +420,187 @@ CASES = [
         others={"os-release": "pass", "groups": "pass", "firmware": "pass"},
     ),
 ]
+
+
+HALF = "install reinstreq half-installed"
+AMD_7 = ("rocm-core", "hip-runtime-amd", "rocminfo", "rocblas")
+
+
+def packages(*listed: tuple[str, ...], release: Release = NOBLE) -> Build:
+    def build(root: Path) -> MachineTree:
+        machine = MachineTree(root, release).card()
+        for package in listed:
+            machine.package(*package)
+        return machine
+
+    return build
+
+
+def driver(state: str, *more: tuple[str, ...]) -> Build:
+    """ollama#2453: AMD's driver does not build on this kernel."""
+
+    def build(root: Path) -> MachineTree:
+        machine = packages(("amdgpu-dkms", "1:6.2.4.50701-1664922.22.04", state), *more)(root)
+        return machine.write("var/lib/dkms/amdgpu/6.2.4-1664922.22.04/build/make.log", "error\n")
+
+    return build
+
+
+def half_installed(root: Path) -> MachineTree:
+    """ROCm#2310: AMD's numbered packages beside the plain ones."""
+    version = "1.0.10.50401-84~20.04"
+    machine = packages(("hipfft", version), ("hipfft5.4.1", version, HALF), release=FOCAL)(root)
+    return machine.write(
+        "var/log/apt/term.log",
+        "dpkg: error processing archive /var/cache/hipfft5.4.1.deb (--unpack):\n"
+        " trying to overwrite '/opt/rocm-5.4.1/lib/libhipfft.so', which is also in package "
+        f"hipfft {version}\n",
+    )
+
+
+def source(uri: str, file: str = "amdrocm-stable.sources") -> Build:
+    text = f"Types: deb\nURIs: {uri}\nSuites: stable\nComponents: main\n"
+    return lambda root: (
+        MachineTree(root, JAMMY)
+        .card()
+        .write(
+            f"etc/apt/sources.list.d/{file}", f"{text}Signed-By: /etc/apt/keyrings/amdrocm.gpg\n"
+        )
+    )
+
+
+PACKAGE_CASES = [
+    Case(
+        "a driver that does not build",
+        driver("install ok half-configured"),
+        "apt-state",
+        "fail",
+        ("does not build here", "apt purge amdgpu-dkms", "make.log"),
+        ("--configure -a",),
+        {"amdgpu-dkms": "warn"},
+    ),
+    Case(
+        "a kernel that waits for such a driver",
+        driver(
+            "install ok installed",
+            ("linux-image-6.8.0-47-generic", "6.8.0-47.47", "install ok half-configured"),
+        ),
+        "apt-state",
+        "fail",
+        ("apt purge amdgpu-dkms; dpkg --configure -a",),
+    ),
+    Case(
+        "half installed, to be installed again",
+        half_installed,
+        "apt-state",
+        "warn",
+        (
+            "dpkg --remove --force-remove-reinstreq hipfft5.4.1",
+            "/opt/rocm-5.4.1/lib/libhipfft.so is also in hipfft",
+        ),
+        ("dpkg --configure -a",),
+        {"rocm-mixture": "fail"},
+    ),
+    Case(
+        "unpacked alone",
+        packages(("rocminfo", "5.7.1-3build1", "install ok unpacked")),
+        "apt-state",
+        "warn",
+        ("dpkg --configure -a", "rocminfo 5.7.1-3build1: unpacked"),
+        ("reinstreq",),
+    ),
+    Case(
+        "triggers",
+        packages(("man-db", "2.12", "install ok triggers-pending")),
+        "apt-state",
+        "warn",
+        ("dpkg --configure -a",),
+    ),
+    Case(
+        "an interrupted removal",
+        packages(("miopen-hip", "2.20.0.50701-98~22.04", "deinstall ok half-configured")),
+        "apt-state",
+        "warn",
+        ("dpkg --purge miopen-hip",),
+        ("--configure",),
+    ),
+    Case(
+        "half installed, and not broken",
+        packages(("rocrand", "2.10.17.50701-98~22.04", "install ok half-installed")),
+        "apt-state",
+        "warn",
+        ("dpkg --remove rocrand", "apt install --fix-broken"),
+        ("--configure",),
+    ),
+    Case(
+        "unpacked counts as installed",
+        packages(("rocm-core", "7.2.0.70200-43~22.04", "install ok unpacked"), release=JAMMY),
+        "rocm-mixture",
+        "fail",
+        ("ROCm 7.2.0 of AMD",),
+    ),
+    Case(
+        "AMD's ROCm of another release",
+        packages(*((name, "1.0.0.70200-43~22.04") for name in AMD_7), release=JAMMY),
+        "rocm-mixture",
+        "fail",
+        ("ROCm 7.2.0 of AMD is installed, and the stack's is 5.7.1", "apt purge rocm-core "),
+        ("rocm_source: amd",),
+    ),
+    Case(
+        "AMD's new packages",
+        packages(("amdrocm10.1-gfx1030", "10.1.0-12~22.04"), release=JAMMY),
+        "rocm-mixture",
+        "fail",
+        ("ROCm 10.1.0 of AMD", "apt purge amdrocm10.1-gfx1030"),
+    ),
+    Case(
+        "AMD's ROCm of the stack",
+        packages(*((name, "1.0.0.50701-98~22.04") for name in AMD_7), release=JAMMY),
+        "rocm-mixture",
+        "pass",
+    ),
+    Case(
+        "AMD's driver of ROCm 3 is none of the distribution's",
+        packages(("rock-dkms", "1:3.10-27"), ("rocm-dkms", "3.10.0-27"), release=JAMMY),
+        "rocm-mixture",
+        "pass",
+        others={"amdgpu-dkms": "warn"},
+    ),
+    Case(
+        "names like ROCm's",
+        packages(
+            ("hipercontracer", "1.6.5-1"),
+            ("libhipercontracer2t64", "2.0.0-1"),
+            ("libhipi-perl", "0.4-1"),
+            ("rocs", "4:23.08"),
+            ("hippotat-server", "1.1"),
+            ("rocksdb-tools", "8.9.1-2"),
+            ("rockdodger", "1.1.4"),
+            ("hipo-utils", "2.0"),
+            ("amdgpu-top", "0.10"),
+            release=JAMMY,
+        ),
+        "rocm-mixture",
+        "pass",
+        never=("hipercontracer", "rocs", "hippotat", "rocksdb"),
+    ),
+    Case(
+        "AMD's new repository",
+        source("https://stable.repo.amd.com/rocm/core/packages/ubuntu2204/"),
+        "amd-source",
+        "warn",
+        ("stable.repo.amd.com", "ROCm 10"),
+    ),
+    Case(
+        "an older address of AMD's driver",
+        source("https://repo.radeon.com/amdgpu/7.2/ubuntu", "amdgpu.list.sources"),
+        "amd-source",
+        "warn",
+        ("amdgpu/7.2/ubuntu",),
+    ),
+]
+CASES += PACKAGE_CASES
 
 
 def findings_of(machine: MachineTree, stack: str) -> list[Finding]:

@@ -80,7 +80,7 @@ def amd_signature(case: Case) -> Outcome:
     signed-by every key that apt trusts vouches for AMD's packages, AMD's for every other
     archive, and an expired copy in the common keyring stops the update.
     """
-    sources = _amd_sources(case)
+    sources = [*_amd_sources(case), *_new_sources(case)]
     trusted = [_shown(source) for source in sources if source.trusted]
     if trusted and _is_replaced(case, sources):
         return Outcome("warn", "apt takes AMD's packages without a signature", trusted, _fate(case))
@@ -139,7 +139,8 @@ def amd_source(case: Case) -> Outcome:
 
     Every version of ROCm has its own repository. With two of them apt mixes packages that
     depend on each other's exact version; left over beside the distribution's ROCm, AMD's
-    packages of the same name replace it with the next update.
+    packages of the same name replace it with the next update. amdgpu-install leaves sources of
+    the driver and of graphics, whose addresses AMD takes away after a while.
     """
     sources = [(source, version) for source in _amd_sources(case) for version in _rocm(source)]
     versions = sorted({version for _, version in sources})
@@ -149,6 +150,17 @@ def amd_source(case: Case) -> Outcome:
         if _is_replaced(case, [source for source, _ in sources]):
             return Outcome("warn", summary, lines, _fate(case))
         return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
+    stray = _new_sources(case) if case.rocm_source != "none" else []
+    if stray:
+        summary = "AMD's new repository is enabled, whose ROCm 10 and newer is none of the stack's"
+        return Outcome("warn", summary, lines + list(map(_shown, stray)), _disable(stray))
+    wanted = case.stack.rocm_version
+    if versions and case.rocm_source == "amd" and versions != [wanted]:
+        summary = f"AMD's source is of ROCm {versions[0]}, and the stack's is {wanted}"
+        if _is_replaced(case, [source for source, _ in sources]):
+            return Outcome("warn", summary, lines, _fate(case))
+        remedy = _disable([source for source, _ in sources])
+        return Outcome("fail", summary, lines, remedy)
     if sources and case.rocm_source == "distro":
         own = all(is_own(case, source) for source, _ in sources)
         files = " ".join(sorted({source.file for source, _ in sources}))
@@ -157,6 +169,18 @@ def amd_source(case: Case) -> Outcome:
             "a source of AMD is enabled, and the stack takes ROCm of the distribution",
             lines,
             _REMOVED if own else f"Disable it in {files}; then run as root: apt update",
+        )
+    unused = [
+        source
+        for source in _amd_sources(case)
+        if not _rocm(source) and case.stack.rocm_version not in " ".join(source.uris)
+    ]
+    if unused and not _is_replaced(case, unused):
+        return Outcome(
+            "warn",
+            "a source of AMD is enabled that the stack does not use",
+            lines + list(map(_shown, unused)),
+            f"{_disable(unused)}. Once its address is gone from AMD's server, apt update fails.",
         )
     version = f"AMD's sources are of ROCm {versions[0]} alone" if versions else _NONE
     return Outcome("pass", version, lines)
@@ -211,6 +235,22 @@ def _amd_sources(case: Case) -> list[Source]:
     if not found and unread:
         raise UnknownFactError(unread[0])
     return found
+
+
+def _new_sources(case: Case) -> list[Source]:
+    """Enabled sources of AMD's repository for ROCm 10 and newer."""
+    sources = case.facts.known("apt.sources", case.facts.apt.sources)
+    hosts = set(case.amd.new_hosts)
+    return [
+        source
+        for source in sources
+        if source.enabled and "deb" in source.types and hosts & set(map(_host, source.uris))
+    ]
+
+
+def _disable(sources: list[Source]) -> str:
+    files = " ".join(sorted({source.file for source in sources}))
+    return f"Disable it in {files}; then run as root: apt update"
 
 
 def _is_amds(case: Case, source: Source) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from rdna1.preflight.facts import RocmPart, UnknownFactError
+from rdna1.preflight.dpkg_repair import repair_of
+from rdna1.preflight.facts import Facts, RocmPart, UnknownFactError
 from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.rocm_parts import amd_release, not_of, of_other_release
 
 _MOST_SHOWN = 6
 _REPLACE = "let provisioning do it with rdna1_rocm_replace: true"
@@ -23,23 +25,16 @@ def apt_state(case: Case) -> Outcome:
     """Apt installs nothing while dpkg is half done with a package.
 
     A full disk, a lost connection or a failed build of a kernel module are the usual
-    reasons. A dpkg that was killed leaves a journal as well, and apt refuses to work until dpkg
-    has read it, even where every package looks complete. Provisioning finishes such packages
-    first, so this only warns. A process that holds the lock, often unattended-upgrades, only
-    makes apt wait.
+    reasons. Each state of dpkg has a remedy of its own: configuring does nothing for a
+    package that must be installed again, and repeats a build that fails for good. A dpkg that
+    was killed leaves a journal as well, and apt refuses to work until dpkg has read it, even
+    where every package looks complete. Provisioning finishes what can be finished, so that
+    this only warns. A process that holds the lock, often unattended-upgrades, only makes apt
+    wait.
     """
     facts = case.facts
-    unfinished = facts.known("apt.half_configured", facts.apt.half_configured)
-    journal = facts.apt.dpkg_journal or 0
-    if unfinished or journal:
-        lines = [f"/var/lib/dpkg/updates: {journal} changes not written down"] if journal else []
-        summary = "dpkg did not finish with some packages" if unfinished else "dpkg was interrupted"
-        return Outcome(
-            "warn",
-            f"{summary}; provisioning does that first",
-            _shown(unfinished) + lines,
-            "As root: dpkg --configure -a",
-        )
+    if facts.known("apt.half_configured", facts.apt.half_configured) or facts.apt.dpkg_journal:
+        return _unfinished(facts)
     holder = facts.apt.lock_holder
     if holder is not None:
         return Outcome(
@@ -50,6 +45,38 @@ def apt_state(case: Case) -> Outcome:
         )
     unread = facts.unknown.get("apt.lock_holder")
     return Outcome("pass", "dpkg is done with all packages", [unread] if unread else [])
+
+
+def _unfinished(facts: Facts) -> Outcome:
+    """What dpkg did not finish with, and the commands that do."""
+    repair = repair_of(facts)
+    packages = facts.apt.unfinished or []
+    names = [f"{p.name} {p.version}: {p.state}" for p in packages]
+    lines = _shown(names or facts.apt.half_configured or [])
+    if facts.apt.dpkg_journal:
+        lines.append(f"/var/lib/dpkg/updates: {facts.apt.dpkg_journal} changes not written down")
+    broken = set(repair.broken)
+    lines += [
+        f"{entry.path} is also in {entry.owner}"
+        for entry in (facts.apt.overwritten if broken else [])
+    ]
+    if repair.driver:
+        lines += [
+            f"/var/lib/dkms/amdgpu/{build.version}/build/make.log tells why the build failed"
+            for build in facts.modules.dkms or []
+            if not build.kernels
+        ]
+        remedy = (
+            f"As root: {'; '.join(repair.steps)}. The kernel's own driver serves the card; "
+            "configuring AMD's would repeat the build that failed."
+        )
+        summary = f"dpkg cannot finish {', '.join(repair.driver)}, which does not build here"
+        return Outcome("fail", summary, lines, remedy)
+    remedy = f"As root: {'; '.join(repair.steps)}."
+    if not repair.only_configures:
+        remedy += " What is missing afterwards: apt install --fix-broken"
+    what = "did not finish with some packages" if facts.apt.half_configured else "was interrupted"
+    return Outcome("warn", f"dpkg {what}; provisioning does that first", lines, remedy)
 
 
 @check(
@@ -75,15 +102,18 @@ def rocm_mixture(case: Case) -> Outcome:
     the same name, and each program then loads the one that the linker found first.
     """
     parts = case.facts.known("rocm", case.facts.rocm)
-    if case.rocm_replace and (going := _replaced(case, parts)):
+    going = not_of(parts, case.rocm_source, case.stack.rocm_version)
+    if case.rocm_replace and going:
         return Outcome(
             "warn",
-            "ROCm of another source is installed, and provisioning removes it first",
+            "ROCm of another source or release is installed, and provisioning removes it first",
             _versions(going),
             "Nothing. To keep it, leave rdna1_rocm_replace out.",
         )
     amd = [part for part in parts if part.source == "amd"]
     distro = [part for part in parts if part.source == "distro"]
+    if case.rocm_source == "amd" and (other := _of_other_release(case, amd)):
+        return other
     if amd and distro and (clash := _clash(case, amd, distro)):
         return clash
     if amd and case.rocm_source == "distro":
@@ -120,9 +150,20 @@ def rocm_mixture(case: Case) -> Outcome:
     return Outcome("pass", "ROCm has one source at most", _versions(parts))
 
 
-def _replaced(case: Case, parts: list[RocmPart]) -> list[RocmPart]:
-    """Packages of other sources than the one that is going to be used."""
-    return [part for part in parts if part.source not in ("folder", case.rocm_source)]
+def _of_other_release(case: Case, amd: list[RocmPart]) -> Outcome | None:
+    """AMD's ROCm of another release than the stack's, which apt keeps where it is newer."""
+    wanted = case.stack.rocm_version
+    others = of_other_release(amd, wanted)
+    if not others:
+        return None
+    releases = sorted({str(amd_release(part)) for part in others})
+    return Outcome(
+        "fail",
+        f"ROCm {', '.join(releases)} of AMD is installed, and the stack's is {wanted}: apt "
+        "replaces no package by an older one",
+        _versions(others),
+        f"{_purge(others)}; or {_REPLACE}; or choose the ROCm source none.",
+    )
 
 
 def _more_than_libraries(distro: list[RocmPart]) -> list[RocmPart]:
