@@ -175,12 +175,15 @@ def amd_source(case: Case) -> Outcome:
         for source in _amd_sources(case)
         if not _rocm(source) and case.stack.rocm_version not in " ".join(source.uris)
     ]
-    if unused and not _is_replaced(case, unused):
+    if unused:
+        by_hand = (
+            f"{_disable(unused)}. Once its address is gone from AMD's server, apt update fails."
+        )
         return Outcome(
             "warn",
             "a source of AMD is enabled that the stack does not use",
             lines + list(map(_shown, unused)),
-            f"{_disable(unused)}. Once its address is gone from AMD's server, apt update fails.",
+            _fate(case) if _is_replaced(case, unused) else by_hand,
         )
     version = f"AMD's sources are of ROCm {versions[0]} alone" if versions else _NONE
     return Outcome("pass", version, lines)
