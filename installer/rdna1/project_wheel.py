@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rdna1.environments.spec import digest
 from rdna1.errors import InputError
-from rdna1.file_lock import alone
+from rdna1.target.exclusive_lock import exclusive_lock, lock_file
 
 # Below the project: what uv_build takes its wheel from (pyproject.toml says where that is).
 _METADATA = ("pyproject.toml", "README.md", "LICENSE")
@@ -33,12 +33,13 @@ def project_wheel(project: Path, uv: Path) -> Path:
     Raises:
         WheelError: with what uv said, or it could not be started.
         OSError: a source cannot be read, or the cache cannot be written.
+        ExclusiveLockError: another run builds it and does not end.
     """
     cache = project / _CACHE
     folder = cache / _digest(project)
     cache.mkdir(parents=True, exist_ok=True)
     # The plays of all hosts of a fleet want it at the same time.
-    with alone(cache / ".lock"):
+    with exclusive_lock(lock_file(cache)):
         if not any(folder.glob("*.whl")):
             _build(project, uv, folder)
     return next(folder.glob("*.whl"))

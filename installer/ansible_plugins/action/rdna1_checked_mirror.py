@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from ansible.plugins.action import ActionBase
 
+from rdna1.errors import InputError
 from rdna1.mirror import MirrorError, prepare
 
 ARGUMENTS = {
@@ -40,7 +41,7 @@ def _checked(path: Path, cache: Path) -> dict[str, Any] | str:
     """A mirror, or why it cannot be used."""
     try:
         mirror = prepare(path, cache)
-    except MirrorError as error:
+    except (InputError, MirrorError) as error:
         return str(error)
     return {
         "archive": str(mirror.archive),

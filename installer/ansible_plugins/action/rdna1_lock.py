@@ -10,7 +10,6 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from rdna1.cards import card_list
-from rdna1.file_lock import alone
 from rdna1.locks import (
     ChoiceError,
     LockError,
@@ -24,6 +23,7 @@ from rdna1.locks import (
 )
 from rdna1.mirror import MirrorError, download_wheels
 from rdna1.stacks import Stack, load_stack
+from rdna1.target.exclusive_lock import ExclusiveLockError, exclusive_lock, lock_file
 
 ARGUMENTS = {
     "stack": {"type": "str", "required": True},
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
             if arguments["download"]:
                 files = locked_files(text, wanted, Path(arguments["uv"]))
                 download_wheels(files, Path(arguments["download"]))
-        except (ChoiceError, LockError, MirrorError) as error:
+        except (ChoiceError, ExclusiveLockError, LockError, MirrorError) as error:
             raise AnsibleActionFail(str(error)) from error
         return {
             **result,
@@ -89,8 +89,7 @@ class ActionModule(ActionBase):
 
         Hosts of one fleet need the same lock at the same time: the first one makes it.
         """
-        # A lock on a file that is there in every project.
-        with alone(Path(arguments["project"]) / "pyproject.toml"):
+        with exclusive_lock(lock_file(path)):
             if not arguments["make"] and not path.exists():
                 raise LockError(
                     f"the mirror has no lock file {path.name}: it was collected for another Python "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from rdna1.target.exclusive_lock import try_lock
 
 _PREFIX = "rdna1-conv-"
 
@@ -60,10 +61,10 @@ def _locked(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        opened, named = os.fstat(descriptor), path.lstat()
-        if opened.st_uid == os.geteuid() and os.path.samestat(opened, named):
-            return descriptor
+        if try_lock(descriptor):
+            opened, named = os.fstat(descriptor), path.lstat()
+            if opened.st_uid == os.geteuid() and os.path.samestat(opened, named):
+                return descriptor
     except OSError:
         pass
     os.close(descriptor)

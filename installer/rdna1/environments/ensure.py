@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..target.exclusive_lock import ExclusiveLockError, exclusive_lock
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
 from .spec import Spec
-
-_PATIENCE_SECONDS = 600
 
 
 class Result(NamedTuple):
@@ -52,21 +48,34 @@ def ensure(spec: Spec, *, check_only: bool = False) -> Result:
     found = _why_not(current, identity)
     if current and not found:
         return _result(current, current)
-    after = _unused_name(spec, identity)
-    reason = "; ".join(difference.text for difference in found[:5])
     if check_only:
-        return Result(True, reason, str(current or ""), str(after), [], "", {})
-    with _alone(spec) as descriptor:
-        # Another run may have finished while this one waited.
-        current = _current(spec)
-        if current and not _why_not(current, identity):
-            return _result(current, current)
-        uv = Uv(spec, [descriptor])
-        uv.forget([difference.package for difference in found if difference.package])
-        after = _built(spec, uv, identity)
-        before = _switch(spec, after)
-        removed = _remove_old(spec, {after, before})
-    return _result(before, after, reason, removed)
+        after = _unused_name(spec, identity)
+        return Result(True, _reason(found), str(current or ""), str(after), [], "", {})
+    spec.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        # uv inherits it: one that a killed run left still works on the environments.
+        with exclusive_lock(spec.folder / ".lock") as descriptor:
+            return _replace(spec, found, descriptor)
+    except ExclusiveLockError as error:
+        raise BuildError(str(error)) from error
+
+
+def _replace(spec: Spec, found: Sequence[Difference], lock: int) -> Result:
+    """Build the environment and switch to it, with the lock held."""
+    identity, current = spec.identity(), _current(spec)
+    # Another run may have finished while this one waited.
+    if current and not _why_not(current, identity):
+        return _result(current, current)
+    uv = Uv(spec, [lock])
+    uv.forget([difference.package for difference in found if difference.package])
+    after = _built(spec, uv, identity)
+    before = _switch(spec, after)
+    removed = _remove_old(spec, {after, before})
+    return _result(before, after, _reason(found), removed)
+
+
+def _reason(found: Sequence[Difference]) -> str:
+    return "; ".join(difference.text for difference in found[:5])
 
 
 def _result(
@@ -165,24 +174,3 @@ def _remove_old(spec: Spec, kept: set[Path | None]) -> list[str]:
     for path in removed:
         shutil.rmtree(path)
     return [str(path) for path in removed]
-
-
-@contextmanager
-def _alone(spec: Spec) -> Iterator[int]:
-    """Wait until no other run, and no uv that a killed one left, works on the environments.
-
-    Raises:
-        BuildError: one still does after ten minutes.
-    """
-    spec.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    with (spec.folder / ".lock").open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise BuildError("another run builds an environment on this box") from None
-                time.sleep(0.2)
-        yield file.fileno()

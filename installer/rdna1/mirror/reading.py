@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from rdna1.file_lock import alone
 from rdna1.mirror.manifest import MANIFEST, Manifest, MirrorError, MirrorFile, decode, digest
 from rdna1.mirror.writing import write_archive
+from rdna1.target.exclusive_lock import exclusive_lock, lock_file
 
 _COLLECT = "Remedy: copy the mirror again, or collect it anew with playbooks/mirror.yml"
 # What the controller itself reads.
@@ -72,10 +72,11 @@ def prepare(path: Path, cache: Path) -> Mirror:
 
     Raises:
         MirrorError: as from ``check``.
+        ExclusiveLockError: another run prepares one and does not end.
     """
     manifest, sha256 = check(path)
     cache.mkdir(parents=True, exist_ok=True)
-    with alone(cache / "lock"):
+    with exclusive_lock(lock_file(cache)):
         place = _place(path.resolve(), cache) / sha256[:12]
         for other in place.parent.iterdir():
             if other.is_dir() and other != place:

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,56 @@ def never(_: str) -> None:
     raise AssertionError("nobody has the lock")
 
 
+@contextmanager
+def stranger(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """An ordinary user who holds the lock on a file that is there."""
+    program = [
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+        *("flock", "--exclusive", str(path), "-c", "echo held; exec sleep 600"),
+    ]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user: needs root")
+def test_an_ordinary_user_cannot_keep_root_from_the_device() -> None:
+    # In the folder of the machine, as every other user finds it.
+    lock = DeviceLock("GPU of a test")
+    lock.path.touch()
+    lock.path.chmod(0o666)
+    told: list[str] = []
+    with stranger(lock.path) as process:
+        lock.acquire(0.1, told.append)
+        lock.release()
+        assert f"process {process.pid} (flock" in told[0]
+    assert "of nobody; root goes on all the same" in told[-1]
+    lock.path.unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user: needs root")
+def test_what_a_user_puts_in_the_files_place_does_not_stop_root(folder: Path) -> None:
+    lock = DeviceLock(IDENTITY, folder)
+    os.mkfifo(lock.path)
+    os.chown(lock.path, 65534, 65534)
+    told: list[str] = []
+    lock.acquire(0, told.append)
+    lock.release()
+    assert "root goes on all the same" in told[-1]
+
+
+def test_the_holder_is_whom_the_kernel_names(folder: Path, holder: subprocess.Popen[str]) -> None:
+    lock = DeviceLock(IDENTITY, folder)
+    # Whoever can open the file can write this.
+    lock.path.write_text("process 1 (systemd)", encoding="utf-8")
+    with pytest.raises(DeviceBusyError, match=f"process {holder.pid} "):
+        lock.acquire(0, never)
+
+
 def test_the_second_is_told_who_has_the_device(folder: Path, holder: subprocess.Popen[str]) -> None:
     told: list[str] = []
     with pytest.raises(DeviceBusyError, match=f"in use by process {holder.pid} ") as caught:
@@ -60,7 +111,6 @@ def test_the_second_is_told_who_has_the_device(folder: Path, holder: subprocess.
 def test_a_killed_holder_leaves_no_lock(folder: Path, holder: subprocess.Popen[str]) -> None:
     lock = DeviceLock(IDENTITY, folder)
     lock.acquire(60, lambda _: holder.kill())
-    assert f"process {os.getpid()} " in lock.path.read_text(encoding="utf-8")
     lock.release()
     again = DeviceLock(IDENTITY, folder)
     again.acquire(0, never)

@@ -51,6 +51,8 @@ def test_a_first_and_a_second_run(make_spec: MakeSpec) -> None:
     assert first.python == sys.version.split()[0]
     compiled = {path.name.split(".")[0] for path in site(first.after).glob("__pycache__/*.pyc")}
     assert {"torch", "numpy", "rdna1"} <= compiled
+    # Whoever can open the file of a lock can hold it.
+    assert (spec.folder / ".lock").stat().st_mode & 0o777 == 0o600
     # No uv is needed to see that nothing is to be done.
     second = ensure(spec._replace(uv=Path("/nonexistent")))
     assert (second.changed, second.after, second.removed) == (False, first.after, [])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,3 +82,23 @@ def test_what_uv_says_is_said(project: Path) -> None:
     with pytest.raises(WheelError, match=r"could not be built: (?s:.*)TOML"):
         project_wheel(project, UV)
     assert not list(project.glob(".cache/wheels/*/*.whl"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user: needs root")
+def test_no_other_user_can_hold_the_lock_of_a_build() -> None:
+    # In a place that everybody can enter, as a checkout of root's is.
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name)
+        project.chmod(0o755)
+        (project / "installer" / "rdna1").mkdir(parents=True)
+        for source in ("pyproject.toml", "README.md", "LICENSE"):
+            (project / source).touch()
+        # A fake uv: what it builds is of no interest here.
+        uv = project / "uv"
+        uv.write_text('#!/bin/sh\nwhile [ "$1" != --out-dir ]; do shift; done; touch "$2/a.whl"\n')
+        uv.chmod(0o755)
+        project_wheel(project, uv)
+        locks = [path for path in project.rglob("*lock*") if path.is_file()]
+        stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = [subprocess.run([*stranger, "cat", path], check=False).returncode for path in locks]
+        assert 0 not in done, f"another user can open and lock {locks}"

@@ -6,7 +6,6 @@ time that the sweep was run.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from rdna1.conv.result import DeviceInfo
 from rdna1.conv.sweep.grid import Grid
 from rdna1.conv.sweep.report import SweepCase
 from rdna1.errors import InputError
+from rdna1.target.exclusive_lock import describe_holder, try_lock
 
 R = TypeVar("R")
 
@@ -165,13 +165,15 @@ class Journal:
 
 
 def _locked(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    # For the owner alone: whoever can open a file can hold its lock.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     file = os.fdopen(descriptor, "r+b")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    if not try_lock(descriptor):
+        by = describe_holder(descriptor)
         file.close()
-        raise JournalError(f"{path}: another run writes to it; wait for that") from error
+        raise JournalError(f"{path}: another run writes to it, {by}; wait for that")
     return file
 
 
