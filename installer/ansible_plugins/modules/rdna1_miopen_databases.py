@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from pathlib import Path
+import stat
+from typing import Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host import accounts, miopen
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
-from ansible.module_utils.rdna1.snapshot.rights import rights_of
 from ansible.module_utils.rdna1.snapshot.watch import BACKUP
+from ansible.module_utils.rdna1.target.drafts import first_free
+from ansible.module_utils.rdna1.target.homes import Place, Tree
 
 DOCUMENTATION = r"""
 module: rdna1_miopen_databases
@@ -19,7 +21,7 @@ short_description: Move MIOpen's databases of users out of the way
 description:
   - MIOpen goes on with algorithms that it remembers, also where they are switched off now.
   - Renames the folders of the named users to C(NAME.rdna1-backup); MIOpen makes new ones. Works
-    with the rights of each home's owner.
+    with the rights of each home's owner, and follows no link.
 options:
   users:
     description: Users whose databases are moved.
@@ -40,7 +42,15 @@ moved:
   description: Old path to new path.
   returned: always
   type: dict
+left:
+  description: Folders that stay where they are, with the reasons.
+  returned: always
+  type: list
+  elements: str
 """
+
+# A folder with more names is one of MIOpen's no more.
+MOST = 100_000
 
 
 def main() -> None:
@@ -50,35 +60,54 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        moved = move(module)
+        moved, left = move(module)
     except UnreadableError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(changed=bool(moved), moved=moved)
+    for reason in left:
+        module.warn(f"MIOpen's database was not moved: {reason}")
+    module.exit_json(changed=bool(moved), moved=moved, left=left)
 
 
-def move(module: AnsibleModule) -> dict[str, str]:
-    """Move the folders, or say which would be moved."""
-    moved = {}
+def move(module: AnsibleModule) -> tuple[dict[str, str], list[str]]:
+    """Move the folders, or say which would be moved, and which stay for what reason."""
+    moved: dict[str, str] = {}
+    left: list[str] = []
+    tree = Tree()
     for user in accounts.users(Reader()):
-        if user.name not in module.params["users"]:
-            continue
-        for name in miopen.FOLDERS:
-            path = Path(user.home, name)
-            with rights_of(str(path)):
-                if path.is_symlink() or not path.is_dir() or not any(path.iterdir()):
-                    continue
-                moved[str(path)] = free_name(str(path))
-                if not module.check_mode:
-                    path.rename(moved[str(path)])
-    return moved
+        for name in miopen.FOLDERS if user.name in module.params["users"] else ():
+            path = f"{user.home}/{name}"
+            try:
+                with tree.folder(path) as place:
+                    new = moved_aside(place, user.uid, dry_run=bool(module.check_mode))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except PermissionError as error:
+                left.append(f"{path}: {error.strerror}")
+                continue
+            if new is not None:
+                moved[path] = f"{path.rpartition('/')[0]}/{new}"
+    return moved, left
 
 
-def free_name(path: str) -> str:
-    """The first name of a backup that nothing has."""
-    names = itertools.chain([path + BACKUP], (f"{path}{BACKUP}.{n}" for n in itertools.count(2)))
-    return str(next(name for name in names if not os.path.lexists(name)))
+def moved_aside(place: Place, uid: int, *, dry_run: bool) -> str | None:
+    """Rename a folder of the user's that holds something; returns its new name."""
+    with place.look() as found:
+        is_folder = stat.S_ISDIR(found.status.st_mode) and found.status.st_uid == uid
+        if not is_folder or not found.names(MOST):
+            return None
+    with place.rights():
+        name = str(first_free(place, backup_names(place.name)))
+        if not dry_run:
+            os.rename(place.name, name, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
+    return name
+
+
+def backup_names(name: str) -> Iterator[str]:
+    """Names of backups, the first ones first."""
+    yield name + BACKUP
+    yield from (f"{name}{BACKUP}.{number}" for number in itertools.count(2))
 
 
 if __name__ == "__main__":

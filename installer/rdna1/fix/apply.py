@@ -13,10 +13,12 @@ import msgspec
 from rdna1.fix.files import ChangedError, rewrite
 from rdna1.fix.lines import LineError, without
 from rdna1.fix.plan import Action, Plan, RemoveSettings
-from rdna1.host.reader import Reader, UnreadableError
+from rdna1.host.reader import TEXT_LIMIT
 from rdna1.host.variables import FORBIDDEN
 from rdna1.host.waiting import FRONTEND_LOCKED, Holder, LockedError, dpkg_locked
 from rdna1.report.console import printable
+from rdna1.target.homes import Tree
+from rdna1.target.rights import RefusedError
 
 # su keeps the caller's PATH, which lacks the folders of the system's programs.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,8 +45,8 @@ def review(planned: Plan, root: str) -> Plan:
         planned: the plan.
         root: root folder of the machine.
     """
-    reader = Reader(root)
-    obstacles = [(action, _obstacle(reader, action)) for action in planned.actions]
+    tree = Tree(root)
+    obstacles = [(action, _obstacle(tree, action)) for action in planned.actions]
     return Plan(
         [action for action, obstacle in obstacles if obstacle is None],
         planned.by_hand + [obstacle for _, obstacle in obstacles if obstacle is not None],
@@ -99,46 +101,45 @@ def apply(
     Yields:
         The result of each action as soon as it is known.
     """
-    reader = Reader(root)
+    tree = Tree(root)
     for action in planned.actions:
-        yield _applied(reader, action, run)
+        yield _applied(tree, action, run)
 
 
-def _applied(reader: Reader, action: Action, run: Callable[[list[str]], None]) -> Result:
+def _applied(tree: Tree, action: Action, run: Callable[[list[str]], None]) -> Result:
     try:
         if isinstance(action, RemoveSettings):
-            return Result(action, backup=_remove(reader, action))
+            place, old, new = _edited(tree, action)
+            return Result(action, backup=str(rewrite(place, old, new)))
         run(action.command)
-    except (UnreadableError, LineError, ChangedError, ProgramError) as error:
+    except (LineError, ChangedError, ProgramError) as error:
         return Result(action, error=str(error))
     except OSError as error:
-        return Result(action, error=error.strerror or str(error))
+        reason = error.strerror or str(error)
+        path = action.path if isinstance(action, RemoveSettings) else None
+        return Result(action, error=reason if path is None else f"{path}: {reason}")
     return Result(action)
 
 
-def _obstacle(reader: Reader, action: Action) -> str | None:
+def _obstacle(tree: Tree, action: Action) -> str | None:
     """Why a file must be left to the user, or None."""
     if not isinstance(action, RemoveSettings):
         return None
     try:
-        _edited(reader, action)
-    except UnreadableError as error:
-        return str(error)
+        _edited(tree, action)
+    except RefusedError as error:
+        return f"{FORBIDDEN} in {action.path}: {error.strerror}: take it out by hand"
+    except OSError as error:
+        return f"{action.path}: {error.strerror or error}"
     except LineError as error:
         return f"{FORBIDDEN} in {action.path}: {error}"
     return None
 
 
-def _remove(reader: Reader, action: RemoveSettings) -> str:
-    old, new = _edited(reader, action)
-    place = reader.locate(action.path)
-    backup = rewrite(Path(os.path.realpath(place)) if reader.live else place, old, new)
-    return str(backup)
-
-
-def _edited(reader: Reader, action: RemoveSettings) -> tuple[bytes, bytes]:
-    """Content of the file, and what it becomes."""
-    old = reader.data(action.path)
+def _edited(tree: Tree, action: RemoveSettings) -> tuple[Path, bytes, bytes]:
+    """Where the file is, with all links resolved, its content, and what that becomes."""
+    with tree.look(action.path) as found:
+        place, old = found.location(), found.read(TEXT_LIMIT)
     # Bytes that are no UTF-8 come back as they were.
     text = without(action.path, old.decode("utf-8", "surrogateescape"), FORBIDDEN, action.values)
-    return old, text.encode("utf-8", "surrogateescape")
+    return Path(place), old, text.encode("utf-8", "surrogateescape")

@@ -1,27 +1,39 @@
-"""Replaces a file's content: with a backup beside it, in one step, owner and mode kept."""
+"""Replaces a file's content: with a backup beside it, in one step, owner and mode kept.
+
+All of it happens in a folder that is held by a descriptor, with the rights of whose home it is in:
+a user can put links and pipes in the place of everything in it at any time.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
-import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from rdna1.target.drafts import give_to, new_file
+from rdna1.target.homes import Place, Tree
+from rdna1.target.rights import RefusedError
+
 # No program reads files of this ending: profile.d wants .sh, systemd and the others .conf.
 _BACKUP = ".rdna1-backup"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# What a file system does not have, or root alone may set.
+_NO_ATTRIBUTE = (errno.ENOTSUP, errno.ENODATA, errno.EINVAL, errno.EPERM, errno.EACCES)
 
 
 class ChangedError(Exception):
     """The file is not any more what it was when it was read; the message names it."""
 
 
-def rewrite(place: Path, old: bytes, new: bytes) -> Path:
+def rewrite(path: Path, old: bytes, new: bytes) -> Path:
     """Replace the content of a file.
 
     Args:
-        place: of the file; its links are resolved already.
+        path: of the file; its links are resolved already.
         old: content that it must have.
         new: content that it gets.
 
@@ -30,53 +42,76 @@ def rewrite(place: Path, old: bytes, new: bytes) -> Path:
 
     Raises:
         ChangedError: the content is not ``old``.
-        OSError: a file cannot be read or written; nothing is changed then.
+        OSError: a file cannot be read or written, or is not safe to; nothing is changed then.
     """
-    # A user's home may hold a link or a pipe by now.
-    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if stream.read(len(old) + 1) != old:
-            raise ChangedError(f"{place} changed meanwhile")
-    with _created(_backup_names(place), old) as backup:
-        _take_over(place, status, backup)
-        with _created(iter([place.with_name(f".{place.name}.{os.getpid()}")]), new) as draft:
-            _take_over(place, status, draft)
-            os.utime(draft)
-            draft.replace(place)
-    return backup
-
-
-def _backup_names(place: Path) -> Iterator[Path]:
-    yield place.with_name(place.name + _BACKUP)
-    for number in itertools.count(2):
-        yield place.with_name(f"{place.name}{_BACKUP}.{number}")
+    with Tree().folder(str(path)) as place, _opened(place) as original:
+        status = os.fstat(original)
+        if not _holds(original, status, old):
+            raise ChangedError(f"{path} changed meanwhile")
+        if place.owner is not None and status.st_uid != place.owner.uid:
+            raise RefusedError("not of the user whose home it is in", str(path))
+        with new_file(place, _backup_names(place.name), old) as backup:
+            _take_over(place, original, backup.descriptor)
+            with place.rights():
+                os.utime(backup.descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
+            with new_file(place, [f".{place.name}.{os.getpid()}"], new) as draft:
+                _take_over(place, original, draft.descriptor)
+                with place.rights():
+                    os.replace(
+                        draft.name,
+                        place.name,
+                        src_dir_fd=place.descriptor,
+                        dst_dir_fd=place.descriptor,
+                    )
+        return path.with_name(backup.name)
 
 
 @contextlib.contextmanager
-def _created(names: Iterator[Path], content: bytes) -> Iterator[Path]:
-    """A new file of the first name that is free; gone again when the body fails."""
-    for path in names:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            continue
-        break
-    else:
-        raise FileExistsError(0, "a file of the draft's name is in the way")
+def _opened(place: Place) -> Iterator[int]:
+    with place.rights():
+        descriptor = os.open(place.name, _READ, dir_fd=place.descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(descriptor)
-        yield path
-    except BaseException:
-        path.unlink(missing_ok=True)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _holds(descriptor: int, status: os.stat_result, content: bytes) -> bool:
+    """Whether a descriptor is of a regular file with this content."""
+    if not stat.S_ISREG(status.st_mode) or status.st_size != len(content):
+        return False
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        return stream.read(len(content) + 1) == content
+
+
+def _backup_names(name: str) -> Iterator[str]:
+    yield name + _BACKUP
+    for number in itertools.count(2):
+        yield f"{name}{_BACKUP}.{number}"
+
+
+def _take_over(place: Place, original: int, copy: int) -> None:
+    """Give a copy owner, mode and extended attributes (access lists) of the file."""
+    status = os.fstat(original)
+    mode = stat.S_IMODE(status.st_mode)
+    give_to(place, copy, uid=status.st_uid, gid=status.st_gid, mode=mode)
+    with place.rights():
+        for name in _attributes(original):
+            _copy_attribute(original, copy, name)
+
+
+def _attributes(descriptor: int) -> list[str]:
+    try:
+        return os.listxattr(descriptor)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTE:
+            return []
         raise
 
 
-def _take_over(place: Path, status: os.stat_result, copy: Path) -> None:
-    """Give a copy owner, mode, times and extended attributes (access lists) of the file."""
-    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-        os.chown(copy, status.st_uid, status.st_gid)
-    shutil.copystat(place, copy)
+def _copy_attribute(original: int, copy: int, name: str) -> None:
+    try:
+        os.setxattr(copy, name, os.getxattr(original, name))
+    except OSError as error:
+        if error.errno not in _NO_ATTRIBUTE:
+            raise

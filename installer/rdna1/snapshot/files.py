@@ -3,21 +3,167 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import stat
-from pathlib import Path
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, Iterator, Optional
 
-from .watch import Place, is_secret
+from ..target.homes import Place as Spot
+from ..target.homes import Tree
+from ..target.mounts import Mounts, mount_of
+from .watch import BACKUP, Place, is_secret
 
 Entry = Dict[str, Any]
 Entries = Dict[str, Entry]
 
 # Larger ones are programs that the roles bring; no text file of a system comes near it.
 _LARGEST = 1024 * 1024
+# Of all contents together, and of what belongs to one user: settings are a hundredth of it.
+_ALL = 32 * 1024 * 1024
+_OF_A_USER = 4 * 1024 * 1024
+TOO_LARGE = "too large to have been written down"
+_MOST_NAMES = 10_000
+_POINT = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # What does not tell whether two entries are the same thing.
-_BESIDE = ("content", "modified_ns")
+_BESIDE = ("content", "modified_ns", "parents", "reason")
+
+
+class Recorder:
+    """Writes down what is at some places, within limits for all of them together."""
+
+    def __init__(self, *, contents: bool) -> None:
+        """Begin with nothing.
+
+        Args:
+            contents: whether entries of files hold their content, too.
+        """
+        self.entries: Entries = {}
+        self._contents = contents
+        self._room = _ALL
+        self._rooms: dict[int, int] = {}
+        self._tree = Tree()
+        self._mounts = Mounts()
+
+    def add(self, place: Place) -> None:
+        """Write down a place, as deep as it says; nothing where it does not exist."""
+        self._add(place.path, place.depth)
+
+    def entry(self, spot: Spot, name: str = "", *, whole: bool) -> Entry | None:
+        """What is at a name in a folder, or None when there is nothing.
+
+        Args:
+            spot: the folder, which is held, and the name.
+            name: another name in it.
+            whole: whether a folder stands for all that is in it.
+
+        Returns:
+            ``kind`` (``file``, ``link`` or ``folder``), ``uid``, ``gid``, and by kind ``mode``,
+            ``sha256``, ``modified_ns``, ``content`` (Base64), ``target``, ``whole``; in a home
+            ``parents`` (owner, device and inode of each folder in it on the way). A file that
+            cannot be read safely, or is above 1 MiB, has ``size``, ``changed_ns`` and a ``reason``
+            instead of ``sha256``. What is none of a run's doing is ``left out``, with a
+            ``reason``.
+
+        Raises:
+            OSError: it exists and cannot be read.
+        """
+        with spot.rights():
+            try:
+                descriptor = os.open(name or spot.name, _POINT, dir_fd=spot.descriptor)
+            except FileNotFoundError:
+                return None
+            try:
+                return self._described(spot, descriptor, whole)
+            finally:
+                os.close(descriptor)
+
+    def _add(self, path: str, depth: int) -> None:
+        if is_secret(path):
+            return
+        try:
+            with self._tree.folder(path) as spot:
+                entry = self.entry(spot, whole=depth == 0)
+                if entry is None:
+                    return
+                self.entries[path] = entry
+                if entry["kind"] != "folder" or depth <= 0:
+                    return
+                names = names_in(spot)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except PermissionError as error:
+            self.entries[path] = _left_out(error.strerror or str(error))
+            return
+        for name in names:
+            self._add(f"{path}/{name}", depth - 1)
+
+    def _described(self, spot: Spot, descriptor: int, whole: bool) -> Entry:
+        status = os.fstat(descriptor)
+        entry: Entry = {"uid": status.st_uid, "gid": status.st_gid}
+        if is_foreign(spot):
+            if spot.owner is not None and status.st_uid != spot.owner.uid:
+                return _left_out(f"of user id {status.st_uid}, not of the owner of the home")
+            entry["parents"] = parents_of(spot)
+        if stat.S_ISLNK(status.st_mode):
+            return {"kind": "link", "target": os.readlink("", dir_fd=descriptor), **entry}
+        entry["mode"] = f"{stat.S_IMODE(status.st_mode):04o}"
+        if stat.S_ISDIR(status.st_mode):
+            return {"kind": "folder", "whole": whole, **entry}
+        if not stat.S_ISREG(status.st_mode):
+            return _left_out("no file, link or folder")
+        return {"kind": "file", **entry, **self._content(spot, descriptor, status)}
+
+    def _content(self, spot: Spot, descriptor: int, status: os.stat_result) -> Entry:
+        unread = {"size": status.st_size, "changed_ns": status.st_mtime_ns}
+        why_not = self._why_not_read(spot, descriptor, status)
+        if why_not is not None:
+            return {**unread, "reason": why_not}
+        with _reopened(descriptor) as readable, os.fdopen(readable, "rb", closefd=False) as stream:
+            data = stream.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            return {**unread, "reason": TOO_LARGE}
+        known = {"sha256": hashlib.sha256(data).hexdigest(), "modified_ns": status.st_mtime_ns}
+        if not self._contents:
+            return known
+        if not self._has_room(spot, len(data)):
+            return {**known, "reason": f"{TOO_LARGE} with all the others"}
+        return {**known, "content": base64.b64encode(data).decode()}
+
+    def _why_not_read(self, spot: Spot, descriptor: int, status: os.stat_result) -> str | None:
+        mount = mount_of(descriptor)
+        reason = None if mount is None else self._mounts.why_not_read(mount, made_up=False)
+        if reason is None and is_foreign(spot) and status.st_nlink > 1:
+            reason = "has further names, so no copy was made"
+        if reason is None and BACKUP in spot.name:
+            reason = "a backup itself, so no copy was made"
+        if reason is None and status.st_size > _LARGEST:
+            reason = TOO_LARGE
+        return reason
+
+    def _has_room(self, spot: Spot, size: int) -> bool:
+        """Take room for a content if there is any left; no user takes that of others."""
+        room = self._room
+        if spot.owner is not None and is_foreign(spot):
+            room = min(room, self._rooms.setdefault(spot.owner.uid, _OF_A_USER))
+        if size > room:
+            return False
+        self._room -= size
+        if spot.owner is not None and is_foreign(spot):
+            self._rooms[spot.owner.uid] -= size
+        return True
+
+
+def is_foreign(spot: Spot) -> bool:
+    """Whether a folder is in the home of another user than runs this."""
+    return spot.owner is not None and spot.owner.uid != os.getuid()
+
+
+def parents_of(spot: Spot) -> list[list[int]]:
+    """Owner, device and inode of the folders on the way that are the home's owner's."""
+    owner = None if spot.owner is None else spot.owner.uid
+    return [list(parent) for parent in spot.parents if parent.uid == owner]
 
 
 def read_entries(places: Iterable[Place], *, contents: bool) -> Entries:
@@ -27,41 +173,10 @@ def read_entries(places: Iterable[Place], *, contents: bool) -> Entries:
         places: to look at.
         contents: whether entries of files hold their content, too.
     """
-    entries: Entries = {}
+    recorder = Recorder(contents=contents)
     for place in places:
-        _add(entries, place.path, place.depth, contents)
-    return entries
-
-
-def read_entry(path: str, *, contents: bool = False, whole: bool = True) -> Entry | None:
-    """What is at a path, or None when there is nothing.
-
-    Args:
-        path: of a file, link or folder; others count as nothing.
-        contents: whether the entry of a file holds its content, too.
-        whole: whether a folder stands for all that is in it.
-
-    Returns:
-        ``kind`` (``file``, ``link`` or ``folder``), ``uid``, ``gid``, and by kind ``mode``,
-        ``sha256``, ``modified_ns``, ``content`` (Base64), ``target``, ``whole``. A file above
-        1 MiB has ``size`` and ``changed_ns`` instead of ``sha256``, and no content.
-
-    Raises:
-        OSError: it exists and cannot be read.
-    """
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    entry: Entry = {"uid": status.st_uid, "gid": status.st_gid}
-    if stat.S_ISLNK(status.st_mode):
-        return {"kind": "link", "target": os.readlink(path), **entry}
-    entry["mode"] = f"{stat.S_IMODE(status.st_mode):04o}"
-    if stat.S_ISDIR(status.st_mode):
-        return {"kind": "folder", "whole": whole, **entry}
-    if stat.S_ISREG(status.st_mode):
-        return {"kind": "file", **entry, **_content(path, status, contents)}
-    return None
+        recorder.add(place)
+    return recorder.entries
 
 
 def same(one: Optional[Entry], other: Optional[Entry]) -> bool:  # noqa: UP045 - Python 3.8
@@ -79,25 +194,31 @@ def without_contents(entries: Entries) -> Entries:
     }
 
 
-def _add(entries: Entries, path: str, depth: int, contents: bool) -> None:
-    if is_secret(path):
-        return
-    entry = read_entry(path, contents=contents, whole=depth == 0)
-    if entry is None:
-        return
-    entries[path] = entry
-    if entry["kind"] == "folder" and depth > 0:
-        for name in sorted(os.listdir(path)):  # noqa: PTH208 - names, not paths
-            _add(entries, f"{path}/{name}", depth - 1, contents)
+def _left_out(reason: str) -> Entry:
+    """An entry of what is there and is none of a run's doing; it is never changed."""
+    return {"kind": "left out", "reason": reason}
 
 
-def _content(path: str, status: os.stat_result, contents: bool) -> Entry:
-    if status.st_size > _LARGEST:
-        return {"size": status.st_size, "changed_ns": status.st_mtime_ns}
-    data = Path(path).read_bytes()
-    content = {"content": base64.b64encode(data).decode()} if contents else {}
-    digest = hashlib.sha256(data).hexdigest()
-    return {"sha256": digest, "modified_ns": status.st_mtime_ns, **content}
+def names_in(spot: Spot) -> list[str]:
+    """Sorted names in a folder, of more than there should be the first ones found."""
+    with spot.rights():
+        flags = _READ | os.O_DIRECTORY | os.O_NOFOLLOW
+        descriptor = os.open(spot.name, flags, dir_fd=spot.descriptor)
+        try:
+            with os.scandir(descriptor) as entries:
+                return sorted(entry.name for entry, _ in zip(entries, range(_MOST_NAMES)))
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _reopened(pointer: int) -> Iterator[int]:
+    """A descriptor that reads what another one points at, whatever its name leads to by now."""
+    descriptor = os.open(f"/proc/self/fd/{pointer}", _READ)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _identity(entry: Entry) -> Entry:

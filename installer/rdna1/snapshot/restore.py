@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import itertools
 import os
-import shutil
 import subprocess
-from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, Iterable, NamedTuple, Sequence
 
-from .files import Entry, read_entry, same
-from .rights import rights_of
+from ..target.drafts import first_free, give_to, new_file, remove
+from ..target.homes import Place as Spot
+from ..target.homes import Tree
+from ..target.rights import RefusedError
+from .files import TOO_LARGE, Entry, Recorder, is_foreign, names_in, parents_of, same
 from .rollback import FileChange, is_moved_folder
 from .watch import BACKUP
 
 # What the owner changed after a run is kept under this name; no program reads files so named.
 _KEPT = ".rdna1-kept"
+_LEFT_OUT = "left out"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Restored(NamedTuple):
@@ -31,14 +33,15 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
     """Put back what the runs changed.
 
     A file that its owner changed after the runs is kept beside, as ``NAME.rdna1-kept``. In
-    homes everything is done with the rights of the home's owner, whose links could lead
-    anywhere.
+    homes everything is done with the rights of the home's owner, in the folders that were
+    written down, and no link is followed: its owner could lead it anywhere.
 
     Args:
         changes: see `rdna1.snapshot.rollback.Plan`.
         dry_run: say what would be done, do nothing.
     """
     result = Restored([], [])
+    tree = Tree()
     of_packages = _of_packages([c.path for c in changes if c.before is None])
     # Moved folders first: their old place is one of the changes, too. What goes, goes from
     # the inside out; what comes back, from the outside in.
@@ -51,8 +54,11 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
             continue
         step = _return_folder if is_moved_folder(change) else _restore
         try:
-            with rights_of(change.path):
-                step(change, result, dry_run)
+            with tree.folder(change.path) as spot:
+                _check_recorded(spot, change)
+                step(spot, change, result, dry_run)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            _without_folder(change, result, dry_run, error)
         except OSError as error:
             result.left.append(f"{change.path}: {error.strerror or error}")
     return result
@@ -88,124 +94,209 @@ def restore_groups(
     return result
 
 
-def _return_folder(change: FileChange, result: Restored, dry_run: bool) -> None:
+def _without_folder(change: FileChange, result: Restored, dry_run: bool, error: OSError) -> None:
+    """Deal with a change whose folder is not there: what is to go is gone."""
+    if change.before is not None and dry_run:
+        # Its folder comes back first.
+        result.done.append(f"put back {change.path}")
+    elif change.before is not None:
+        result.left.append(f"{change.path}: {error.strerror or error}")
+
+
+def _check_recorded(spot: Spot, change: FileChange) -> None:
+    """Refuse what was written down elsewhere, or of somebody else.
+
+    The number of a device may be another one after the machine was started again, so that only
+    the change from one device to another is compared.
+
+    Raises:
+        RefusedError: the path leads to another folder, or the record is not of the home's owner.
+    """
+    for entry in (change.before, change.after):
+        if entry is None or entry["kind"] == _LEFT_OUT:
+            continue
+        recorded = entry.get("parents")
+        if is_foreign(spot) and spot.owner is not None and entry["uid"] != spot.owner.uid:
+            raise RefusedError(
+                f"written down of user id {entry['uid']}, and now in a home of {spot.owner.uid}",
+                change.path,
+            )
+        if recorded is not None and _comparable(recorded) != _comparable(parents_of(spot)):
+            raise RefusedError("now in another folder than the one written down", change.path)
+
+
+def _comparable(parents: Iterable[Sequence[int]]) -> list[tuple[int, int, bool]]:
+    devices = [device for _, device, _ in parents]
+    same_device = [one == other for one, other in zip(devices, [*devices[:1], *devices])]
+    return [(uid, inode, same) for (uid, _, inode), same in zip(parents, same_device)]
+
+
+def _return_folder(spot: Spot, change: FileChange, result: Restored, dry_run: bool) -> None:
     """Move a folder back to where a run took it from."""
+    now = Recorder(contents=False).entry(spot, whole=True)
+    if now is None or now["kind"] != "folder":
+        return
     origin = _origin(change.path)
-    if not Path(change.path).is_dir():
-        return
+    if not dry_run:
+        name = _origin(spot.name)
+        if Recorder(contents=False).entry(spot, name, whole=True) is not None:
+            _keep(spot, name, origin, result)
+        _rename(spot, spot.name, name)
     result.done.append(f"move {change.path} back to {origin}")
-    if dry_run:
-        return
-    if os.path.lexists(origin):
-        _keep(origin, result)
-    os.rename(change.path, origin)  # noqa: PTH104 - must fail where something is in the way
 
 
-def _restore(change: FileChange, result: Restored, dry_run: bool) -> None:
+def _restore(spot: Spot, change: FileChange, result: Restored, dry_run: bool) -> None:
     path, before, after = change.path, change.before, change.after
     whole = bool((before or after or {}).get("whole", True))
-    now = read_entry(path, whole=whole)
+    now = Recorder(contents=False).entry(spot, whole=whole)
     if same(now, before):
         return
-    if not change.ours:
-        result.left.append(f"{path}: came during an interrupted run, perhaps by your hand")
-        return
-    if before is not None and before["kind"] != "folder" and not _can_come_back(before):
-        result.left.append(f"{path}: too large to have been written down")
-        return
-    if before is not None and before["kind"] == "folder" and now is None and before["whole"]:
-        result.left.append(f"{path}: this folder is gone; site.yml makes it again")
+    obstacle = _obstacle(change, now)
+    if obstacle is not None:
+        result.left.append(f"{path}: {obstacle}")
         return
     if before is None and now is not None and now["kind"] == "folder" and not now["whole"]:
-        _remove_empty(path, result, dry_run)
+        _remove_empty(spot, path, result, dry_run)
         return
+    if not dry_run:
+        if now is not None and _is_of_owner(now, after):
+            _keep(spot, spot.name, path, result)
+            now = None
+        if before is not None:
+            _put_back(spot, before, now)
+        elif now is not None:
+            _remove(spot)
     result.done.append(f"{'remove' if before is None else 'put back'} {path}")
-    if dry_run:
-        return
-    if now is not None and not same(now, after) and now["kind"] != "folder":
-        _keep(path, result)
-        now = None
+
+
+def _obstacle(change: FileChange, now: Entry | None) -> str | None:
+    """Why something stays as it is, or None."""
+    before = change.before
+    left_out = [e for e in (before, change.after, now) if e and e["kind"] == _LEFT_OUT]
+    if left_out:
+        return str(left_out[0]["reason"])
+    if not change.ours:
+        return "came during an interrupted run, perhaps by your hand"
     if before is None:
-        _remove(path)
-    else:
-        _put_back(path, before, now)
+        return None
+    if before["kind"] == "folder" and now is None and before["whole"]:
+        return "this folder is gone; site.yml makes it again"
+    if before["kind"] == "file" and "content" not in before:
+        return str(before.get("reason", TOO_LARGE))
+    return None
 
 
-def _can_come_back(entry: Entry) -> bool:
-    return entry["kind"] == "link" or "content" in entry
+def _is_of_owner(now: Entry, after: Entry | None) -> bool:
+    """Whether what is there is not what the runs left, and is kept for the owner therefore."""
+    if now["kind"] == "folder":
+        return after is None or after["kind"] != "folder"
+    return not same(now, after)
 
 
-def _remove_empty(path: str, result: Restored, dry_run: bool) -> None:
+def _remove_empty(spot: Spot, path: str, result: Restored, dry_run: bool) -> None:
     """Remove a folder that the runs made, unless somebody put something into it."""
-    rest = sorted(os.listdir(path))  # noqa: PTH208 - names, not paths
+    rest = names_in(spot)
     # Before anything is done, it still holds what is going to be removed.
     if rest and dry_run:
         return
     if rest:
         result.left.append(f"{path}: holds {', '.join(rest)}, not of this project")
         return
-    result.done.append(f"remove {path}")
     if not dry_run:
-        os.rmdir(path)  # noqa: PTH106
+        with spot.rights():
+            os.rmdir(spot.name, dir_fd=spot.descriptor)
+    result.done.append(f"remove {path}")
 
 
-def _remove(path: str) -> None:
-    if Path(path).is_dir() and not Path(path).is_symlink():
-        shutil.rmtree(path)
-    else:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108
+def _remove(spot: Spot) -> None:
+    with spot.rights():
+        remove(spot, spot.name)
 
 
-def _keep(path: str, result: Restored) -> None:
-    names = itertools.chain([path + _KEPT], (f"{path}{_KEPT}.{n}" for n in itertools.count(2)))
-    kept = next(name for name in names if not os.path.lexists(name))
-    os.rename(path, kept)  # noqa: PTH104
-    result.left.append(f"{path}: changed since, so your state of it is now {kept}")
+def _keep(spot: Spot, name: str, path: str, result: Restored) -> None:
+    """Move what is in the way aside."""
+    numbered = (f"{_KEPT}.{number}" for number in itertools.count(2))
+    ends = itertools.chain([_KEPT], numbered)
+    with spot.rights():
+        kept = first_free(spot, (name + end for end in ends))
+    _rename(spot, name, kept)
+    folder = path.rpartition("/")[0]
+    result.left.append(f"{path}: changed since, so your state of it is now {folder}/{kept}")
 
 
-def _put_back(path: str, entry: Entry, now: Entry | None) -> None:
+def _rename(spot: Spot, name: str, other: str) -> None:
+    with spot.rights():
+        os.rename(name, other, src_dir_fd=spot.descriptor, dst_dir_fd=spot.descriptor)
+
+
+def _put_back(spot: Spot, entry: Entry, now: Entry | None) -> None:
+    """Put an entry into the place of what is there, which is the runs' doing."""
+    if (
+        now is not None
+        and "folder" in (now["kind"], entry["kind"])
+        and now["kind"] != entry["kind"]
+    ):
+        _remove(spot)
+        now = None
     if entry["kind"] == "folder":
-        if now is None:
-            os.mkdir(path)  # noqa: PTH102
-        _own(path, entry)
-        return
-    if now is not None and now["kind"] == "folder":
-        shutil.rmtree(path)
-    folder, _, name = path.rpartition("/")
-    draft = f"{folder}/.{name}.{os.getpid()}"
+        _put_back_folder(spot, entry, is_there=now is not None)
+    elif entry["kind"] == "link":
+        _put_back_link(spot, entry)
+    else:
+        _put_back_file(spot, entry)
+
+
+def _put_back_folder(spot: Spot, entry: Entry, *, is_there: bool) -> None:
+    with spot.rights():
+        if not is_there:
+            os.mkdir(spot.name, 0o700, dir_fd=spot.descriptor)
+        descriptor = os.open(spot.name, _FOLDER, dir_fd=spot.descriptor)
     try:
-        if entry["kind"] == "link":
-            os.symlink(entry["target"], draft)  # noqa: PTH211 - Python 3.8
-            os.lchown(draft, entry["uid"], entry["gid"])
-        else:
-            _write(draft, entry)
-        os.replace(draft, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)  # noqa: PTH108
-        raise
+        _give(spot, descriptor, entry)
+    finally:
+        os.close(descriptor)
 
 
-def _write(draft: str, entry: Entry) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(draft, flags, 0o600), "wb") as stream:
-        stream.write(base64.b64decode(entry["content"]))
-        stream.flush()
-        os.fsync(stream.fileno())
-    _own(draft, entry)
-    os.utime(draft, ns=(entry["modified_ns"], entry["modified_ns"]))
+def _put_back_link(spot: Spot, entry: Entry) -> None:
+    draft = _draft(spot)
+    with spot.rights():
+        os.symlink(entry["target"], draft, dir_fd=spot.descriptor)
+        try:
+            if spot.owner is None:
+                ids = (entry["uid"], entry["gid"])
+                os.chown(draft, *ids, dir_fd=spot.descriptor, follow_symlinks=False)
+            _replace(spot, draft)
+        except BaseException:
+            remove(spot, draft)
+            raise
 
 
-def _own(path: str, entry: Entry) -> None:
-    status = os.lstat(path)
-    if (status.st_uid, status.st_gid) != (entry["uid"], entry["gid"]):
-        os.chown(path, entry["uid"], entry["gid"])
-    os.chmod(path, int(entry["mode"], 8))  # noqa: PTH101
+def _put_back_file(spot: Spot, entry: Entry) -> None:
+    content = base64.b64decode(entry["content"])
+    with new_file(spot, [_draft(spot)], content) as draft:
+        _give(spot, draft.descriptor, entry)
+        with spot.rights():
+            os.utime(draft.descriptor, ns=(entry["modified_ns"], entry["modified_ns"]))
+            _replace(spot, draft.name)
+
+
+def _replace(spot: Spot, draft: str) -> None:
+    folder = spot.descriptor
+    os.replace(draft, spot.name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _give(spot: Spot, descriptor: int, entry: Entry) -> None:
+    mode = int(entry["mode"], 8)
+    give_to(spot, descriptor, uid=entry["uid"], gid=entry["gid"], mode=mode)
+
+
+def _draft(spot: Spot) -> str:
+    return f".{spot.name}.{os.getpid()}"
 
 
 def _origin(path: str) -> str:
-    return path.partition(BACKUP)[0]
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + name.partition(BACKUP)[0]
 
 
 def _of_packages(paths: list[str]) -> set[str]:

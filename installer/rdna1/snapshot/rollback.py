@@ -248,7 +248,7 @@ def is_moved_folder(change: FileChange) -> bool:
     """Whether the path is where a run moved a folder to, out of the way."""
     entry: Entry | None = change.after
     return (
-        BACKUP in change.path
+        BACKUP in change.path.rpartition("/")[2]
         and change.before is None
         and entry is not None
         and entry["kind"] == "folder"

@@ -60,7 +60,7 @@ def read_state(
     """
     reader = Reader()
     looked_at = {place: None for state in earlier for place in state.places}
-    looked_at.update(dict.fromkeys(home_places(home) if home else places(users)))
+    looked_at.update(dict.fromkeys(home_places(home) if home else places(users, list(looked_at))))
     files = read_entries(looked_at, contents=contents)
     if home:
         return State({}, [], {}, files, list(looked_at))

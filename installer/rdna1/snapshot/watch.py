@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from typing import Iterable, Iterator, NamedTuple
+import contextlib
+from typing import Dict, Iterable, Iterator, List, NamedTuple
 
 from ..host import accounts, miopen, variables
 from ..host.reader import Reader
 from ..host.unknown import Unknown
+from ..target.homes import Tree
+
+# Folder to names in it, so that each is listed once.
+Names = Dict[str, List[str]]
 
 # What `rdna1.fix` and the roles append to the name of a file or folder that they keep.
 BACKUP = ".rdna1-backup"
@@ -38,6 +42,8 @@ _HOME_PARENTS = (".config", ".local", ".local/bin", ".local/share", ".local/stat
 _MODULES = "/etc/modules"
 _COMMANDS, _COMMAND_START = "/usr/local/bin", "rdna1-"
 _HOME_COMMANDS = ".local/bin"
+# A folder with more was filled by somebody on purpose.
+_MOST_NAMES = 10_000
 # Passwords of archives: no role touches them, so no copy of them is made.
 _SECRET = ("/etc/apt/auth.conf", "/etc/apt/auth.conf.d")
 
@@ -52,29 +58,32 @@ class Place(NamedTuple):
     depth: int
 
 
-def places(users: tuple[str, ...]) -> Iterator[Place]:
+def places(users: tuple[str, ...], earlier: Iterable[Place] = ()) -> Iterator[Place]:
     """All places, existing or not, those in homes of the users included.
 
     Args:
         users: named users; without names start files of everybody.
+        earlier: places of records before, beside which there are backups by now.
     """
-    reader = Reader()
+    reader, tree = Reader(), Tree()
+    listed: Names = {}
     yield Place(COMMON_FOLDER, _ALONE)
     for path, depth in _FOLDERS:
         yield Place(path, depth)
-    listed: dict[str, list[str]] = {}
+    yield Place(_MODULES, 0)
     forbidding = variables.forbidden_places(reader, users, Unknown())
-    for path in dict.fromkeys([_MODULES, *forbidding]):
-        # A start file may be a link: what it leads to is what a role changes.
-        for place in dict.fromkeys([path, os.path.realpath(path)]):
-            yield Place(place, 0)
-            yield from _backups(place, listed)
-    for name in _names(_COMMANDS, listed):
+    for path in _resolved(tree, [_MODULES, *forbidding]):
+        yield Place(path, 0)
+        yield from _backups(tree, path, listed)
+    for name in _names(tree, _COMMANDS, listed):
         if name.startswith(_COMMAND_START):
             yield Place(f"{_COMMANDS}/{name}", 0)
     for user in accounts.users(reader):
         if user.name in users:
-            yield from _miopen_places(user.home, listed)
+            yield from _miopen_places(tree, user.home, listed)
+    for place in earlier:
+        if place.depth == 0 and BACKUP not in place.path:
+            yield from _backups(tree, place.path, listed)
 
 
 def home_places(home: str) -> Iterator[Place]:
@@ -83,22 +92,39 @@ def home_places(home: str) -> Iterator[Place]:
     Args:
         home: of who provisions it.
     """
-    listed: dict[str, list[str]] = {}
+    tree = Tree()
+    listed: Names = {}
     for name in _HOME_PARENTS:
         yield Place(f"{home}/{name}", _ALONE)
     for name, depth in _HOME_FOLDERS:
         yield Place(f"{home}/{name}", depth)
     commands = f"{home}/{_HOME_COMMANDS}"
-    for name in _names(commands, listed):
+    for name in _names(tree, commands, listed):
         if name.startswith(_COMMAND_START):
             yield Place(f"{commands}/{name}", 0)
-    yield from _miopen_places(home, listed)
+    yield from _miopen_places(tree, home, listed)
 
 
-def _miopen_places(home: str, listed: dict[str, list[str]]) -> Iterator[Place]:
+def _resolved(tree: Tree, paths: Iterable[str]) -> Iterator[str]:
+    """Where the files are that a role changes by these paths: what links lead to.
+
+    What is not safe to change no role changes.
+    """
+    for path in paths:
+        try:
+            with tree.look(path) as found:
+                place = found.location()
+        except FileNotFoundError:
+            place = path
+        except OSError:
+            continue
+        yield place
+
+
+def _miopen_places(tree: Tree, home: str, listed: Names) -> Iterator[Place]:
     for name in miopen.FOLDERS:
         yield Place(f"{home}/{name}", 0)
-        yield from _backups(f"{home}/{name}", listed)
+        yield from _backups(tree, f"{home}/{name}", listed)
 
 
 def covers(path: str, places: Iterable[Place]) -> bool:
@@ -115,20 +141,19 @@ def covers(path: str, places: Iterable[Place]) -> bool:
     )
 
 
-def _backups(path: str, listed: dict[str, list[str]]) -> Iterator[Place]:
+def _backups(tree: Tree, path: str, listed: Names) -> Iterator[Place]:
     folder, _, name = path.rpartition("/")
-    for other in _names(folder, listed):
+    for other in _names(tree, folder, listed):
         if other.startswith(name + BACKUP):
             yield Place(f"{folder}/{other}", 0)
 
 
-def _names(folder: str, listed: dict[str, list[str]]) -> list[str]:
+def _names(tree: Tree, folder: str, listed: Names) -> list[str]:
     """Names in a folder, which is listed once; none where it cannot be."""
     if folder not in listed:
-        try:
-            listed[folder] = sorted(os.listdir(folder or "/"))  # noqa: PTH208 - names, not paths
-        except OSError:
-            listed[folder] = []
+        listed[folder] = []
+        with contextlib.suppress(OSError), tree.look(folder) as found:
+            listed[folder] = found.names(_MOST_NAMES)
     return listed[folder]
 
 

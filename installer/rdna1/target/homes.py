@@ -87,6 +87,10 @@ class Found:
         """Return what a link holds."""
         return self._step.target()
 
+    def location(self) -> str:
+        """Return where it is on this machine, with all links on the way resolved."""
+        return os.readlink(f"/proc/self/fd/{self._step.descriptor}")
+
     @contextlib.contextmanager
     def reopened(self, flags: int) -> Iterator[int]:
         """Yield a descriptor of the very same thing that can read, or write, it.
