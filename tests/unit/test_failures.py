@@ -35,6 +35,60 @@ OUTPUTS = {
         "the lock file has no hash for numpy",
     ),
     "card": ("does not have an extra named `device-gfx1010`", "no PyTorch with device-gfx1010"),
+    "no Release file": (
+        (
+            "Failed to update apt cache: E:The repository "
+            "'https://repo.radeon.com/amdgpu/7.2/ubuntu noble Release' "
+            "does not have a Release file."
+        ),
+        "the server of https://repo.radeon.com/amdgpu/7.2/ubuntu does not have that address",
+    ),
+    "no file": ("E: Failed to fetch http://a/x.deb  404  Not Found", "does not have a file"),
+    "outranked": (
+        "rocm-dev : Depends: hipcc (= 1.0.0.50701-98~22.04) but 5.7.1-3 is to be installed",
+        "another archive outranks",
+    ),
+    "downgrade": (
+        "E: Packages were downgraded and -y was used without --allow-downgrades.",
+        "a newer version than the stack's is installed",
+    ),
+    "held": (
+        "E: Held packages were changed and -y was used without --allow-change-held-packages.",
+        "are held at their version",
+    ),
+    "broken": (
+        "E: The package hipfft5.4.1 needs to be reinstalled, but I can't find an archive for it.",
+        "hipfft5.4.1 was left half installed",
+    ),
+    "script": (
+        "dpkg: error processing package man-db (--configure):",
+        "a script of the package man-db fails",
+    ),
+    "version of uv": (
+        (
+            "Because there is no version of torch==2.2.9 and you require torch==2.2.9, we can "
+            "conclude that your requirements are unsatisfiable"
+        ),
+        "does not have that version of torch==2.2.9",
+    ),
+    "Python of uv": (
+        (
+            "Because torch==2.2.2 has no wheels with a matching Python ABI tag (e.g., `cp313`), we "
+            "can conclude that your requirements are unsatisfiable"
+        ),
+        "no wheel for this machine's Python",
+    ),
+    "contradiction of uv": (
+        (
+            "Because you require numpy<2 and numpy>=2, we can conclude that your requirements are "
+            "unsatisfiable"
+        ),
+        "requirements contradict each other",
+    ),
+    "version of pip": (
+        "ERROR: No matching distribution found for torch==2.2.9",
+        "does not have that version",
+    ),
     "interrupted": ("E: dpkg was interrupted, you must manually run", "was interrupted"),
 }
 
@@ -90,3 +144,50 @@ def test_the_error_is_shown_and_not_the_command_before_it(error: str) -> None:
     command = "'/usr/bin/apt-get -y -o \"A=grep '^b$'\" install 'comgr=1' -o APT::C=no'"
     text = explain(f"{command} failed: {error}")
     assert text.splitlines()[-1].removeprefix("It said: ") == error
+
+
+DRIVER = """\
+Building for 6.8.0-45-generic
+Error! Bad return status for module build on kernel: 6.8.0-45-generic (x86_64)
+Consult /var/lib/dkms/amdgpu/6.2.4-1664922.22.04/build/make.log for more information.
+dpkg: error processing package amdgpu-dkms (--configure):
+ installed amdgpu-dkms package post-installation script subprocess returned error exit status 10
+E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem.
+"""
+
+
+def test_a_driver_that_does_not_build_is_removed_and_not_built_again() -> None:
+    said = explain(DRIVER)
+    assert "does not build on this kernel" in said
+    assert "apt purge amdgpu-dkms" in said
+    assert "--configure -a" not in said
+    assert "make.log" in said
+
+
+def test_two_packages_with_one_file_are_named() -> None:
+    said = explain(
+        "dpkg: error processing archive /tmp/apt-dpkg-install-x/17-hipfft5.4.1_1.0.10_amd64.deb "
+        "(--unpack):\n trying to overwrite '/opt/rocm-5.4.1/lib/libhipfft.so', which is also in "
+        "package hipfft 1.0.10\n"
+    )
+    assert "hipfft5.4.1 and hipfft both have the file /opt/rocm-5.4.1/lib/libhipfft.so" in said
+    assert "'dpkg --remove --force-remove-reinstreq hipfft5.4.1'" in said
+
+
+def test_an_error_outranks_a_warning_before_it() -> None:
+    warning = "W: Failed to fetch http://archive.example/InRelease  Could not resolve 'archive'"
+    assert "knows no package rocm-x" in explain(f"{warning}\nE: Unable to locate package rocm-x\n")
+    assert "cannot be reached" in explain(f"{warning}\n")
+
+
+def test_a_sentence_of_uv_is_shown_whole() -> None:
+    said = explain(
+        "  × No solution found when resolving dependencies:\n"  # noqa: RUF001 - uv's own sign
+        "  ╰─▶ Because there is no version of torch==2.2.9 and you require\n"
+        "      torch==2.2.9, we can conclude that your requirements are\n"
+        "      unsatisfiable.\n"
+    )
+    assert said.splitlines()[-1] == (
+        "It said: Because there is no version of torch==2.2.9 and you require torch==2.2.9, we can "
+        "conclude that your requirements are unsatisfiable"
+    )

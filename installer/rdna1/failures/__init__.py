@@ -11,6 +11,7 @@ import msgspec
 from rdna1.yaml_data import load
 
 # What the module apt says before the error: its command, longer than the error itself.
+_WARNING = re.compile(r"^(?:W: |warning: |WARNING: )[^\n]*$", re.MULTILINE)
 _COMMAND = re.compile(r"^'\S*/apt-get [^\n]*?' failed: ", re.MULTILINE)
 
 
@@ -19,11 +20,12 @@ class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         pattern: regular expression, searched without regard to case; a named group that
-            starts with ``name`` is what ``{name}`` in the cause stands for.
+            starts with ``name`` is what ``{name}`` in the cause stands for, another group what
+            its own name does.
         cause: what happened.
-        remedy: what to do.
-        lines: regular expression of the lines that tell it one by one, where the line that
-            the pattern is found in does not.
+        remedy: what to do; may hold the same names.
+        lines: regular expression of the lines, or sentences over several lines, that tell it one
+            by one, where the line that the pattern is found in does not.
     """
 
     pattern: str
@@ -52,16 +54,29 @@ def explain(output: str) -> str:
         Text of a few lines; the end of the output itself when the failure is not known.
     """
     output = _COMMAND.sub("", output)
+    # An error outranks a warning, whichever was printed first.
+    errors = _WARNING.sub("", output)
+    return (
+        _explained(errors)
+        or _explained(output)
+        or f"The installation failed. The end of what it said:\n{output.strip()[-1500:]}"
+    )
+
+
+def _explained(output: str) -> str:
+    """The first failure that is found, in words; nothing where none is."""
     for failure in known_failures():
         # uv breaks its lines at the width of a terminal.
-        pattern = failure.pattern.replace(" ", r"\s+")
+        pattern = failure.pattern.strip().replace(" ", r"\s+")
         found = re.search(pattern, output, re.IGNORECASE | re.DOTALL)
         if found:
-            name = next((text for text in found.groupdict().values() if text), "")
-            cause = failure.cause.format(name=name)
+            groups = {name: text for name, text in found.groupdict().items() if text}
+            names = [text for name, text in groups.items() if name.startswith("name")]
+            words = {**groups, "name": next(iter(names), "")}
             said = _lines(failure, output) or _line_around(output, found.start())
-            return f"Cause: {cause}\nRemedy: {failure.remedy}\nIt said: {said}"
-    return f"The installation failed. The end of what it said:\n{output.strip()[-1500:]}"
+            cause, remedy = failure.cause.format(**words), failure.remedy.format(**words)
+            return f"Cause: {cause}\nRemedy: {remedy}\nIt said: {said}"
+    return ""
 
 
 def _lines(failure: KnownFailure, output: str) -> str:
@@ -69,7 +84,10 @@ def _lines(failure: KnownFailure, output: str) -> str:
     if not failure.lines:
         return ""
     found = re.finditer(failure.lines, output, re.MULTILINE)
-    return "\n".join(dict.fromkeys(line[0].rstrip()[:500] for line in found)).strip()
+    lines = (line[0] for line in found)
+    # A sentence that a tool broke at the width of a terminal is one line again.
+    whole = (" ".join(line.split()) if "\n" in line else line.rstrip() for line in lines)
+    return "\n".join(dict.fromkeys(line[:500] for line in whole)).strip()
 
 
 def _line_around(text: str, position: int) -> str:
