@@ -21,6 +21,9 @@ from urllib.parse import unquote, urlsplit
 _URI = re.compile(r"^'([^']+)' (\S+) \d+ ", re.MULTILINE)
 # What a signed index may be, as one file or as two.
 _RELEASES = ("InRelease", "Release", "Release.gpg")
+_LOCAL = ("file", "copy")
+# What may stand in a path that an index names.
+_INSIDE = re.compile(r"[A-Za-z0-9_./+~:%=@!-]+")
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {".xz": lzma.decompress, ".gz": gzip.decompress}
 
 
@@ -67,7 +70,7 @@ class Excerpt:
 
         Returns:
             For each suite of those archives its ``folder`` in the tree, ``suite``, ``components``
-            and ``key`` (in the tree, empty where the machine names none).
+            and ``key`` (in the tree, empty where it is not one of the work folder's).
 
         Raises:
             ExcerptError: apt cannot find, fetch or verify something.
@@ -97,12 +100,14 @@ class Excerpt:
         if not fitting:
             raise ExcerptError(f"{uri} is of no archive that apt names")
         archive = max(fitting, key=len)
-        fetched = self._root / "archives" / name
+        source = self._root / "archives" / name
         # apt does not copy what is in a folder of this machine.
-        source = fetched if fetched.exists() else Path(unquote(urlsplit(uri).path))
-        place = self._tree / folder_of(archive) / unquote(uri[len(archive) :])
-        if os.pardir in place.parts:
-            raise ExcerptError(f"{uri} leads out of its archive")
+        if not source.exists() and urlsplit(uri).scheme in _LOCAL:
+            source = Path(unquote(urlsplit(uri).path))
+        inside = unquote(uri[len(archive) :]).lstrip("/")
+        if not _INSIDE.fullmatch(inside) or ".." in inside.split("/"):
+            raise ExcerptError(f"{uri!r} leads out of its archive")
+        place = self._tree / folder_of(archive) / inside
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(str(source), str(place))
         return archive
@@ -150,13 +155,9 @@ class Excerpt:
         raise ExcerptError(f"{kept}: its hash is not in the signed index of the archive")
 
     def _copy_key(self, path: str) -> str:
-        if not path:
+        """Copy the key that was put into the work folder; of others each machine has its own."""
+        if Path(path).parent != self._root:
             return ""
-        if not Path(path).is_file():
-            raise ExcerptError(
-                f"a source of this machine names its key as {path!r}, which is no file. "
-                "Remedy: put the key into a file, and name that in Signed-By"
-            )
         place = self._tree / "keys" / Path(path).name
         place.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, str(place))

@@ -9,10 +9,11 @@ import msgspec
 from ansible.plugins.action import ActionBase
 
 from rdna1.errors import InputError
-from rdna1.mirror import MirrorError, prepare
+from rdna1.mirror import Expected, MirrorError, prepare
 
 ARGUMENTS = {
-    "paths": {"type": "list", "elements": "str", "required": True},
+    # Of every machine: ``path``, and ``sha256`` and ``keyring`` as its owner expects them.
+    "asked": {"type": "list", "elements": "dict", "required": True},
     "cache": {"type": "str", "required": True},
 }
 
@@ -27,7 +28,11 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars or {})
         arguments = self.validate_argument_spec(ARGUMENTS)[1]  # type: ignore[no-untyped-call]
         cache = Path(arguments["cache"])
-        checked = {path: _checked(Path(path), cache) for path in arguments["paths"]}
+        asked: dict[str, set[Expected]] = {}
+        for each in arguments["asked"]:
+            expected = Expected(str(each["sha256"]), str(each["keyring"]))
+            asked.setdefault(str(each["path"]), set()).add(expected)
+        checked = {path: _checked(Path(path), expected, cache) for path, expected in asked.items()}
         # A mirror that cannot be used is of no concern to machines with another one.
         return {
             **result,
@@ -37,10 +42,16 @@ class ActionModule(ActionBase):
         }
 
 
-def _checked(path: Path, cache: Path) -> dict[str, Any] | str:
-    """A mirror, or why it cannot be used."""
+def _checked(path: Path, expected: set[Expected], cache: Path) -> dict[str, Any] | str:
+    """Return a mirror, or why it cannot be used."""
+    if len(expected) != 1:
+        return (
+            f"{path}: the machines of this play expect different manifests or keyrings of it. "
+            "Remedy: give them the same offline_manifest_sha256 and offline_keyring, or play them "
+            "one after the other with --limit"
+        )
     try:
-        mirror = prepare(path, cache)
+        mirror = prepare(path, cache, next(iter(expected)))
     except (InputError, MirrorError) as error:
         return str(error)
     return {

@@ -21,7 +21,7 @@ from rdna1.locks import (
     read_lock,
     write_lock,
 )
-from rdna1.mirror import MirrorError, download_wheels
+from rdna1.mirror import MirrorError, check_mirror_lock, download_wheels
 from rdna1.stacks import Stack, load_stack
 from rdna1.target.exclusive_lock import ExclusiveLockError, exclusive_lock, lock_file
 
@@ -36,6 +36,9 @@ ARGUMENTS = {
     "uv": {"type": "str", "required": True},
     # False where there is no index to make it from.
     "make": {"type": "bool", "default": True},
+    # Of a mirror, the files that its manifest names, and the folder of the owner's own locks.
+    "mirror_files": {"type": "list", "elements": "dict", "default": []},
+    "own_folder": {"type": "str", "default": ""},
     # Where to put the wheels of the lock; empty to leave them where they are.
     "download": {"type": "str", "default": ""},
 }
@@ -68,6 +71,9 @@ class ActionModule(ActionBase):
             name = "-".join(filter(None, [stack.name, python.version, _PLATFORM, gfx_target]))
             path = Path(arguments["folder"]) / f"{name}.txt"
             text, made = self._lock(path, wanted, arguments)
+            if not arguments["make"]:
+                own = Path(arguments["own_folder"]) / path.name
+                check_mirror_lock(text, arguments["mirror_files"], own)
             if arguments["download"]:
                 files = locked_files(text, wanted, Path(arguments["uv"]))
                 download_wheels(files, Path(arguments["download"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,14 @@ import msgspec
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from rdna1.mirror import MANIFEST, MirrorArchive, write_archive, write_manifest
+from rdna1.mirror import (
+    MANIFEST,
+    MirrorArchive,
+    MirrorError,
+    sign,
+    write_archive,
+    write_manifest,
+)
 
 ARGUMENTS = {
     "folder": {"type": "str", "required": True},
@@ -19,6 +27,8 @@ ARGUMENTS = {
     "archive": {"type": "bool", "default": False},
     "archives": {"type": "list", "elements": "dict", "required": True},
     "subject": {"type": "dict", "required": True},
+    # Of gpg, which signs the manifest; empty for none.
+    "signing_key": {"type": "str", "default": ""},
 }
 
 
@@ -39,18 +49,28 @@ class ActionModule(ActionBase):
             )
         # Ansible's strings are of types of its own.
         given = json.loads(json.dumps({name: arguments[name] for name in ("archives", "subject")}))
-        archives = msgspec.convert(given["archives"], list[MirrorArchive])
-        manifest = write_manifest(folder, given["subject"], archives)
-        shutil.rmtree(destination, ignore_errors=True)
-        folder.rename(destination)
         packed = destination.with_name(f"{destination.name}.tar")
-        if arguments["archive"]:
-            write_archive(destination, manifest, packed)
+        try:
+            archives = msgspec.convert(given["archives"], list[MirrorArchive])
+            manifest = write_manifest(folder, given["subject"], archives)
+            if arguments["signing_key"]:
+                sign(folder, arguments["signing_key"])
+            shutil.rmtree(destination, ignore_errors=True)
+            folder.rename(destination)
+            if arguments["archive"]:
+                write_archive(destination, manifest, packed)
+        except (MirrorError, msgspec.ValidationError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        sha256 = hashlib.sha256(destination.joinpath(MANIFEST).read_bytes()).hexdigest()
         size = sum(file.size for file in manifest.files)
         where = packed if arguments["archive"] else destination
         return {
             **result,
             "changed": True,
             "path": str(where),
-            "msg": f"{where}: {len(manifest.files)} files, {size / 1e6:.0f} MB",
+            "sha256": sha256,
+            "msg": (
+                f"{where}: {len(manifest.files)} files, {size / 1e6:.0f} MB, SHA-256 of its "
+                f"manifest {sha256}"
+            ),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from rdna1.conv.envelope import (
     renewed,
 )
 from rdna1.failures import explain
+from rdna1.mirror import MirrorArchive
+from rdna1.mirror.keyrings import signed_by
 from rdna1.preflight.facts import RocmPart
 from rdna1.preflight.rocm_parts import not_of
 from rdna1.report.json import to_json
@@ -77,6 +80,27 @@ def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
     return to_json(renewed(earlier, found)) if found else ""
 
 
+def rdna1_mirror_archives(
+    manifest: Mapping[str, Any], facts: Mapping[str, Any], amd_keyring: str
+) -> list[dict[str, Any]]:
+    """Archives of a mirror, with the keyrings on the machine; see `rdna1.mirror.keyrings`.
+
+    Args:
+        manifest: of the mirror.
+        facts: of the machine.
+        amd_keyring: file with AMD's key, empty where it is not used.
+    """
+    sources = facts["apt"]["sources"] or []
+    archives = msgspec.convert(json.loads(json.dumps(manifest["archives"])), list[MirrorArchive])
+    return [
+        {
+            **msgspec.to_builtins(archive),
+            "signed_by": signed_by(archive, sources, str(facts["os"]["id"]), str(amd_keyring)),
+        }
+        for archive in archives
+    ]
+
+
 def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
     """Packages of the distribution's PyTorch and of what this project imports beside it.
 
@@ -104,6 +128,7 @@ class FilterModule:
             "rdna1_amd_leftovers": rdna1_amd_leftovers,
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
+            "rdna1_mirror_archives": rdna1_mirror_archives,
             "rdna1_other_rocm": rdna1_other_rocm,
             "rdna1_pytorch_packages": rdna1_pytorch_packages,
             "rdna1_settings_file": rdna1_settings_file,

@@ -1,9 +1,9 @@
 """Lock files: the wheels of a stack with their hashes, beside the inventory they are for."""
 
 from rdna1.locks.choice import ChoiceError, Python, choose_gfx_target, choose_python
+from rdna1.locks.form import LockedPackage, LockError, locked
 from rdna1.locks.lock import (
     LockedFile,
-    LockError,
     Wanted,
     locked_files,
     make_lock,
@@ -15,10 +15,12 @@ __all__ = [
     "ChoiceError",
     "LockError",
     "LockedFile",
+    "LockedPackage",
     "Python",
     "Wanted",
     "choose_gfx_target",
     "choose_python",
+    "locked",
     "locked_files",
     "make_lock",
     "read_lock",

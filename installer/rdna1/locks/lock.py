@@ -14,6 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from rdna1.environments.spec import LOCK_MARK, entries
+from rdna1.locks.form import LockError, locked
 
 _HEAD: Final = (
     "# The wheels of this stack and their hashes, from the first run. Every later run, on every\n"
@@ -22,10 +23,6 @@ _HEAD: Final = (
 # What may come from the user's own settings; see rdna1.environments.build.
 _KEPT: Final = frozenset({"UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
 _RENEW: Final = "Remedy: -e pytorch_lock_renew=true makes it anew; compare the two before you go on"
-
-
-class LockError(Exception):
-    """A lock cannot be made, read or used; the message is what uv said, or holds the remedy."""
 
 
 class Wanted(NamedTuple):
@@ -67,13 +64,15 @@ def make_lock(wanted: Wanted, uv: Path) -> str:
     project = _compile(wanted.project, pins, wanted.project_index_url, wanted.python, uv)
     shared = _pins(stack).keys()
     own = [entry for entry in entries(project) if not _pins(entry).keys() & shared]
-    return f"{_HEAD}{stack}{LOCK_MARK}{''.join(own)}"
+    text = f"{_HEAD}{stack}{LOCK_MARK}{''.join(own)}"
+    locked(text)
+    return text
 
 
 def read_lock(path: Path, wanted: Wanted) -> str:
-    """Read a lock and check that it is one for what is wanted.
+    """Return a lock, checked to be one for what is wanted: versions with hashes alone.
 
-    Whether every entry has its hash, and every file fits it, is for uv to say when it installs.
+    Whether every file fits its hash is for uv to say when it installs.
 
     Raises:
         LockError: it cannot be read, or lacks or contradicts a requirement.
@@ -84,7 +83,10 @@ def read_lock(path: Path, wanted: Wanted) -> str:
         raise LockError(f"the lock file {path} cannot be read: {error}") from error
     if LOCK_MARK not in text:
         raise LockError(f"the lock file {path} was not made by this project. {_RENEW}")
-    pins = _pins(text)
+    try:
+        pins = {package.name: package.version for package in locked(text)}
+    except LockError as error:
+        raise LockError(f"the lock file {path} is damaged: {error}. {_RENEW}") from error
     for requirement in map(Requirement, [*wanted.stack, *wanted.project]):
         version = pins.get(canonicalize_name(requirement.name))
         if version is None:

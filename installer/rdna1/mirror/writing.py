@@ -6,9 +6,19 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from rdna1.mirror.manifest import MANIFEST, Manifest, MirrorArchive, MirrorFile, digest
+import msgspec
+
+from rdna1.mirror.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    MirrorArchive,
+    MirrorError,
+    digest,
+)
+from rdna1.mirror.members import Member, opened
 from rdna1.report.json import to_json
 
 
@@ -22,14 +32,26 @@ def write_manifest(
         subject: what it is for: ``stack``, ``os``, ``version``, ``architecture``,
             ``rocm_source``, ``pytorch_source``, ``packages``.
         archives: of apt.
+
+    Raises:
+        MirrorError: there is something in it that is no part of a mirror.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    manifest = Manifest(
-        made_at=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+    with opened(folder) as members:
+        files = [
+            _described(name, member)
+            for name, member in sorted(members.items())
+            if name not in (MANIFEST, SIGNATURE)
+        ]
+    described = {
+        "made_at": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
         **subject,
-        archives=list(archives),
-        files=[_file(folder, path) for path in paths if path != folder / MANIFEST],
-    )
+        "archives": msgspec.to_builtins(archives),
+        "files": files,
+    }
+    try:
+        manifest = msgspec.convert(described, Manifest)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise MirrorError(f"{folder}: what was collected is no mirror: {error}") from error
     folder.joinpath(MANIFEST).write_text(to_json(manifest))
     return manifest
 
@@ -38,23 +60,30 @@ def write_archive(folder: Path, manifest: Manifest, path: Path) -> None:
     """Pack a mirror into a tar: its files as the manifest lists them, the manifest last.
 
     Whoever unpacks it has all of it when there is a manifest.
+
+    Raises:
+        MirrorError: a file is no longer there.
     """
     draft = path.with_name(f"{path.name}.part")
-    with tarfile.open(draft, "w") as tar:
-        for name in [*(file.path for file in manifest.files), MANIFEST]:
-            tar.add(folder / name, name, filter=_plain)
+    with opened(folder) as members, tarfile.open(draft, "w") as tar:
+        signed = [SIGNATURE] if SIGNATURE in members else []
+        for name in [*(file.path for file in manifest.files), *signed, MANIFEST]:
+            if name not in members:
+                raise MirrorError(f"{folder}: {name} is missing")
+            with members[name].open() as file:
+                _add(tar, name, members[name].size, file)
     draft.replace(path)
 
 
-def _file(folder: Path, path: Path) -> MirrorFile:
-    with path.open("rb") as file:
-        sha256 = digest(file)
-    return MirrorFile(str(path.relative_to(folder)), sha256, path.stat().st_size)
+def _described(name: str, member: Member) -> dict[str, object]:
+    with member.open() as file:
+        return {"path": name, "sha256": digest(file), "size": member.size}
 
 
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nobody's in particular, and readable: apt reads it as another user than root."""
-    entry.uid = entry.gid = 0
+def _add(tar: tarfile.TarFile, name: str, size: int, file: IO[bytes]) -> None:
+    """Add a file that is nobody's in particular, and readable: apt reads it as another user."""
+    entry = tarfile.TarInfo(name)
+    entry.size = size
     entry.uname = entry.gname = "root"
     entry.mode = 0o644
-    return entry
+    tar.addfile(entry, file)

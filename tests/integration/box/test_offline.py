@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_the_manifest_describes_what_was_collected(mirror: Path) -> None:
     assert {"libamdhip64-5", "rocminfo", "rocm-smi", "libamd-comgr2", "libc6"} <= names
     paths = [file["path"] for file in manifest["files"]]
     assert any(path.endswith("/dists/trixie/InRelease") for path in paths)
-    assert any(path.startswith("keys/") for path in paths)
+    assert not any(path.startswith("keys/") for path in paths), "a machine has Debian's key"
     assert any(path.startswith("wheels/torch-2.2.2+rocm5.7") for path in paths)
     projects = {Path(path).name.partition("-")[0].lower() for path in paths}
     assert {name.lower() for name in OWN_REQUIREMENTS} <= projects
@@ -110,6 +111,26 @@ def test_a_mirror_of_another_stack_is_refused(mirror: Path, offline: Box) -> Non
     assert played.returncode != 0
     assert "is a mirror for rocm-5.7 on debian 13, and this is therock on debian 13" in said(played)
     assert "Remedy: name the mirror for therock on debian 13" in said(played)
+    assert offline.run("find", "/var/cache", "/opt", "-path", "*rdna1*") == ""
+
+
+def test_a_file_that_the_manifest_does_not_name_and_another_manifest_are_refused(
+    mirror: Path, offline: Box, tmp_path: Path
+) -> None:
+    """As a source of apt, one that is trusted without a key, it would have the next word."""
+    packed, digest = mirror.with_name("mirror.tar"), "0" * 64
+    played = offline.play(TAGS, variables(rdna1_mirror=str(packed), offline_manifest_sha256=digest))
+    assert f"offline_manifest_sha256 asks for '{digest}'" in said(played)
+    crafted = shutil.copy(packed, tmp_path)
+    (tmp_path / "evil.sources").write_text(
+        "Types: deb\nURIs: http://h/\nSuites: ./\nTrusted: yes\n"
+    )
+    with tarfile.open(crafted, "a") as tar:
+        tar.add(tmp_path / "evil.sources", "sources/evil.sources")
+    refused = offline.play(TAGS, variables(rdna1_mirror=str(crafted)))
+    assert "'sources/evil.sources' is not in the manifest" in said(refused)
+    assert played.returncode != 0
+    assert refused.returncode != 0
     assert offline.run("find", "/var/cache", "/opt", "-path", "*rdna1*") == ""
 
 

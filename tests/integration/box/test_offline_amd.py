@@ -66,6 +66,14 @@ def test_rocm_of_amd_is_installed_when_every_archive_is_gone(
     played = play(box, "site.yml", given, "--tags=rocm")
     assert played.returncode == 0, played.stdout
     assert "50701" in box.run("dpkg-query", "-W", "-f", "${Version}", "rocminfo")
+    sources = box.run("sh", "-c", "cat /var/cache/rdna1/mirror-*/sources/mirror.sources")
+    keys = {line for line in sources.splitlines() if line.startswith("Signed-By")}
+    folder = box.run("sh", "-c", "echo /var/cache/rdna1/mirror-*").strip()
+    # AMD's by its fingerprint, the archive's as the machine has it.
+    assert keys == {
+        f"Signed-By: {folder}/rocm.gpg",
+        "Signed-By: /usr/share/keyrings/stand-in.asc",
+    }
     again = play(box, "site.yml", given, "--tags=rocm")
     assert again.returncode == 0, again.stdout
     assert "changed=0" in again.stdout
