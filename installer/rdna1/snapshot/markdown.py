@@ -42,7 +42,7 @@ def _lines(name: str, record: dict[str, Any]) -> Iterator[str]:
         "Files that may be written, with their folders",
         ("path", "kind", "owner", "mode", "SHA-256 or target"),
         (
-            (path, e["kind"], f"{e['uid']}:{e['gid']}", e.get("mode"), _identity(e))
+            (path, e["kind"], _owner(e), e.get("mode"), _identity(e))
             for path, e in sorted(record["files"].items())
         ),
     )
@@ -101,5 +101,10 @@ def _pins(facts: dict[str, Any]) -> Iterator[tuple[object, ...]]:
         yield pin["file"], pin["line"], " ".join(pin["packages"]), pin["pin"], pin["priority"]
 
 
+def _owner(entry: dict[str, Any]) -> str:
+    """Owner and group; nothing for what was left out of the record."""
+    return f"{entry['uid']}:{entry['gid']}" if "uid" in entry else ""
+
+
 def _identity(entry: dict[str, Any]) -> object:
-    return entry.get("target") or entry.get("sha256")
+    return entry.get("target") or entry.get("sha256") or entry.get("reason")

@@ -191,6 +191,15 @@ def test_records_of_runs(tmp_path: Any) -> None:
     assert (tmp_path / "1" / "before.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_was_left_out_is_on_the_page_with_its_reason(tmp_path: Any) -> None:
+    entry = {"kind": "left out", "reason": "not of the owner of the home"}
+    files = {"/home/ada/.bashrc": entry, "/etc/modules": {**file("a"), "reason": "too large"}}
+    begin(tmp_path, run(state(files=files), None, "1"), "now", FACTS)
+    page = (tmp_path / "1" / "before.md").read_text()
+    assert "| /home/ada/.bashrc | left out |  |  | not of the owner of the home |" in page
+    assert list_runs(tmp_path)[0].before.files == files
+
+
 def test_a_wrong_name_lists_the_snapshots(tmp_path: Any) -> None:
     begin(tmp_path, run(state(), None, "2026-rocm-5.7"), "now", FACTS)
     with pytest.raises(RunError, match=r"no snapshot 2025\. Remedy(.|\n)*\n  2026-rocm-5\.7$"):
