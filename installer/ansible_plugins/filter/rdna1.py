@@ -58,7 +58,9 @@ def rdna1_other_rocm(
         source: where ROCm comes from.
         release: of the stack.
     """
-    listed = msgspec.convert(parts or [], list[RocmPart])
+    # Ansible finds the values of its lists and objects as they are asked for.
+    plain = [dict(part.items()) for part in parts or []]
+    listed = msgspec.convert(plain, list[RocmPart])
     return [part.name for part in not_of(listed, source, release)]
 
 
