@@ -1,0 +1,184 @@
+"""The cheapest way to compute a convolution from pieces that an envelope allows."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .axis import Axis, forward_axis, input_gradient_axis
+from .envelope import Envelope
+from .layer import INPUT_GRADIENT, Layer
+
+NATIVE, SPLIT, CPU = "native", "split", "cpu"
+
+# Costs in elements moved: a call of the backend with its copies, and products for each.
+_CALL = 60_000
+_PRODUCTS = 30
+
+
+class Plan(NamedTuple):
+    """How a layer is computed.
+
+    Attributes:
+        kind: ``native`` in one call; ``split`` into pieces; ``cpu``: nothing else is allowed.
+        tile: pixels of the result for each tile, by axis.
+        per_call: tiles, of all images, for each call of the backend.
+        groups: channel groups for each call.
+        c_in: input channels of a group for each call.
+        c_out: output channels of a group for each call.
+        cost: in elements moved, to compare plans.
+        reason: what the layer itself exceeds, empty for ``native``.
+    """
+
+    kind: str
+    tile: tuple[int, ...] = ()
+    per_call: int = 0
+    groups: int = 0
+    c_in: int = 0
+    c_out: int = 0
+    cost: float = 0
+    reason: str = ""
+
+
+@functools.lru_cache(maxsize=4096)
+def make_plan(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan:
+    """Plan a layer.
+
+    Args:
+        layer: what the program asked for.
+        envelope: what each call must keep.
+        memory_bytes: what the tiles of a call and their results may take in addition.
+    """
+    reason = envelope.broken_limit(layer)
+    if reason is None:
+        return Plan(NATIVE)
+    best: Plan | None = None
+    for groups, c_in, c_out in _channel_chunks(layer):
+        chunk = Plan(SPLIT, (), 0, groups, c_in, c_out)
+        if best is not None and best.cost <= _least_cost(layer, chunk):
+            continue
+        plans = (_fit(layer, envelope, memory_bytes, chunk, tile) for tile in _tiles(layer))
+        best = min((plan for plan in (best, *plans) if plan), key=lambda p: p.cost, default=None)
+    return best._replace(reason=reason) if best else Plan(CPU, reason=reason)
+
+
+def result_axes(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
+    """Return how each axis is cut for tiles of a size."""
+    cut = input_gradient_axis if layer.direction == INPUT_GRADIENT else forward_axis
+    return tuple(
+        cut(size, output, kernel, stride, before, dilation, side)
+        for size, output, kernel, stride, before, dilation, side in zip(
+            layer.size,
+            layer.output_size,
+            layer.kernel,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            tile,
+            strict=True,
+        )
+    )
+
+
+def backend_layer(layer: Layer, plan: Plan, axes: tuple[Axis, ...], images: int) -> Layer:
+    """Return the layer that a call of the backend is, without padding.
+
+    Args:
+        layer: the whole.
+        plan: its pieces.
+        axes: of `result_axes`.
+        images: tiles in the call.
+    """
+    if layer.direction == INPUT_GRADIENT:
+        size = tuple(
+            max((axis.window - 1) * stride + reach, axis.crop + axis.tile)
+            for axis, stride, reach in zip(axes, layer.stride, layer.reach, strict=True)
+        )
+    else:
+        size = tuple(axis.window for axis in axes)
+    return layer._replace(
+        n=images,
+        c_in=plan.c_in * plan.groups,
+        c_out=plan.c_out * plan.groups,
+        size=size,
+        padding=(0,) * len(size),
+        groups=plan.groups,
+    )
+
+
+def count_tiles(layer: Layer, plan: Plan) -> int:
+    """Return the number of tiles of a plan's images; channels in chunks do not count."""
+    return layer.n * math.prod(axis.tiles for axis in result_axes(layer, plan.tile))
+
+
+def _fit(
+    layer: Layer, envelope: Envelope, memory_bytes: int, plan: Plan, tile: tuple[int, ...]
+) -> Plan | None:
+    """Return the plan with as many tiles a call as are allowed, or None if one is too many."""
+    axes = result_axes(layer, tile)
+    one = backend_layer(layer, plan, axes, 1)
+    if not envelope.allows(one):
+        return None
+    tiles = layer.n * math.prod(axis.tiles for axis in axes)
+    elements = one.c_in * math.prod(one.size) + one.c_out * math.prod(one.output_size)
+    per_call = max(1, min(tiles, memory_bytes // (elements * layer.itemsize)))
+    while per_call > 1 and not envelope.allows(one._replace(n=per_call)):
+        per_call //= 2
+    calls = -(-tiles // per_call)
+    cost = _chunks(layer, plan) * (tiles * _moved(one) + calls * _CALL)
+    return plan._replace(tile=tile, per_call=per_call, cost=cost)
+
+
+def _least_cost(layer: Layer, plan: Plan) -> float:
+    """Return a cost that no tiles of these channels are below: those without overlap."""
+    whole = layer._replace(
+        c_in=plan.c_in * plan.groups, c_out=plan.c_out * plan.groups, groups=plan.groups
+    )
+    return _chunks(layer, plan) * (_moved(whole) + _CALL)
+
+
+def _moved(layer: Layer) -> float:
+    """Return what a call costs: copies of source and result, and the products."""
+    elements = layer.c_in * math.prod(layer.size) + layer.c_out * math.prod(layer.output_size)
+    products = math.prod(layer.output_size) * layer.c_out * layer.c_in // layer.groups
+    return layer.n * (2 * elements + products * math.prod(layer.kernel) / _PRODUCTS)
+
+
+def _chunks(layer: Layer, plan: Plan) -> int:
+    """Return how often the tiles are gone through: once for each chunk of channels."""
+    c_in, c_out = layer.c_in // layer.groups, layer.c_out // layer.groups
+    return -(-layer.groups // plan.groups) * -(-c_in // plan.c_in) * -(-c_out // plan.c_out)
+
+
+def _tiles(layer: Layer) -> Iterator[tuple[int, ...]]:
+    """Yield sizes of tiles that differ in their number or in what is left over."""
+    is_gradient = layer.direction == INPUT_GRADIENT
+    sizes = layer.size if is_gradient else layer.output_size
+    steps = layer.stride if is_gradient else (1,) * len(sizes)
+    return itertools.product(*(_sides(size, step) for size, step in zip(sizes, steps, strict=True)))
+
+
+def _sides(size: int, step: int) -> list[int]:
+    """Return the smallest side for each number of tiles; a multiple of the step, or all."""
+    sides = {-(-size // count) for count in range(1, size + 1)}
+    return sorted({size, *(min(size, -(-side // step) * step) for side in sides)})
+
+
+def _channel_chunks(layer: Layer) -> Iterator[tuple[int, int, int]]:
+    """Yield groups a call, input and output channels of a group a call: fewer and fewer."""
+    c_in, c_out = layer.c_in // layer.groups, layer.c_out // layer.groups
+    for groups in _halves(layer.groups):
+        yield groups, c_in, c_out
+    for inputs, outputs in itertools.product(_halves(c_in), _halves(c_out)):
+        if (inputs, outputs) != (c_in, c_out):
+            yield 1, inputs, outputs
+
+
+def _halves(number: int) -> Iterator[int]:
+    while number > 1:
+        yield number
+        number = -(-number // 2)
+    yield 1
