@@ -22,7 +22,7 @@ def test_packages_of_another_source_are_named() -> None:
             Path(sys.executable).with_name("ansible"),
             "localhost",
             "--module-name=debug",
-            "--args=msg={{ facts['rocm'] | rdna1_other_rocm('amd', '5.7') }}",
+            "--args=msg={{ facts['rocm'] | rdna1_other_rocm('amd', '5.7.1') }}",
             f"--extra-vars={json.dumps(facts)}",
         ],
         cwd=ROOT,
