@@ -33,6 +33,7 @@ except ImportError as error:
 # Variables that several roles share; every other public variable has its role's name in front.
 SHARED_VARIABLES = frozenset(
     {
+        "rdna1_lock_timeout",
         "rdna1_mirror",
         "rdna1_pytorch_source",
         "rdna1_report_dir",

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host.dpkg import Status, half_configured
+from ansible.module_utils.rdna1.host.dpkg import Status
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
+from ansible.module_utils.rdna1.host.unfinished import unfinished
 from ansible.module_utils.rdna1.snapshot.restore import Restored, restore_files, restore_groups
-from ansible.module_utils.rdna1.snapshot.rollback import FileChange, Plan, plan
+from ansible.module_utils.rdna1.snapshot.rollback import (
+    FileChange,
+    Plan,
+    differences,
+    plan,
+)
 from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, choose, forget, list_runs
-from ansible.module_utils.rdna1.snapshot.state import read_state
+from ansible.module_utils.rdna1.snapshot.state import State, read_state
 
 DOCUMENTATION = r"""
 module: rdna1_rollback
@@ -36,8 +42,8 @@ options:
     description:
       - C(plan) says what is to be done, C(restore) puts files and groups back, C(versions) says
         which versions of packages can be installed again.
-      - C(finish) removes the records that are of no use any more. While something is left of the
-        runs the records stay.
+      - C(finish) compares the machine with the record, and removes the record where nothing of the
+        runs is left. While something is the records stay.
     type: str
     choices: [plan, restore, versions, finish]
     required: true
@@ -69,6 +75,16 @@ done:
 left:
   description: What stays as it is, with the reasons.
   returned: always
+  type: list
+  elements: str
+failed:
+  description: What cannot be put back, or could not be, with the reasons.
+  returned: for the steps C(plan) and C(restore)
+  type: list
+  elements: str
+undone:
+  description: What of the runs is still there.
+  returned: for the step C(finish)
   type: list
   elements: str
 """
@@ -116,10 +132,9 @@ def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, 
         "changed": False,
         "snapshot": runs[0].name,
         "plan": described(found),
-        # Without root there is nothing to finish.
-        "half_configured": [] if module.params["home"] else half_configured(Status(Reader())),
         "done": files.done + groups.done,
         "left": files.left + groups.left + kept(found),
+        "failed": files.failed + groups.failed,
     }
 
 
@@ -130,7 +145,8 @@ def simulate(module: AnsibleModule, found: Plan) -> None:
         RunError: it would remove more, or cannot do it.
     """
     names = found.purge + found.remove
-    if not names:
+    # With a package that is only half unpacked apt answers nothing; dpkg removes it first.
+    if not names or found.broken:
         return
     code, output, complaint = module.run_command(["apt-get", "--simulate", "remove", *names])
     if code:
@@ -173,20 +189,36 @@ def versions(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str,
 
 
 def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, Any]:
-    """Remove the records of what is undone."""
-    found = compared(module, runs)
-    # Somebody's own things in our folders, or versions that no archive has, stay for ever.
-    pending = restore_files(found.files, dry_run=True).done
-    left = needed_packages(found) + [f"not done: {title}" for title in pending]
+    """Compare the machine with the record, and remove the record if nothing of the runs is left."""
     if module.check_mode:
-        return {"changed": True, "done": [], "left": []}
-    is_complete = not left
+        return {"changed": True, "done": [], "left": [], "undone": []}
+    now = present(module, runs)
+    found = plan(runs, now)
+    undone = remaining(module, found, folder)
+    left = needed_packages(found)
+    is_complete = not left and not undone
     if is_complete:
+        left = differences(runs[0].before, now)
         forget(folder, runs)
         if not list_runs(folder):
             remove_own_folder(folder.parent)
-            restore_files(folders_around(found, folder), dry_run=False)
-    return {"changed": is_complete, "done": [], "left": left}
+            undone = restore_files(folders_around(found, folder), dry_run=False).failed
+    return {"changed": is_complete, "done": [], "left": left, "undone": undone}
+
+
+def remaining(module: AnsibleModule, found: Plan, folder: Path) -> list[str]:
+    """What of the runs is still there, though nothing keeps it."""
+    around = folders_around(found, folder)
+    files = restore_files([c for c in found.files if c not in around], dry_run=True)
+    lines = [f"package {name}: not removed" for name in found.purge + found.remove]
+    lines += [f"package {name}: not {version} again" for name, version in found.versions.items()]
+    lines += [f"package {name}: its mark" for name in found.auto + found.manual]
+    lines += [f"group {group}: still has {user}" for group, user in found.members]
+    lines += [f"group {group}: not removed" for group in found.groups]
+    lines += [f"not done: {title}" for title in files.done] + files.failed
+    if not module.params["home"]:
+        lines += unfinished(Status(Reader())).lines()
+    return lines
 
 
 def folders_around(found: Plan, folder: Path) -> list[FileChange]:
@@ -205,10 +237,15 @@ def remove_own_folder(folder: Path) -> None:
 
 def compared(module: AnsibleModule, runs: list[Run]) -> Plan:
     """The plan for the present state."""
+    return plan(runs, present(module, runs))
+
+
+def present(module: AnsibleModule, runs: list[Run]) -> State:
+    """The present state, as far as the runs looked at the machine."""
     users = {user for run in runs for user in run.users}
     earlier = [run.before for run in runs]
     home = str(module.params["home"])
-    return plan(runs, read_state(tuple(users), contents=False, earlier=earlier, home=home))
+    return read_state(tuple(users), contents=False, earlier=earlier, home=home)
 
 
 def described(found: Plan) -> dict[str, Any]:
@@ -237,7 +274,11 @@ def needed_packages(found: Plan) -> list[str]:
 
 def together(one: Restored, other: Restored) -> dict[str, list[str]]:
     """Two results as one."""
-    return {"done": one.done + other.done, "left": one.left + other.left}
+    return {
+        "done": one.done + other.done,
+        "left": one.left + other.left,
+        "failed": one.failed + other.failed,
+    }
 
 
 STEPS = {"plan": planned, "restore": restore, "versions": versions, "finish": finish}

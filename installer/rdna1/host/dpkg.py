@@ -17,8 +17,9 @@ STATUS_FILE = "/var/lib/dpkg/status"
 JOURNAL = "/var/lib/dpkg/updates"
 _STATUS_LIMIT = 64 * 1024 * 1024
 _MOST_READINGS = 5
-_ABSENT = frozenset(["config-files", "not-installed"])
-_SETTLED = frozenset(["installed", "config-files", "not-installed"])
+# Of a package that has no files on the machine but for its configuration.
+ABSENT = frozenset(["config-files", "not-installed"])
+_SETTLED = ABSENT | {"installed"}
 
 # Whatever belongs to ROCm or PyTorch, be it of AMD or of a distribution: exact names, each alone
 # or with a version and the parts that packages are split into.
@@ -74,12 +75,17 @@ class Package(NamedTuple):
     @property
     def present(self) -> bool:
         """Whether files of it are there, configured or not."""
-        return self.state not in _ABSENT
+        return self.state not in ABSENT
 
     @property
     def settled(self) -> bool:
         """Whether dpkg has nothing left to do for it."""
         return self.flag == "ok" and self.state in _SETTLED
+
+    @property
+    def broken(self) -> bool:
+        """Whether dpkg has to unpack it again before it can do anything else with it."""
+        return self.flag == "reinstreq" or self.state == "half-installed"
 
     @property
     def upstream_version(self) -> str:

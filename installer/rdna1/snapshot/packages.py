@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterable, Iterator
 
-from ..host.dpkg import Status
+from ..host.dpkg import ABSENT, Status
 from ..host.reader import Reader
 
 # Name to version, and whether it came automatically and is on hold.
@@ -16,7 +16,9 @@ _FIELD = re.compile(r"^(Depends|Pre-Depends|Provides): (.*)$", re.MULTILINE)
 
 
 def read_packages(reader: Reader) -> Packages:
-    """All installed packages; those of another architecture are named ``NAME:ARCHITECTURE``.
+    """All packages that are there, unfinished ones included.
+
+    Those of another architecture are named ``NAME:ARCHITECTURE``.
 
     Raises:
         rdna1.host.reader.UnreadableError: dpkg's or apt's file cannot be read.
@@ -29,9 +31,11 @@ def read_packages(reader: Reader) -> Packages:
             "version": package.version,
             "auto": name in automatic,
             "hold": package.wanted == "hold",
+            # Of a whole package nothing is said, as older records do not.
+            **({} if package.settled else {"state": f"{package.flag} {package.state}"}),
         }
         for package in status.packages()
-        if package.installed
+        if package.state not in ABSENT
         for name in [_name(package.name, package.architecture, native)]
     }
 

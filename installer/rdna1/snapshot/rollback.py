@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 from ..host.dpkg import is_relevant
 from ..host.reader import Reader
@@ -69,6 +69,7 @@ class Plan(NamedTuple):
         purge: packages to remove with their configuration.
         remove: packages to remove, whose configuration was there before.
         keep: packages that the runs brought, and the package that needs each now.
+        broken: packages to remove that dpkg has only half unpacked, which apt cannot remove.
         perhaps: packages that came during an interrupted run, by whose hand is unknown.
         versions: name to version of packages to bring back.
         auto: packages to mark as automatically installed.
@@ -83,6 +84,7 @@ class Plan(NamedTuple):
     purge: list[str]
     remove: list[str]
     keep: dict[str, str]
+    broken: list[str]
     perhaps: list[str]
     versions: dict[str, str]
     auto: list[str]
@@ -116,6 +118,7 @@ def plan(runs: list[Run], now: State) -> Plan:
         purge=[name for name in going if name not in target.leftovers],
         remove=[name for name in going if name in target.leftovers],
         keep=keep,
+        broken=[name for name in going if is_broken(now.packages[name])],
         perhaps=sorted(perhaps & now.packages.keys() - target.packages.keys()),
         versions=_versions(runs, now),
         auto=sorted({*auto, *(name for name in keep if not now.packages[name]["auto"])}),
@@ -128,10 +131,10 @@ def plan(runs: list[Run], now: State) -> Plan:
     )
 
 
-def _steps(runs: list[Run], now: State) -> Iterator[tuple[State, State]]:
-    """State before and after each run; after an interrupted one it is the present."""
+def _steps(runs: list[Run], now: State) -> Iterator[tuple[Run, State, State]]:
+    """Each run with the state before and after it; after an interrupted one it is the present."""
     for run in runs:
-        yield run.before, run.after or now
+        yield run, run.before, run.after or now
 
 
 def _brought(runs: list[Run], now: State) -> tuple[set[str], set[str]]:
@@ -142,20 +145,36 @@ def _brought(runs: list[Run], now: State) -> tuple[set[str], set[str]]:
         after = run.after or now
         added = after.packages.keys() - run.before.packages.keys()
         if run.after is None:
-            open_ones |= {name for name in added if not _is_own(name, after.packages)}
+            open_ones |= {name for name in added if not _is_own(name, run, after.packages)}
         certain |= added
     return certain - open_ones, open_ones
 
 
-def _is_own(name: str, packages: Packages) -> bool:
+def _is_own(name: str, run: Run, packages: Packages) -> bool:
+    """Whether an interrupted run brought a package that is new since it began."""
+    if run.intended is not None:
+        return name in run.intended.install
     return bool(packages[name]["auto"]) or is_relevant(name.partition(":")[0])
+
+
+def is_broken(package: dict[str, Any]) -> bool:
+    """Whether dpkg has to unpack a package again before it can do anything else with it."""
+    flag, _, state = str(package.get("state", "")).partition(" ")
+    return flag == "reinstreq" or state == "half-installed"
+
+
+def _touched(run: Run, names: Iterable[str]) -> Iterator[str]:
+    """Those of some packages that a run may have changed."""
+    certain = run.after is not None or run.intended is None
+    ours = set() if run.intended is None else run.intended.names()
+    return (name for name in names if certain or name in ours)
 
 
 def _versions(runs: list[Run], now: State) -> dict[str, str]:
     """Packages that the runs removed or changed, where nobody changed them again."""
     target, wanted = runs[0].before.packages, {}
-    for before, after in _steps(runs, now):
-        for name in before.packages.keys() & target.keys():
+    for run, before, after in _steps(runs, now):
+        for name in _touched(run, before.packages.keys() & target.keys()):
             left = after.packages.get(name, {}).get("version")
             is_untouched = now.packages.get(name, {}).get("version") == left
             if left != before.packages[name]["version"] and is_untouched:
@@ -171,8 +190,8 @@ def _marks(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
     target = runs[0].before.packages
     changed = {
         name
-        for before, after in _steps(runs, now)
-        for name in before.packages.keys() & target.keys()
+        for run, before, after in _steps(runs, now)
+        for name in _touched(run, before.packages.keys() & target.keys())
         # One that a run removed comes back as if it was asked for.
         if after.packages.get(name, {}).get("auto") != before.packages[name]["auto"]
     }
@@ -253,3 +272,35 @@ def is_moved_folder(change: FileChange) -> bool:
         and entry is not None
         and entry["kind"] == "folder"
     )
+
+
+def differences(target: State, now: State) -> list[str]:
+    """How the present state differs from a recorded one, in words."""
+    return [*_other_packages(target, now), *_other_groups(target, now), *_other_files(target, now)]
+
+
+def _other_packages(target: State, now: State) -> Iterator[str]:
+    for name in sorted(target.packages.keys() | now.packages.keys()):
+        before, after = target.packages.get(name), now.packages.get(name)
+        if before is None:
+            yield f"package {name}: came since, and not by a run"
+        elif after is None:
+            yield f"package {name}: was removed since, and not by a run"
+        elif before != after:
+            yield f"package {name}: was changed since, and not by a run"
+    for name in sorted({*now.leftovers} - {*target.leftovers} - target.packages.keys()):
+        yield f"package {name}: its configuration is there since, and not by a run"
+
+
+def _other_groups(target: State, now: State) -> Iterator[str]:
+    for name in sorted(target.groups.keys() | now.groups.keys()):
+        if target.groups.get(name) != now.groups.get(name):
+            yield f"group {name}: was changed since, and not by a run"
+
+
+def _other_files(target: State, now: State) -> Iterator[str]:
+    for path in sorted(target.files.keys() | now.files.keys()):
+        before, after = target.files.get(path), now.files.get(path)
+        is_known = before is not None or covers(path, target.places)
+        if is_known and not same(before, after):
+            yield f"{path}: was changed since, and not by a run"

@@ -1,24 +1,36 @@
 """The records of all runs, one folder each.
 
-The folder ``TIME-STACK`` holds ``before.json`` and ``before.md``, and once the run is through
-``after.json``. A run that changed nothing leaves no folder.
+The folder ``TIME-STACK`` holds ``before.json`` and ``before.md``, ``intended.json`` once apt was
+about to work, and once the run is through ``after.json``. A run that changed nothing leaves no
+folder. The time is for people: clocks are wrong and are set, so a number in the record tells the
+order of runs.
+
+A run that is killed leaves a record without ``after.json``, which the next run goes on with, or a
+folder without ``before.json``, which counts as nothing and is removed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
+from .intended import NOTHING, Intended, from_json, to_json
 from .markdown import to_markdown
 from .state import State
 from .watch import Place
 
 SCHEMA_VERSION = 1
+# Of the runs that change a whole machine.
+SYSTEM_FOLDER = "/var/lib/rdna1/snapshots"
 _BEFORE, _AFTER, _PAGE = "before.json", "after.json", "before.md"
+_INTENDED = "intended.json"
+# Of records of older versions, whose names alone tell their order; they are older than all others.
+_UNNUMBERED = 0
 
 
 class RunError(Exception):
@@ -33,12 +45,16 @@ class Run(NamedTuple):
         users: who were named then.
         before: state before its first change.
         after: state after its last change; None for a run that was interrupted.
+        intended: what it was about to do with apt; None where an older version did not say.
+        number: of the run, which tells the order.
     """
 
     name: str
     users: list[str]
     before: State
     after: State | None
+    intended: Optional[Intended] = None  # noqa: UP045 - Python 3.8
+    number: int = _UNNUMBERED
 
 
 def list_runs(folder: Path) -> list[Run]:
@@ -47,8 +63,9 @@ def list_runs(folder: Path) -> list[Run]:
     Raises:
         RunError: a record cannot be read.
     """
-    names = sorted(path.parent.name for path in folder.glob(f"*/{_BEFORE}"))
-    return [_read(folder, name) for name in names]
+    names = (path.parent.name for path in folder.glob(f"*/{_BEFORE}"))
+    runs = [_read(folder, name) for name in names]
+    return sorted(runs, key=lambda run: (run.number, run.name))
 
 
 def choose(runs: list[Run], name: str, folder: Path) -> list[Run]:
@@ -95,19 +112,50 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
     if earlier and earlier[-1].after is None:
         _add_users(folder, earlier[-1], run.users)
         return False
-    place = folder / run.name
+    _remove_unfinished(folder)
+    place = _unused(folder, run.name)
     place.mkdir(mode=0o700, parents=True)
     record = {
         "schema_version": SCHEMA_VERSION,
+        "number": max((other.number for other in earlier), default=_UNNUMBERED) + 1,
         "taken": taken,
         "users": run.users,
         "facts": facts,
         **run.before._asdict(),
     }
-    _write(place / _PAGE, to_markdown(run.name, record))
+    _write(place / _PAGE, to_markdown(place.name, record))
     # Last: a folder without it counts as nothing.
     _write(place / _BEFORE, _json(record))
+    _sync_folder(folder)
     return True
+
+
+def intend(folder: Path, intended: Intended) -> bool:
+    """Write down what apt is about to do, if a run is under way.
+
+    Returns:
+        Whether it was written.
+    """
+    runs = list_runs(folder)
+    if intended == NOTHING or not runs or runs[-1].after is not None:
+        return False
+    together = (runs[-1].intended or NOTHING).with_more(intended)
+    content = {"schema_version": SCHEMA_VERSION, **to_json(together)}
+    _write(folder / runs[-1].name / _INTENDED, _json(content))
+    return True
+
+
+def _unused(folder: Path, name: str) -> Path:
+    """A folder for a record: the clock may have told the same second before."""
+    names = itertools.chain([name], (f"{name}.{n}" for n in itertools.count(2)))
+    return next(folder / one for one in names if not os.path.lexists(folder / one))
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what a run left that was killed while it wrote its record, or removed one."""
+    for place in folder.glob("*"):
+        if place.is_dir() and not place.is_symlink() and not (place / _BEFORE).exists():
+            shutil.rmtree(place)
 
 
 def _add_users(folder: Path, run: Run, users: list[str]) -> None:
@@ -153,9 +201,19 @@ def _read(folder: Path, name: str) -> Run:
             before["users"],
             _state(before),
             _state(_load(after)) if after.exists() else None,
+            _intended(folder / name, before),
+            int(before.get("number", _UNNUMBERED)),
         )
     except KeyError as error:
         raise RunError(f"{folder / name}: {error} is missing. Remedy: {_REMEDY}") from error
+
+
+def _intended(place: Path, before: dict[str, Any]) -> Intended | None:
+    """What the run was about to do: nothing where it did not come to apt."""
+    path = place / _INTENDED
+    if path.exists():
+        return from_json(_load(path))
+    return NOTHING if "number" in before else None
 
 
 _REMEDY = "restore it from a backup, or move this folder away to leave it out"
@@ -188,3 +246,13 @@ def _write(path: Path, content: str) -> None:
         file.flush()
         os.fsync(handle)
     Path(draft).replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that what was created or renamed in a folder is there after a power loss."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

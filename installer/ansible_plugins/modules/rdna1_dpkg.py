@@ -1,0 +1,209 @@
+#!/usr/bin/python
+"""Finish what an interrupted dpkg left, once nobody else uses dpkg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.host.dpkg import Status
+from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
+from ansible.module_utils.rdna1.host.unfinished import Unfinished, unfinished
+from ansible.module_utils.rdna1.host.waiting import (
+    FRONTEND_LOCKED,
+    LockedError,
+    dpkg_locked,
+    first_holder,
+    wait_until_free,
+)
+from ansible.module_utils.rdna1.snapshot.intended import simulate
+from ansible.module_utils.rdna1.snapshot.runs import SYSTEM_FOLDER, RunError, intend
+
+DOCUMENTATION = r"""
+module: rdna1_dpkg
+short_description: Finish what an interrupted dpkg left
+description:
+  - Reads dpkg's status file and its journal, and lets dpkg configure what is unfinished.
+  - Waits for the locks of dpkg and apt themselves, whatever these programs print, and names who
+    holds one. It holds the lock of dpkg's frontends while dpkg works.
+  - Changes nothing where dpkg is done with all packages.
+options:
+  lock_timeout:
+    description: How many seconds to wait for another program that uses dpkg or apt.
+    type: int
+    default: 600
+  repair:
+    description:
+      - Whether to have apt add what unfinished packages depend on and is missing. It is written
+        into the record of the run before apt starts. The module fails where something stays
+        unfinished.
+    type: bool
+    default: false
+  discard:
+    description:
+      - Packages that dpkg wants unpacked again before anything else, so that apt stops at them; dpkg
+        removes those of them that still are so.
+    type: list
+    elements: str
+    default: []
+  purge:
+    description: Whether their configuration is removed as well.
+    type: bool
+    default: false
+  auto:
+    description: Packages to mark as automatically installed.
+    type: list
+    elements: str
+    default: []
+  manual:
+    description: Packages to mark as wanted by hand.
+    type: list
+    elements: str
+    default: []
+  wait:
+    description:
+      - How many seconds one call waits; the action plugin calls again until C(lock_timeout), and
+        says meanwhile who holds the lock.
+    type: int
+    default: 3
+author: [rdna1 contributors]
+"""
+
+EXAMPLES = r"""
+- name: Finish what an interrupted installation left
+  rdna1_dpkg:
+    repair: true
+"""
+
+RETURN = r"""
+unfinished:
+  description: What was unfinished, with the remedy of each package.
+  returned: always
+  type: list
+  elements: str
+left:
+  description: What still is.
+  returned: always
+  type: list
+  elements: str
+holder:
+  description: Who holds a lock that was waited for; empty when it was free.
+  returned: always
+  type: str
+"""
+
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+# Where a package asks about a file that was changed, the machine's own stays.
+_DPKG = ["dpkg", "--force-confdef", "--force-confold"]
+_REPAIR = ["--fix-broken", "--no-install-recommends", "install"]
+
+
+def main() -> None:
+    """Entry point of the module."""
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "lock_timeout": {"type": "int", "default": 600},
+            "repair": {"type": "bool", "default": False},
+            "discard": names,
+            "purge": {"type": "bool", "default": False},
+            "auto": names,
+            "manual": names,
+            "wait": {"type": "int", "default": 3},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**finish(module))
+    except LockedError as error:
+        module.exit_json(changed=False, holder=str(error), unfinished=[], left=[])
+    except (RunError, UnreadableError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+
+
+def finish(module: AnsibleModule) -> dict[str, Any]:
+    """Do what was asked for and is needed.
+
+    Raises:
+        LockedError: another program uses dpkg.
+        UnreadableError: dpkg's files cannot be read.
+        OSError: a lock cannot be opened.
+    """
+    if not module.check_mode:
+        # What another program does meanwhile is not unfinished.
+        wait_until_free(module.params["wait"])
+    found = state()
+    marks = [(mark, module.params[mark]) for mark in ("auto", "manual") if module.params[mark]]
+    asked = bool(module.params["discard"] or marks)
+    if module.check_mode or not (found or asked):
+        lines = found.lines()
+        return {"changed": bool(found or asked), "holder": "", "unfinished": lines, "left": lines}
+    outputs: list[str] = []
+    with dpkg_locked(module.params["wait"]):
+        # Whoever held the lock may have finished it.
+        found = state()
+        broken = [p.name for p in found.packages if p.broken and p.name in module.params["discard"]]
+        if broken:
+            verb = "--purge" if module.params["purge"] else "--remove"
+            dpkg(module, outputs, "--force-remove-reinstreq", verb, *broken)
+        if state():
+            dpkg(module, outputs, "--configure", "-a")
+        for mark, packages in marks:
+            run(module, outputs, ["apt-mark", mark, *packages])
+    if module.params["repair"] and state():
+        repair(module, outputs)
+    left = state()
+    if left.journal or (left and module.params["repair"]):
+        module.fail_json(
+            msg="dpkg cannot finish with these packages:\n" + "\n".join(left.lines()),
+            stderr="\n".join(outputs),
+        )
+    return {
+        "changed": bool(found or asked),
+        "holder": "",
+        "unfinished": found.lines(),
+        "left": left.lines(),
+    }
+
+
+def state() -> Unfinished:
+    """What is unfinished now."""
+    return unfinished(Status(Reader()))
+
+
+def repair(module: AnsibleModule, outputs: list[str]) -> None:
+    """Have apt add what is missing, after writing down what that is."""
+    wait_until_free(module.params["wait"])
+    silent: Callable[[list[str]], tuple[int, str, str]] = module.run_command
+    intend(Path(SYSTEM_FOLDER), simulate(silent, _REPAIR, []))
+    command = ["apt-get", "--yes", f"--option=DPkg::Lock::Timeout={module.params['lock_timeout']}"]
+    code = run(module, outputs, [*command, *_REPAIR])
+    holder = first_holder() if code else None
+    if holder is not None:
+        raise LockedError(str(holder))
+
+
+def dpkg(module: AnsibleModule, outputs: list[str], *arguments: str) -> None:
+    """Run dpkg under the lock that this process holds."""
+    run(module, outputs, [*_DPKG, *arguments], FRONTEND_LOCKED)
+
+
+def run(
+    module: AnsibleModule,
+    outputs: list[str],
+    command: list[str],
+    more: dict[str, str] | None = None,
+) -> int:
+    """Run a command and keep what a failing one said; what is left tells whether it matters."""
+    environment = {**_ENVIRONMENT, **(more or {})}
+    code, output, complaint = module.run_command(command, environ_update=environment)
+    if code:
+        outputs.append(f"{output}\n{complaint}".strip())
+    return int(code)
+
+
+if __name__ == "__main__":
+    main()
