@@ -42,8 +42,8 @@ options:
     default: false
   discard:
     description:
-      - Packages that dpkg wants unpacked again before anything else, so that apt stops at them; dpkg
-        removes those of them that still are so.
+      - Packages that dpkg wants unpacked again before anything else, so that apt stops at them;
+        dpkg removes those of them that still are so.
     type: list
     elements: str
     default: []
