@@ -46,6 +46,14 @@ def test_rootless_provisioning_is_not_for_root() -> None:
     assert "This is for users without root" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["C", "POSIX", "xx_XX.UTF-8", "de_DE"])
+def test_a_locale_that_ansible_refuses_does_not_matter(name: str) -> None:
+    # What ssh brings from the machine of the user.
+    settings = [f"{variable}={name}" for variable in ("LC_ALL", "LANG", "LC_CTYPE", "LANGUAGE")]
+    done = run("provision", "--rootless", "--check", before=("env", *settings))
+    assert "This is for users without root" in done.stdout, done.stdout + done.stderr
+
+
 def test_an_unknown_verb_is_named() -> None:
     done = run("dmeo")
     assert done.returncode == 2

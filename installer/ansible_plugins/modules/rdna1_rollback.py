@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host.dpkg import Status
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.host.unfinished import unfinished
+from ansible.module_utils.rdna1.snapshot.files import TOO_LARGE
 from ansible.module_utils.rdna1.snapshot.restore import Restored, restore_files, restore_groups
 from ansible.module_utils.rdna1.snapshot.rollback import (
     FileChange,
@@ -77,11 +78,6 @@ left:
   returned: always
   type: list
   elements: str
-failed:
-  description: What cannot be put back, or could not be, with the reasons.
-  returned: for the steps C(plan) and C(restore)
-  type: list
-  elements: str
 undone:
   description: What of the runs is still there.
   returned: for the step C(finish)
@@ -134,7 +130,6 @@ def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, 
         "plan": described(found),
         "done": files.done + groups.done,
         "left": files.left + groups.left + kept(found),
-        "failed": files.failed + groups.failed,
     }
 
 
@@ -202,20 +197,21 @@ def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, An
         forget(folder, runs)
         if not list_runs(folder):
             remove_own_folder(folder.parent)
-            undone = restore_files(folders_around(found, folder), dry_run=False).failed
+            undone = restore_files(folders_around(found, folder), dry_run=False).left
     return {"changed": is_complete, "done": [], "left": left, "undone": undone}
 
 
 def remaining(module: AnsibleModule, found: Plan, folder: Path) -> list[str]:
     """What of the runs is still there, though nothing keeps it."""
     around = folders_around(found, folder)
-    files = restore_files([c for c in found.files if c not in around], dry_run=True)
+    ours = [change for change in found.files if change.ours and change not in around]
+    files = restore_files([change for change in ours if not was_left_out(change)], dry_run=True)
     lines = [f"package {name}: not removed" for name in found.purge + found.remove]
     lines += [f"package {name}: not {version} again" for name, version in found.versions.items()]
     lines += [f"package {name}: its mark" for name in found.auto + found.manual]
     lines += [f"group {group}: still has {user}" for group, user in found.members]
     lines += [f"group {group}: not removed" for group in found.groups]
-    lines += [f"not done: {title}" for title in files.done] + files.failed
+    lines += [f"not done: {title}" for title in files.done] + files.left
     if not module.params["home"]:
         lines += unfinished(Status(Reader())).lines()
     return lines
@@ -233,6 +229,12 @@ def remove_own_folder(folder: Path) -> None:
             shutil.rmtree(folder / name)
     if not any(folder.iterdir()):
         folder.rmdir()
+
+
+def was_left_out(change: FileChange) -> bool:
+    """Whether something was not looked at, for a reason that its entry names."""
+    entries = [entry for entry in (change.before, change.after) if entry is not None]
+    return any(entry.get("reason", TOO_LARGE) != TOO_LARGE for entry in entries)
 
 
 def compared(module: AnsibleModule, runs: list[Run]) -> Plan:
@@ -274,11 +276,7 @@ def needed_packages(found: Plan) -> list[str]:
 
 def together(one: Restored, other: Restored) -> dict[str, list[str]]:
     """Two results as one."""
-    return {
-        "done": one.done + other.done,
-        "left": one.left + other.left,
-        "failed": one.failed + other.failed,
-    }
+    return {"done": one.done + other.done, "left": one.left + other.left}
 
 
 STEPS = {"plan": planned, "restore": restore, "versions": versions, "finish": finish}

@@ -23,11 +23,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Restored(NamedTuple):
-    """What was done, what stays for a good reason, and what could not be done, in words."""
+    """What was done, and what was left as it is, in words."""
 
     done: list[str]
     left: list[str]
-    failed: list[str]
 
 
 def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
@@ -41,7 +40,7 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
         changes: see `rdna1.snapshot.rollback.Plan`.
         dry_run: say what would be done, do nothing.
     """
-    result = Restored([], [], [])
+    result = Restored([], [])
     tree = Tree()
     of_packages = _of_packages([c.path for c in changes if c.before is None])
     # Moved folders first: their old place is one of the changes, too. What goes, goes from
@@ -61,7 +60,7 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
         except (FileNotFoundError, NotADirectoryError) as error:
             _without_folder(change, result, dry_run, error)
         except OSError as error:
-            result.failed.append(f"{change.path}: {error.strerror or error}")
+            result.left.append(f"{change.path}: {error.strerror or error}")
     return result
 
 
@@ -80,7 +79,7 @@ def restore_groups(
         run: runs a program; returns what it complains about, or None.
         dry_run: say what would be done, do nothing.
     """
-    result = Restored([], [], [])
+    result = Restored([], [])
     commands = [
         (f"take {user} out of the group {group}", ["gpasswd", "--delete", user, group])
         for group, user in members
@@ -91,7 +90,7 @@ def restore_groups(
         if error is None:
             result.done.append(title)
         else:
-            result.failed.append(f"{title}: {error}")
+            result.left.append(f"{title}: {error}")
     return result
 
 
@@ -101,7 +100,7 @@ def _without_folder(change: FileChange, result: Restored, dry_run: bool, error: 
         # Its folder comes back first.
         result.done.append(f"put back {change.path}")
     elif change.before is not None:
-        result.failed.append(f"{change.path}: {error.strerror or error}")
+        result.left.append(f"{change.path}: {error.strerror or error}")
 
 
 def _check_recorded(spot: Spot, change: FileChange) -> None:
@@ -154,8 +153,7 @@ def _restore(spot: Spot, change: FileChange, result: Restored, dry_run: bool) ->
         return
     obstacle = _obstacle(change, now)
     if obstacle is not None:
-        can_stay = not change.ours or bool(_left_out(change, now))
-        (result.left if can_stay else result.failed).append(f"{path}: {obstacle}")
+        result.left.append(f"{path}: {obstacle}")
         return
     if before is None and now is not None and now["kind"] == "folder" and not now["whole"]:
         _remove_empty(spot, path, result, dry_run)
@@ -171,16 +169,10 @@ def _restore(spot: Spot, change: FileChange, result: Restored, dry_run: bool) ->
     result.done.append(f"{'remove' if before is None else 'put back'} {path}")
 
 
-def _left_out(change: FileChange, now: Entry | None) -> list[Entry]:
-    """The entries of a path that were not written down, for a reason that they name."""
-    entries = (change.before, change.after, now)
-    return [entry for entry in entries if entry and entry["kind"] == _LEFT_OUT]
-
-
 def _obstacle(change: FileChange, now: Entry | None) -> str | None:
     """Why something stays as it is, or None."""
     before = change.before
-    left_out = _left_out(change, now)
+    left_out = [e for e in (before, change.after, now) if e and e["kind"] == _LEFT_OUT]
     if left_out:
         return str(left_out[0]["reason"])
     if not change.ours:

@@ -64,7 +64,7 @@ def test_everything_comes_back_byte_for_byte(tmp_path: Path) -> None:
         p: e for p, e in before.items() if p != str(root / "folder")
     }
     assert (root / "text").stat().st_mtime == 1
-    assert restore(found) == Restored([], [], [])
+    assert restore(found) == Restored([], [])
 
 
 def test_what_the_owner_changed_since_is_kept_beside(tmp_path: Path) -> None:
@@ -117,4 +117,4 @@ def test_a_large_file_is_named_where_it_cannot_come_back(tmp_path: Path) -> None
     place = [Place(str(file), 0)]
     before: Any = read_entries(place, contents=True)
     file.unlink()
-    assert restore(changes(before, {})).failed == [f"{file}: too large to have been written down"]
+    assert restore(changes(before, {})).left == [f"{file}: too large to have been written down"]
