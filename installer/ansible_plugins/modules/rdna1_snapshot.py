@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.environments.ownership import foreign
 from ansible.module_utils.rdna1.host.dpkg import is_relevant
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.host.system import reboot_required
@@ -22,6 +23,8 @@ description:
     with their contents, as C(before.json) and C(before.md) in a folder of the run.
   - After it, writes C(after.json), which tells what the run did from what the owner did. A later
     run that changed nothing leaves no folder.
+  - Refuses what is in the place of the stack's environment and not of this project, before anything
+    is changed.
   - The record of an interrupted run is kept, and the next run goes on with it.
 options:
   path:
@@ -76,6 +79,10 @@ names:
   type: list
   elements: str
 """
+
+
+# Where the environments are, of a machine and of a home.
+_PREFIX, _HOME_PREFIX = "opt/rdna1", ".local/share/rdna1"
 
 
 def main() -> None:
@@ -135,6 +142,11 @@ def write_before(module: AnsibleModule, folder: Path) -> bool:
     The record of a later run counts as a change only after the run, when it is known
     whether the run changed anything.
     """
+    stack = str(module.params["stack"])
+    prefix = Path(module.params["home"] or "/", _HOME_PREFIX if module.params["home"] else _PREFIX)
+    obstacle = foreign(prefix, stack)
+    if obstacle:
+        module.fail_json(msg=obstacle)
     users, home = [str(user) for user in module.params["users"]], str(module.params["home"])
     earlier = list_runs(folder)
     if module.check_mode:

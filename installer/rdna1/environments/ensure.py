@@ -11,7 +11,10 @@ from typing import NamedTuple
 from ..target.exclusive_lock import ExclusiveLockError, exclusive_lock
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
+from .ownership import closed, foreign, is_own, open_to_all
 from .spec import Spec
+
+_UMASK = 0o022
 
 
 class Result(NamedTuple):
@@ -43,9 +46,14 @@ def ensure(spec: Spec, *, check_only: bool = False) -> Result:
         BuildError: the build failed; what was in use before still is.
         OSError: a file or folder could not be written.
     """
+    obstacle = foreign(spec.prefix, spec.stack)
+    if obstacle:
+        raise BuildError(obstacle)
+    # Modes are this project's to say, not those of whoever runs it.
+    os.umask(_UMASK)
     identity = spec.identity()
     current = _current(spec)
-    found = _why_not(current, identity)
+    found = _why_not(spec, current, identity)
     if current and not found:
         return _result(current, current)
     if check_only:
@@ -64,8 +72,11 @@ def _replace(spec: Spec, found: Sequence[Difference], lock: int) -> Result:
     """Build the environment and switch to it, with the lock held."""
     identity, current = spec.identity(), _current(spec)
     # Another run may have finished while this one waited.
-    if current and not _why_not(current, identity):
+    if current and not _why_not(spec, current, identity):
         return _result(current, current)
+    if current and not _why_contents_are_not(current, identity):
+        open_to_all(current, spec.prefix)
+        return _result(current, current)._replace(changed=True, reason=_reason(found))
     uv = Uv(spec, [lock])
     uv.forget([difference.package for difference in found if difference.package])
     after = _built(spec, uv, identity)
@@ -100,8 +111,16 @@ def _current(spec: Spec) -> Path | None:
     return Path(os.path.join(spec.link.parent, os.readlink(spec.link)))  # noqa: PTH118
 
 
-def _why_not(environment: Path | None, identity: str) -> list[Difference]:
-    """Why an environment has to be built anew; nothing where it is as it should be."""
+def _why_not(spec: Spec, environment: Path | None, identity: str) -> list[Difference]:
+    """Why an environment is not as it should be; nothing where it is."""
+    found = _why_contents_are_not(environment, identity)
+    if found or environment is None:
+        return found
+    return closed(environment, spec.prefix)
+
+
+def _why_contents_are_not(environment: Path | None, identity: str) -> list[Difference]:
+    """Why an environment has to be built anew; nothing where it holds what it should."""
     if environment is None:
         return [Difference("", "there is none yet")]
     kept = marker(environment)
@@ -127,7 +146,8 @@ def _built(spec: Spec, uv: Uv, identity: str) -> Path:
         BuildError: with what uv said; what was built until then is removed.
     """
     environment = _unused_name(spec, identity)
-    if environment.is_dir() and not _why_not(environment, identity):
+    if environment.is_dir() and not _why_contents_are_not(environment, identity):
+        open_to_all(environment, spec.prefix)
         return environment
     for attempt in ("first", "last"):
         # What an interrupted run left.
@@ -137,6 +157,8 @@ def _built(spec: Spec, uv: Uv, identity: str) -> Path:
             installed = packages(environment)
             wrong = differences(environment, installed)
             if not wrong:
+                # Of the files that it shares with the cache, some may be of an earlier umask.
+                open_to_all(environment, spec.prefix)
                 finish(environment, identity, installed)
                 return environment
         except BaseException:
@@ -169,7 +191,8 @@ def _remove_old(spec: Spec, kept: set[Path | None]) -> list[str]:
     # The names of other stacks may start with this one's name.
     shape = f"{spec.stack}-" + "[0-9a-f]" * 12
     old = {*spec.folder.glob(shape), *spec.folder.glob(f"{shape}-repaired")}
-    old.add(spec.folder / f"{spec.stack}-before-links")
+    before_links = spec.folder / f"{spec.stack}-before-links"
+    old |= {before_links} if is_own(before_links) else set()
     removed = sorted(path for path in old - kept if path.is_dir())
     for path in removed:
         shutil.rmtree(path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..environments.contents import differences, marker, python_version
+from ..environments.contents import Difference, differences, marker, python_version
+from ..environments.ownership import closed
 from . import accounts
 from .reader import Reader
 from .unknown import Unknown
@@ -49,10 +50,17 @@ def _links(reader: Reader, folder: str) -> list[str]:
     ]
 
 
+def _closed(place: Path, path: str) -> list[Difference]:
+    try:
+        return closed(place, place.parents[1])
+    except OSError as error:
+        return [Difference("", f"{path}: {error.strerror}")]
+
+
 def _environment(place: Path, path: str) -> dict[str, object]:
     kept = marker(place)
     packages = kept.get("packages", {})
-    altered = differences(place, packages) if kept else []
+    altered = [*differences(place, packages), *_closed(place, path)] if kept else []
     return {
         "path": path,
         "identity": kept.get("identity", ""),

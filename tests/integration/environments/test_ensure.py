@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,11 +146,106 @@ def test_the_last_two_environments_stay(make_spec: MakeSpec, tmp_path: Path) -> 
 
 def test_a_folder_of_an_older_release_gives_way_to_the_link(make_spec: MakeSpec) -> None:
     spec = make_spec()
-    spec.link.mkdir(parents=True)
+    # As releases before the marker left it: with this project in it.
+    (spec.link / "lib/python3.12/site-packages/rdna1-0.1.0.dist-info").mkdir(parents=True)
     (spec.link / "pyvenv.cfg").touch()
     result = ensure(spec)
     assert spec.link.is_symlink()
     assert Path(result.before, "pyvenv.cfg").exists()
+
+
+def owners_folder(spec: Spec) -> None:
+    spec.link.mkdir(parents=True)
+    (spec.link / "data").write_text("mine")
+
+
+def owners_venv(spec: Spec) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", spec.link], check=True)
+    (spec.link / "data").write_text("mine")
+
+
+def owners_link(spec: Spec) -> None:
+    folder = spec.prefix.parent / "elsewhere"
+    folder.mkdir(parents=True)
+    (folder / "data").write_text("mine")
+    spec.prefix.mkdir(parents=True)
+    spec.link.symlink_to(folder)
+
+
+def owners_file(spec: Spec) -> None:
+    spec.prefix.mkdir(parents=True)
+    spec.link.write_text("mine")
+
+
+@pytest.mark.parametrize("make", [owners_folder, owners_venv, owners_link, owners_file])
+def test_what_somebody_else_put_there_is_refused_and_stays(
+    make_spec: MakeSpec, make: Callable[[Spec], None]
+) -> None:
+    spec = make_spec()
+    make(spec)
+    for check_only in (True, False):
+        with pytest.raises(BuildError, match=r"is not of this project: .*Remedy: move it away"):
+            ensure(spec, check_only=check_only)
+    assert not spec.folder.exists()
+    data = spec.link if spec.link.is_file() else spec.link / "data"
+    assert data.read_text() == "mine"
+
+
+@pytest.fixture(params=["077", "027", "000"])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The umask of whoever runs it."""
+    before = os.umask(int(request.param, 8))
+    yield
+    os.umask(before)
+
+
+def as_user(spec: Spec) -> str:
+    """What torch's version is to an ordinary user, who can enter the folders around."""
+    for folder in [spec.prefix.parent, *spec.prefix.parent.parents][:-2]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    program = "import torch, numpy; print(torch.__version__)"
+    command = [str(spec.link / "bin/python"), "-c", program]
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or done.stderr
+
+
+def open_to_writing(spec: Spec) -> list[Path]:
+    paths = [spec.prefix, *spec.folder.rglob("*")]
+    return [p for p in paths if not p.is_symlink() and p.stat().st_mode & 0o022]
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes another user")
+def test_everybody_may_use_it_whatever_the_umask(make_spec: MakeSpec) -> None:
+    spec = make_spec(python_path="/usr/bin/python3")
+    ensure(spec)
+    assert as_user(spec) == "2.2.2+rocm5.7"
+    assert open_to_writing(spec) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes another user")
+@pytest.mark.parametrize("mode", [0o700, 0o750])
+def test_modes_that_an_earlier_run_left_are_mended_without_a_build(
+    make_spec: MakeSpec, mode: int
+) -> None:
+    spec = make_spec(python_path="/usr/bin/python3")
+    built = ensure(spec)
+    for path in [spec.prefix, spec.folder, *spec.folder.rglob("*")]:
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(mode)
+    found = ensure(spec, check_only=True)
+    assert found.changed
+    assert "has the mode" in found.reason
+    mended = ensure(spec._replace(uv=Path("/nonexistent")))
+    assert (mended.changed, mended.after) == (True, built.after)
+    assert as_user(spec) == "2.2.2+rocm5.7"
+    assert open_to_writing(spec) == []
+    assert not ensure(spec).changed
 
 
 def failed(spec: Spec, before: Result) -> str:
