@@ -17,6 +17,7 @@ _VARYING = re.compile(
     r"|\.pyc$|/rdna1-[^/]*\.dist-info/(?:RECORD|uv_cache\.json)$"
 )
 _DPKG = "/var/lib/dpkg"
+_MARKS = " /var/lib/apt/extended_states"
 # What an interrupted run left where nobody looks, although a later one ended well.
 _LEFT = "ls -d /root/.ansible/tmp/* /opt/rdna1/cache/.tmp* 2>/dev/null || true"
 _AS_USER = f"""
@@ -35,8 +36,11 @@ _SHOWN_LINES = 12
 
 def full_state(machine: Machine) -> State:
     """Files with contents, modes and owners, accounts, packages, and what dpkg keeps of them."""
+    # Marks are compared by themselves; the order of apt's own list is its own affair.
+    found = state(machine)
+    contents = {line for line in found["contents"] if not line.endswith(_MARKS)}
     kept = ("sh", "-c", f"cd {_DPKG} && ls info && cat diversions* statoverride* || true")
-    return {**state(machine), "dpkg": set(machine.run(*kept).splitlines())}
+    return {**found, "contents": contents, "dpkg": set(machine.run(*kept).splitlines())}
 
 
 def not_old(machine: Machine, old: State) -> list[str]:
