@@ -54,6 +54,12 @@ def test_a_locale_that_ansible_refuses_does_not_matter(name: str) -> None:
     assert "This is for users without root" in done.stdout, done.stdout + done.stderr
 
 
+def test_a_home_that_cannot_be_written_does_not_matter() -> None:
+    done = run("provision", "--rootless", "--check", before=("env", "HOME=/proc"))
+    assert "This is for users without root" in done.stdout, done.stdout + done.stderr
+    assert "/proc/.ansible cannot be written" in done.stderr
+
+
 def test_an_unknown_verb_is_named() -> None:
     done = run("dmeo")
     assert done.returncode == 2

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .bytecode import BytecodeError, compile_bytecode, package_folders
+from .bytecode import BytecodeError, compile_bytecode, how_it_ended, package_folders
 from .spec import Spec, digest
 
 # What may come from the box's own settings. Everything else of uv's would let an index, a
@@ -136,7 +136,7 @@ class Uv:
             raise BuildError(f"{command[0]}: {error.strerror}") from error
         if done.returncode != 0:
             said = done.stdout.decode(errors="replace").strip()
-            ended = f"uv {arguments[0]} ended with {done.returncode}"
+            ended = f"uv {arguments[0]} {how_it_ended(done.returncode)}"
             raise BuildError(f"{said}\n{ended}" if said else ended)
 
     def _environment(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,14 @@ _REFUSED = re.compile(r"^(?:\w+Error: \[Errno |Traceback )", re.MULTILINE)
 
 class BytecodeError(Exception):
     """The machine could not compile or write; the message is what Python printed."""
+
+
+def how_it_ended(status: int) -> str:
+    """Say how a process ended, as its ``returncode`` tells: a negative one is a signal."""
+    if status >= 0:
+        return f"ended with {status}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"was killed by {names.get(-status, f'signal {-status}')}"
 
 
 def package_folders(environment: Path) -> list[Path]:
@@ -65,4 +74,4 @@ def compile_bytecode(
     )
     said = done.stdout.decode(errors="replace").strip()
     if done.returncode not in (0, 1) or _REFUSED.search(said):
-        raise BytecodeError(f"{said}\ncompileall ended with {done.returncode}".strip())
+        raise BytecodeError(f"{said}\ncompileall {how_it_ended(done.returncode)}".strip())

@@ -52,10 +52,15 @@ def differences(environment: Path, installed: dict[str, str]) -> list[Difference
 
 
 def finish(environment: Path, identity: str, installed: dict[str, str]) -> None:
-    """Mark an environment as complete."""
+    """Mark an environment as complete, once all of it is on the disk: a power loss cuts files."""
+    os.sync()
     path = environment / _MARKER
     draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps({"identity": identity, "packages": installed}, indent=2) + "\n")
+    text = json.dumps({"identity": identity, "packages": installed}, indent=2) + "\n"
+    with draft.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)
 
 

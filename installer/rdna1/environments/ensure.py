@@ -77,6 +77,7 @@ def _replace(spec: Spec, found: Sequence[Difference], lock: int) -> Result:
     if current and not _why_contents_are_not(current, identity):
         open_to_all(current, spec.prefix)
         return _result(current, current)._replace(changed=True, reason=_reason(found))
+    _remove_drafts(spec)
     uv = Uv(spec, [lock])
     uv.forget([difference.package for difference in found if difference.package])
     after = _built(spec, uv, identity)
@@ -184,6 +185,15 @@ def _switch(spec: Spec, environment: Path) -> Path | None:
     draft.symlink_to(environment)
     draft.replace(spec.link)
     return before
+
+
+def _remove_drafts(spec: Spec) -> None:
+    """Remove what a killed uv left in its cache; with the lock held, none is at work."""
+    for path in spec.prefix.glob("cache/.tmp*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _remove_old(spec: Spec, kept: set[Path | None]) -> list[str]:

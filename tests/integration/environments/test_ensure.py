@@ -248,6 +248,29 @@ def test_modes_that_an_earlier_run_left_are_mended_without_a_build(
     assert not ensure(spec).changed
 
 
+def test_a_killed_uv_is_told_by_its_signal_with_a_remedy(
+    make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    # As the kernel does where the memory is used up; the program is the test's own.
+    program = tmp_path / "killed"
+    program.write_text("#!/bin/sh\nkill -KILL $$\n")
+    program.chmod(0o755)
+    with pytest.raises(BuildError, match="uv venv was killed by SIGKILL") as raised:
+        ensure(make_spec(uv=program))
+    text = explain(str(raised.value))
+    assert "Cause: a program that builds the environment was killed (SIGKILL)" in text
+    assert "memory was used up" in text
+
+
+def test_what_a_killed_uv_left_in_its_cache_goes(make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    left = spec.prefix / "cache" / ".tmpAbC123"
+    left.mkdir(parents=True)
+    (left / "half.whl").write_bytes(b"half")
+    ensure(spec)
+    assert list(spec.prefix.glob("cache/.tmp*")) == []
+
+
 def failed(spec: Spec, before: Result) -> str:
     """The words of a build that fails, and leaves what was there before in use."""
     with pytest.raises(BuildError) as caught:
