@@ -18,6 +18,13 @@ _OUT_OF_MEMORY = re.compile(
     r"out of memory|CUDNN_STATUS_ALLOC_FAILED|miopenStatusAllocFailed|can't allocate memory"
 )
 
+# MIOpen's own words and SQLite's, where a database of the user or of the system is damaged, locked
+# or on a file system without locks (ROCm/MIOpen#1878 and #2214).
+_DATABASE = re.compile(
+    r"database disk image is malformed|file is not a database|database is locked"
+    r"|unable to open database|accessing SQLite database|disk I/O error|kern_db|\.u?kdb"
+)
+
 _MIB = 1 << 20
 
 
@@ -46,6 +53,11 @@ def _explain(case: ConvCase, text: str) -> str:
             f"{case.workspace_bytes / _MIB:.1f} MiB of workspace"
         )
         return f"out of memory: the case needs {needs}. {text}"
+    if _DATABASE.search(text):
+        return (
+            "a database of MIOpen is damaged or locked: rdna1-preflight (miopen-databases) names "
+            f"those of this user. {text}"
+        )
     if _LOST.search(text):
         return f"the device was lost while it worked. {text}"
     return text

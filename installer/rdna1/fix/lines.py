@@ -26,7 +26,7 @@ _LISTS = tuple(
 )
 # Kinds of file in which an empty block, or the end of a line, has no meaning.
 _NO_SHELL = re.compile(
-    r"/etc/environment|/etc/systemd/.*|.*\.(conf|service|fish)|.*/\.pam_environment"
+    r"/etc/environment|/etc/systemd/.*|.*\.(conf|service|fish)|.*/fish_variables|.*/\.pam_environment"
 )
 # A shell wants a command behind these.
 _OPENS = re.compile(r"(^|.*[\s;])(then|do|else|\{|\()|.*(&&|\|)|.*\(\)\s*\{")
@@ -93,6 +93,8 @@ def _alone(line: str, word: str) -> str | None:
     forms = (
         rf"{word}=(?P<value>{_PLAIN}){_END}",
         rf"set\s+(?:-\S+\s+)*{word}\s+(?P<value>{_PLAIN}){_END}",
+        rf"setenv\s+{word}\s+(?P<value>{_PLAIN}){_END}",
+        rf"SET(?:UVAR)?\s+(?:--\w+\s+)*{word}:(?P<value>\S*)",
         rf"{word}\s+DEFAULT=(?P<value>{_PAM})(?:\s+OVERRIDE={_PAM})?",
         rf"{word}\s+OVERRIDE=(?P<value>{_PAM})",
     )

@@ -265,7 +265,7 @@ def _package(paragraph: str) -> Package:
         wanted=wanted,
         flag=flag,
         state=state,
-        by_amd=_BY_AMD in _field(paragraph, "Maintainer"),
+        by_amd=_BY_AMD in paragraph and _BY_AMD in _field(paragraph, "Maintainer"),
     )
 
 

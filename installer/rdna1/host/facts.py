@@ -27,6 +27,7 @@ from . import (
     linker,
     locks,
     miopen,
+    miopen_state,
     modules,
     pci,
     pcie,
@@ -92,6 +93,10 @@ def facts(
         "reboot_required": unknown.ask("reboot_required", system.reboot_required, reader),
         "model": unknown.ask("model", virtual.model, reader),
         "derivative": unknown.ask("derivative", release.derivative, reader, status),
+        "miopen_damaged": unknown.ask(
+            "miopen_damaged", miopen_state.damaged, reader, names, unknown
+        ),
+        "network_homes": unknown.ask("network_homes", miopen_state.on_network, reader, names),
         "envelopes": unknown.ask("envelopes", envelopes.envelopes, reader, names, unknown),
         "environments": unknown.ask(
             "environments", environments.environments, reader, names, unknown

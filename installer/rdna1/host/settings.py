@@ -13,7 +13,14 @@ from . import shell
 Setting = Tuple[int, str, str]
 
 _PAM_VALUE = re.compile(r"""(?:DEFAULT|OVERRIDE)=("[^"]*"|\S+)""")
-_FISH = re.compile(r"\s*set\s+(?:-\S+\s+)*(?P<name>\w+)\s+(?P<value>[^#]*)")
+_FISH = re.compile(r"\s*set\s+(?P<options>(?:-\S+\s+)*)(?P<name>\w+)\s+(?P<value>[^#;]*)")
+_FISH_EXPORT = re.compile(r"-[A-Za-z]*x[A-Za-z]*|--export")
+_FISH_WORD = re.compile(r"""(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+""")
+_FISH_UNIVERSAL = re.compile(
+    r"SET(?:UVAR)?\s+(?P<options>(?:--\w+\s+)*)(?P<name>\w+):(?P<value>.*)"
+)
+_FISH_ESCAPE = re.compile(r"\\(?:x|u00)([0-9a-fA-F]{2})")
+_CSH = re.compile(r"(?:^|[;&(]|\bthen\b)\s*setenv\s+(?P<name>\w+)\s+(?P<value>[^;&)]*)")
 _UNIT_SETTING = re.compile(r"\s*(?:Default|Manager)?Environment\s*=(.*)", re.DOTALL)
 _UNIT_WORD = re.compile(r""""((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(\S+)""", re.DOTALL)
 # One entry of an environment file: a comment, a setting, or a line that is none. Each part
@@ -34,10 +41,8 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def of_shell(text: str) -> Iterator[Setting]:
-    """Start files of POSIX shells and zsh."""
-    for number, line in enumerate(text.splitlines(), 1):
-        for name, value in shell.assignments(line):
-            yield number, name, value
+    """What start files of POSIX shells and zsh export."""
+    return shell.exported(text)
 
 
 def of_list(text: str) -> Iterator[Setting]:
@@ -99,12 +104,34 @@ def of_environment_file(text: str) -> Iterator[Setting]:
 
 
 def of_fish(text: str) -> Iterator[Setting]:
-    """``set -gx NAME VALUE`` of fish, which knows ``export NAME=VALUE`` too."""
+    """``set -gx NAME VALUE`` of fish, which knows ``export NAME=VALUE`` too.
+
+    Other programs get only what is exported; a list is joined as fish does it.
+    """
     for number, line in enumerate(text.splitlines(), 1):
         setting = _FISH.match(line)
-        if setting:
-            yield number, setting["name"], shell.unquote(setting["value"].strip())
+        if setting and any(map(_FISH_EXPORT.fullmatch, setting["options"].split())):
+            values = (shell.unquote(word[0]) for word in _FISH_WORD.finditer(setting["value"]))
+            joint = ":" if setting["name"].endswith("PATH") else " "
+            yield number, setting["name"], joint.join(values)
     yield from of_shell(text)
+
+
+def of_fish_variables(text: str) -> Iterator[Setting]:
+    """``SETUVAR --export NAME:VALUE`` of fish's universal variables."""
+    for number, line in enumerate(text.splitlines(), 1):
+        setting = _FISH_UNIVERSAL.fullmatch(line.strip())
+        if setting and "--export" in setting["options"].split():
+            value = _FISH_ESCAPE.sub(lambda match: chr(int(match[1], 16)), setting["value"])
+            joint = ":" if setting["name"].endswith("PATH") else " "
+            yield number, setting["name"], value.replace("\x1e", joint).replace("\\\\", "\\")
+
+
+def of_csh(text: str) -> Iterator[Setting]:
+    """``setenv NAME VALUE`` of csh and tcsh."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for setting in _CSH.finditer(line.partition(" #")[0]):
+            yield number, setting["name"], shell.unquote(setting["value"].strip())
 
 
 def _quoted_part(part: str) -> str:

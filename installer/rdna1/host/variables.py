@@ -18,13 +18,20 @@ Parser = Callable[[str], Iterator[settings.Setting]]
 
 _WATCHED = re.compile(
     r"\b(?:(?:HSA|HIP|ROC|ROCM|ROCR|MIOPEN|AMD)_\w+|GPU_MAX_HW_QUEUES|PYTORCH_ROCM_ARCH"
-    r"|PYTORCH_HIP_ALLOC_CONF|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH)\b"
+    r"|PYTORCH_HIP_ALLOC_CONF|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|PYTHONPATH"
+    r"|PYTHONHOME)\b"
 )
 _SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
     ("/etc/environment", settings.of_list),
     ("/etc/security/pam_env.conf", settings.of_pam),
     ("/etc/profile", settings.of_shell),
     ("/etc/bash.bashrc", settings.of_shell),
+    ("/etc/zsh/zshenv", settings.of_shell),
+    ("/etc/zsh/zprofile", settings.of_shell),
+    ("/etc/zsh/zshrc", settings.of_shell),
+    ("/etc/fish/config.fish", settings.of_fish),
+    ("/etc/csh.cshrc", settings.of_csh),
+    ("/etc/csh.login", settings.of_csh),
     ("/etc/systemd/system.conf", settings.of_unit),
     ("/etc/systemd/user.conf", settings.of_unit),
 )
@@ -32,6 +39,9 @@ _SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
 _SYSTEM_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
     ("/etc/environment.d", ".conf", settings.of_list),
     ("/etc/profile.d", ".sh", settings.of_shell),
+    ("/etc/profile.d", ".csh", settings.of_csh),
+    ("/etc/fish/conf.d", ".fish", settings.of_fish),
+    ("/usr/share/fish/vendor_conf.d", ".fish", settings.of_fish),
     ("/etc/systemd/system.conf.d", ".conf", settings.of_unit),
     ("/etc/systemd/user.conf.d", ".conf", settings.of_unit),
 )
@@ -39,11 +49,24 @@ _HOME_FILES: tuple[tuple[str, Parser], ...] = (
     (".profile", settings.of_shell),
     (".bashrc", settings.of_shell),
     (".bash_profile", settings.of_shell),
+    (".bash_login", settings.of_shell),
+    (".zshenv", settings.of_shell),
+    (".zprofile", settings.of_shell),
     (".zshrc", settings.of_shell),
+    (".xprofile", settings.of_shell),
+    (".xsessionrc", settings.of_shell),
+    (".cshrc", settings.of_csh),
+    (".tcshrc", settings.of_csh),
+    (".login", settings.of_csh),
     (".pam_environment", settings.of_pam),
     (".config/fish/config.fish", settings.of_fish),
+    (".config/fish/fish_variables", settings.of_fish_variables),
 )
-_HOME_FOLDER = (".config/environment.d", ".conf", settings.of_list)
+_HOME_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
+    (".config/environment.d", ".conf", settings.of_list),
+    (".config/fish/conf.d", ".fish", settings.of_fish),
+    (".config/plasma-workspace/env", ".sh", settings.of_shell),
+)
 
 
 def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
@@ -143,6 +166,6 @@ def _home_files(reader: Reader, home: str, unknown: Unknown) -> Iterator[tuple[s
     if unknown.ask(f"variables.{home}", reader.enter, home):
         for name, parse in _HOME_FILES:
             yield f"{home}/{name}", parse
-        folder, end, parse = _HOME_FOLDER
-        yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)
+        for folder, end, parse in _HOME_FOLDERS:
+            yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)
         yield from _service_files(reader, (f"{home}/{units.HOME_FOLDER}",), unknown)

@@ -223,6 +223,20 @@ class MiopenDatabase(msgspec.Struct, frozen=True):
     newest: int
 
 
+class DamagedFile(msgspec.Struct, frozen=True):
+    """A file of MIOpen that it cannot use, and why."""
+
+    path: str
+    reason: str
+
+
+class NetworkHome(msgspec.Struct, frozen=True):
+    """A home on a network file system of some kind."""
+
+    path: str
+    kind: str
+
+
 class Environment(msgspec.Struct, frozen=True):
     """What a link of this project's names; ``identity`` is empty where it is not whole."""
 
@@ -342,6 +356,8 @@ class Facts(msgspec.Struct, frozen=True):
     reboot_required: bool | None = None
     model: Model | None = None
     derivative: Derivative | None = None
+    miopen_damaged: list[DamagedFile] | None = None
+    network_homes: list[NetworkHome] | None = None
     envelopes: list[Envelope] | None = None
     environments: list[Environment] | None = None
     stack_settings: list[StackSetting] | None = None

@@ -77,6 +77,7 @@ CHECKS: tuple[Check, ...] = (
     environment.other_profile,
     visible_devices.visible_devices,
     environment.library_path,
+    environment.foreign_modules,
     environment.variable_conflicts,
     environment.dead_variables,
     packages.rocm_mixture,

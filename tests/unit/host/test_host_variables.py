@@ -33,7 +33,7 @@ def places(facts: Any) -> list[tuple[str, str, str, int | None]]:
         ("/etc/systemd/system.conf.d/a.conf", "DefaultEnvironment=MIOPEN_X=3\n", 1),
         ("/etc/systemd/system/a.service", "[Service]\nEnvironment=MIOPEN_X=3\n", 2),
         ("/etc/systemd/system/b.service.d/override.conf", "Environment=MIOPEN_X=3\n", 1),
-        ("/root/.profile", "MIOPEN_X=3\n", 1),
+        ("/root/.profile", "export MIOPEN_X=3\n", 1),
         ("/home/ann/.bashrc", "export MIOPEN_X=3\n", 1),
         ("/home/ann/.bash_profile", "export MIOPEN_X=3\n", 1),
         ("/srv/bob/.zshrc", "export MIOPEN_X=3\n", 1),
@@ -81,7 +81,7 @@ def test_names_that_are_watched(tree: Tree, name: str, watched: bool) -> None:
 def test_only_asked_users_and_root_when_users_are_asked(tree: Tree) -> None:
     files: dict[str, str | bytes] = {"/etc/passwd": ACCOUNTS}
     for home in ("/root", "/home/ann", "/srv/bob"):
-        files[f"{home}/.profile"] = "HSA_X=1\n"
+        files[f"{home}/.profile"] = "export HSA_X=1\n"
     root = str(tree(files))
     assert [place[2] for place in places(collect(root, ["ann"]))] == [
         "/home/ann/.profile",
@@ -99,10 +99,10 @@ def test_the_environment_counts_on_the_running_machine_only(
 
 
 def test_what_cannot_be_read_is_named(tree: Tree) -> None:
-    root = tree({"/etc/passwd": ACCOUNTS, "/home/ann/.profile": "HSA_X=1\n"})
+    root = tree({"/etc/passwd": ACCOUNTS, "/home/ann/.profile": "export HSA_X=1\n"})
     (root / "home/ann/.bashrc").symlink_to(".bashrc")
     (root / "etc/environment").mkdir()
-    (root / "etc/profile").write_bytes(b"HSA_X=1\n" * 200_000)
+    (root / "etc/profile").write_bytes(b"export HSA_X=1\n" * 200_000)
     facts: Any = collect(str(root))
     assert [place[2] for place in places(facts)] == ["/home/ann/.profile"]
     assert "symbolic links" in facts["unknown"]["variables./home/ann/.bashrc"]

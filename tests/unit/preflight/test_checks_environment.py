@@ -95,7 +95,49 @@ FORM_ROWS = [
         override("10", "/etc/environment", "_1"),
         "fail",
         ("VERSION_1=10",),
+        "therock",
     ),
+    Row("gfx-override-form", "of one node", override("10", suffix="_1"), "pass", ("is not set",)),
+    Row(
+        "dead-variables",
+        "of one node",
+        override("10.3.0", "/etc/environment", "_1"),
+        "warn",
+        ("VERSION_1=10.3.0 is read by ROCm 6 and newer only",),
+    ),
+    *[
+        Row(
+            "dead-variables",
+            f"a word that MIOpen does not know, {word}",
+            set_to(setting("MIOPEN_DEBUG_CONV_FFT", word)),
+            "warn",
+            (f"={word} is no word that MIOpen knows",),
+        )
+        for word in ("off", "OFF", "on", "False")
+    ],
+    Row("foreign-modules", "none", {}, "pass", ("no variable",)),
+    Row("foreign-modules", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
+    Row(
+        "foreign-modules",
+        "own modules",
+        set_to(setting("PYTHONPATH", "/home/ann/src", "/home/ann/.bashrc", 2)),
+        "warn",
+        ("/home/ann/.bashrc:2", "PYTHONPATH puts"),
+    ),
+    *[
+        Row(
+            "foreign-modules",
+            name,
+            set_to(setting(name, value)),
+            "fail",
+            (f"{name}={value}", "Remove"),
+        )
+        for name, value in (
+            ("PYTHONPATH", "/opt/x/lib/python3.11/site-packages"),
+            ("PYTHONHOME", "/opt/x"),
+            ("LD_PRELOAD", "/opt/x/libhsa-runtime64.so.1"),
+        )
+    ],
     Row("gfx-override-form", "edited profile", override("10"), "warn", ("script anew",)),
     Row("gfx-override-form", "other name", override("x", suffix="_X"), "pass", ("is not set",)),
     Row("gfx-override-form", "expands", override("$V"), "pass", ("depends on other", "=$V")),
@@ -125,6 +167,7 @@ VALUE_ROWS = [
         override("9.0.0", "/etc/environment", "_1"),
         "fail",
         ("VERSION_1=9",),
+        "therock",
     ),
     Row("gfx-override", "edited profile", override("9.0.0"), "warn", ("script anew", "10.3.0")),
     Row(
@@ -187,7 +230,7 @@ FILTER_ROWS = [
     Row(
         "miopen-filters",
         "same in other words",
-        set_to(setting("MIOPEN_DEBUG_CONV_FFT", "Off")),
+        set_to(setting("MIOPEN_DEBUG_CONV_FFT", "disabled")),
         "pass",
         (),
     ),

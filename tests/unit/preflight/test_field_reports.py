@@ -603,6 +603,108 @@ PACKAGE_CASES = [
 CASES += PACKAGE_CASES
 
 
+def start_files(**files: str | bytes) -> Build:
+    def build(root: Path) -> MachineTree:
+        machine = MachineTree(root).card()
+        for path, content in files.items():
+            machine.write(f"home/{USER}/{path.replace('__', '/')}", content)
+        return machine
+
+    return build
+
+
+FISH = (
+    "SETUVAR --export MIOPEN_FIND_ENFORCE:3\n"
+    "SETUVAR --export HSA_OVERRIDE_GFX_VERSION:11\\x2e0\\x2e0\n"
+)
+SQLITE = b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20"
+START_CASES = [
+    Case(
+        "fish's universal variables",
+        start_files(**{".config__fish__fish_variables": FISH}),
+        "find-enforce",
+        "fail",
+        ("fish_variables:1", "set --erase MIOPEN_FIND_ENFORCE"),
+        ("run: unset",),
+        {"gfx-override": "fail"},
+    ),
+    Case(
+        "fish's conf.d",
+        start_files(**{".config__fish__conf.d__gpu.fish": "set -Ux MIOPEN_FIND_ENFORCE 4\n"}),
+        "find-enforce",
+        "fail",
+        ("conf.d/gpu.fish:1",),
+    ),
+    Case(
+        "not exported by fish",
+        start_files(**{".config__fish__config.fish": "set -g MIOPEN_FIND_ENFORCE 3\n"}),
+        "find-enforce",
+        "pass",
+    ),
+    Case(
+        "not exported by bash",
+        start_files(**{".bashrc": "MIOPEN_FIND_ENFORCE=3\n"}),
+        "find-enforce",
+        "pass",
+    ),
+    Case(
+        "exported by bash later",
+        start_files(**{".bashrc": "MIOPEN_FIND_ENFORCE=3\nexport MIOPEN_FIND_ENFORCE\n"}),
+        "find-enforce",
+        "fail",
+        (".bashrc:1",),
+    ),
+    Case(
+        "set by tcsh",
+        start_files(**{".tcshrc": "setenv MIOPEN_FIND_ENFORCE 3\n"}),
+        "find-enforce",
+        "fail",
+        (".tcshrc:1", "unsetenv MIOPEN_FIND_ENFORCE"),
+    ),
+    Case(
+        "set by zsh for every shell",
+        start_files(**{".zshenv": "typeset -gx MIOPEN_FIND_ENFORCE=3\n"}),
+        "find-enforce",
+        "fail",
+        (".zshenv:1",),
+    ),
+    Case(
+        "a damaged database of MIOpen",
+        start_files(
+            **{
+                ".cache__miopen__2.17.0.a__gfx1030_18.ukdb": SQLITE + b"\xff" * 4000,
+                ".config__miopen__gfx1030_18.HIP.2_17_0_a.ufdb.txt": b"x\n",
+            }
+        ),
+        "miopen-databases",
+        "warn",
+        ("gfx1030_18.ukdb: ends in the middle", "ufdb.txt: line 1 is not KEY=VALUE", "rm /home"),
+    ),
+    Case(
+        "a home on a network file system",
+        lambda root: (
+            MachineTree(root).card().write("proc/mounts", f"s:/h /home/{USER} nfs4 rw 0 0\n")
+        ),
+        "miopen-databases",
+        "warn",
+        (f"/home/{USER}: nfs4", "MIOPEN_USER_DB_PATH"),
+    ),
+    Case(
+        "PYTHONPATH and LD_PRELOAD",
+        start_files(
+            **{
+                ".bashrc": "export PYTHONPATH=/opt/sdk/lib/python3.11/site-packages\n"
+                "export LD_PRELOAD=/opt/sdk/lib/libhsa-runtime64.so.1\n"
+            }
+        ),
+        "foreign-modules",
+        "fail",
+        ("LD_PRELOAD, PYTHONPATH replaces", ".bashrc:2"),
+    ),
+]
+CASES += START_CASES
+
+
 def findings_of(machine: MachineTree, stack: str) -> list[Finding]:
     facts = load_facts(collect(str(machine.done()), [USER]))
     return judge(facts, load_stack(stack)).checks

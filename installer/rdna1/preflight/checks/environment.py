@@ -7,7 +7,7 @@ import shlex
 
 from packaging.version import Version
 
-from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, ON
+from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, OFF, ON
 from rdna1.preflight.checks.settings import parent_of, scope_of, settings_of, shown, unread_places
 from rdna1.preflight.facts import Variable
 from rdna1.preflight.model import Case, Outcome, check
@@ -21,14 +21,21 @@ _DEAD = {
     "HIP_FORCE_COARSE_GRAIN": "is in no source of HIP 5.7",
     "ROC_ENABLE_PRE_VEGA": "is about gfx8 cards",
 }
+# For one node alone; ROCT-Thunk-Interface src/topology.c has it later than rocm-5.7.1.
+_NUMBERED = re.compile(r"HSA_OVERRIDE_GFX_VERSION_\d+")
 _LIBRARY_PATH = re.compile("LD_LIBRARY_PATH")
 _ROCM_FOLDER = re.compile(r"/opt/rocm[^/]*(/.*)?")
 # The oldest release whose wheels were seen to be built with --force-rpath.
 _FIRST_WITH_RPATH = Version("2.2")
 
+_FOREIGN = re.compile("PYTHONPATH|PYTHONHOME|LD_PRELOAD")
+_REPLACES = re.compile(
+    r"(?:site|dist)-packages|rocm|lib(?:hsa|amdhip|amd_comgr|MIOpen|rocblas|hip|torch)"
+)
 # Rules of their own judge these, or several places add to one value.
 _JUDGED_ELSEWHERE = re.compile(
     rf"HSA_OVERRIDE_GFX_VERSION(_\d+)?|MIOPEN_FIND_ENFORCE|{_LIBRARY_PATH.pattern}"
+    r"|PYTHONPATH|PYTHONHOME|LD_PRELOAD"
 )
 
 
@@ -89,6 +96,37 @@ def library_path(case: Case) -> Outcome:
 
 
 @check(
+    "foreign-modules",
+    "No variable replaces Python's modules or ROCm's libraries",
+    references=(
+        "lamikr/rocm_sdk_builder#237",
+        "Python documentation: PYTHONPATH, PYTHONHOME",
+        "ld.so(8), LD_PRELOAD",
+    ),
+)
+def foreign_modules(case: Case) -> Outcome:
+    """PYTHONPATH, PYTHONHOME and LD_PRELOAD put others' code before that of an environment.
+
+    A folder of site-packages in PYTHONPATH shadows the torch of every environment; a
+    preloaded libhsa-runtime64 replaces the one that the wheels bring. This project's own
+    commands leave these variables out; other programs do not.
+    """
+    places = [v for v in settings_of(case.facts, _FOREIGN) if v.value.strip()]
+    unread = unread_places(case.facts)
+    if not places:
+        return Outcome("pass", "no variable puts other code before an environment's", unread)
+    replacing = [v for v in places if v.name == "PYTHONHOME" or _REPLACES.search(v.value)]
+    remedy = "Remove these settings, then log in again; a program that needs one can set it itself."
+    evidence = [shown(v) for v in replacing or places] + unread
+    if replacing:
+        names = ", ".join(sorted({v.name for v in replacing}))
+        summary = f"{names} replaces the modules or libraries of every environment"
+        return Outcome("fail", summary, evidence, remedy)
+    names = ", ".join(sorted({v.name for v in places}))
+    return Outcome("warn", f"{names} puts other code before an environment's", evidence, remedy)
+
+
+@check(
     "variable-conflicts",
     "Each variable has one value",
     references=("environment.d(5)", "pam_env.conf(5)", "systemd.exec(5)"),
@@ -143,8 +181,14 @@ def other_profile(case: Case) -> Outcome:
 def _why_dead(variable: Variable, stack: Stack) -> str | None:
     if variable.name in _DEAD:
         return _DEAD[variable.name]
-    is_family = FAMILY.fullmatch(variable.name) and variable.name not in stack.environment.variables
-    return "is the default" if is_family and variable.value.strip().lower() in ON else None
+    if _NUMBERED.fullmatch(variable.name) and stack.rocm_version.startswith("5."):
+        return "is read by ROCm 6 and newer only"
+    if not FAMILY.fullmatch(variable.name):
+        return None
+    if variable.value not in OFF | ON:
+        return "is no word that MIOpen knows: it knows 0, no, false and the like in small letters"
+    is_ours = variable.name in stack.environment.variables
+    return "is the default" if not is_ours and variable.value in ON else None
 
 
 def _torch_version(stack: Stack) -> Version | None:

@@ -6,20 +6,22 @@ import re
 import shlex
 
 from rdna1.preflight.checks.settings import is_profile, shown, unread_places
-from rdna1.preflight.facts import Variable
+from rdna1.preflight.facts import Facts, Variable
 from rdna1.preflight.model import Case, Outcome, check
 
 DEBUGGING = "ROCm/MIOpen docs/DebugAndLogging.md at rocm-5.7.0"
 
-# What MIOpen takes for no and yes (src/include/miopen/env.hpp).
-_OFF = frozenset(["0", "no", "off", "false", "disable", "disabled"])
-ON = frozenset(["1", "yes", "on", "true", "enable", "enabled"])
+# What MIOpen takes for no and yes, in these letters alone (src/include/miopen/env.hpp at
+# rocm-5.7.0): "off", "on" and "False" do nothing.
+OFF = frozenset(["0", "no", "false", "disable", "disabled"])
+ON = frozenset(["1", "yes", "true", "enable", "enabled"])
 
 FAMILY = re.compile(r"MIOPEN_DEBUG_CONV_(FFT|DIRECT|GEMM|WINOGRAD|IMPLICIT_GEMM)")
 _FILTER = re.compile(
     rf"{FAMILY.pattern}(_\w+)?|MIOPEN_DEBUG_AMD_\w+"
     r"|MIOPEN_DEBUG_(GCN_ASM_KERNELS|HIP_KERNELS|OPENCL_CONVOLUTIONS)"
 )
+_ELSEWHERE = {"MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR"}
 _ONLY_SOLVER = "MIOPEN_DEBUG_FIND_ONLY_SOLVER"
 
 
@@ -52,11 +54,13 @@ def miopen_filters(case: Case) -> Outcome:
 
 @check(
     "miopen-databases",
-    "Age of MIOpen's databases",
+    "State and age of MIOpen's databases",
     references=(
         DEBUGGING,
         "ROCm/MIOpen docs/cache.md at rocm-5.7.0",
         "comfyanonymous/ComfyUI#10369",
+        "ROCm/MIOpen#1878",
+        "ROCm/MIOpen#2214",
     ),
 )
 def miopen_databases(case: Case) -> Outcome:
@@ -64,8 +68,11 @@ def miopen_databases(case: Case) -> Outcome:
 
     After a change of the filters it goes on with what it remembers, also with algorithms
     that are switched off now. Files older than the stack's profile script come from before
-    its filters. The folders hold nothing that MIOpen does not make again.
+    its filters. The folders hold nothing that MIOpen does not make again. A damaged file, and
+    locks that a network file system does not keep, make it fail or hang.
     """
+    if unusable := _unusable(case.facts):
+        return unusable
     if not any(_FILTER.fullmatch(name) for name in case.stack.environment.variables):
         return Outcome("pass", f"the stack {case.stack.name} has no filters")
     facts = case.facts
@@ -85,12 +92,33 @@ def miopen_databases(case: Case) -> Outcome:
     )
 
 
+def _unusable(facts: Facts) -> Outcome | None:
+    """Databases that MIOpen cannot use, or not safely."""
+    if facts.miopen_damaged:
+        paths = [file.path for file in facts.miopen_damaged]
+        return Outcome(
+            "warn",
+            "files of MIOpen are damaged",
+            [f"{file.path}: {file.reason}" for file in facts.miopen_damaged],
+            f"As their users: rm {shlex.join(paths)}. MIOpen makes them again.",
+        )
+    names = {variable.name for variable in facts.variables}
+    if not facts.network_homes or names >= _ELSEWHERE:
+        return None
+    return Outcome(
+        "warn",
+        "MIOpen keeps its databases on a network file system, where their locks do not hold",
+        [f"{home.path}: {home.kind}" for home in facts.network_homes or []],
+        "Set MIOPEN_USER_DB_PATH and MIOPEN_CUSTOM_CACHE_DIR to folders on a local disk, a pair "
+        "for each user.",
+    )
+
+
 def _differs(variable: Variable, wanted: dict[str, str]) -> bool:
     """Whether a setting lets MIOpen use other algorithms than the profile script does."""
-    value = variable.value.strip().lower()
+    value = variable.value
     if variable.name == _ONLY_SOLVER:
-        return value != wanted.get(_ONLY_SOLVER, "").lower()
+        return value.strip().lower() != wanted.get(_ONLY_SOLVER, "").lower()
     if not _FILTER.fullmatch(variable.name):
         return False
-    is_off = value in _OFF
-    return is_off != (wanted.get(variable.name, "").lower() in _OFF)
+    return (value in OFF) != (wanted.get(variable.name, "") in OFF)

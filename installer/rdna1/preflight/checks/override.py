@@ -12,7 +12,7 @@ from rdna1.stacks import Stack
 
 _NAME = "HSA_OVERRIDE_GFX_VERSION"
 _WRITTEN_ANEW = "Provision again, which writes the profile script anew"
-# The second form is for one KFD node (ROCT-Thunk-Interface src/topology.c).
+# The second form is for one KFD node, and ROCm 5 does not read it: see dead-variables.
 _NAMES = re.compile(rf"{_NAME}(_\d+)?")
 _FORM = re.compile(r"\s*(\d+)\.(\d+)\.(\d+)", re.ASCII)
 _LARGEST = (63, 255, 255)
@@ -29,7 +29,7 @@ def gfx_override_form(case: Case) -> Outcome:
     anything else, an empty value or gfx1030 for example, it takes no node of the system,
     and no ROCm program starts.
     """
-    places = settings_of(case.facts, _NAMES)
+    places = _places(case)
     wrong = [v for v in places if _version(v) is None and not v.expands]
     unread = unread_places(case.facts)
     if wrong:
@@ -57,7 +57,7 @@ def gfx_override(case: Case) -> Outcome:
     names another instruction set; newer runtimes refuse it.
     """
     wanted = _wanted(case.stack)
-    set_ones = [(v, version) for v in settings_of(case.facts, _NAMES) if (version := _version(v))]
+    set_ones = [(v, version) for v in _places(case) if (version := _version(v))]
     others = [(v, version) for v, version in set_ones if version != wanted]
     unread = unread_places(case.facts)
     if not others:
@@ -99,11 +99,7 @@ def gfx_override_reach(case: Case) -> Outcome:
     """
     facts = case.facts
     wanted = _wanted(case.stack)
-    risky = [
-        v
-        for v in settings_of(facts, _NAMES)
-        if (found := _version(v)) and not _is_native(found, case)
-    ]
+    risky = [v for v in _places(case) if (found := _version(v)) and not _is_native(found, case)]
     nodes = [
         node
         for node in facts.kfd.nodes or []
@@ -132,6 +128,12 @@ def gfx_override_reach(case: Case) -> Outcome:
         stray + hit + unread,
         " ".join(remedies),
     )
+
+
+def _places(case: Case) -> list[Variable]:
+    """The places that set it, in the forms that the stack's ROCm reads."""
+    names = _NAMES if not case.stack.rocm_version.startswith("5.") else re.compile(_NAME)
+    return settings_of(case.facts, names)
 
 
 def _version(variable: Variable) -> GfxVersion | None:

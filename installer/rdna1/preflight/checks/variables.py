@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from rdna1.preflight.model import Case, Outcome, check
 
 _FIND_ENFORCE = "MIOPEN_FIND_ENFORCE"
+_CSH = re.compile(r"/\.(?:t?cshrc|login)$|\.csh$|/csh\.\w+$")
 _HARMLESS = frozenset(["", "1", "NONE"])
 
 
@@ -32,10 +35,19 @@ def find_enforce(case: Case) -> Outcome:
     evidence = [f"{v.where}: {v.name}={v.value}" for v in forcing or places]
     remedy = (
         "Remove these settings, by hand or with rdna1-preflight fix; then log in again or "
-        f"run: unset {_FIND_ENFORCE}"
+        f"run: {_unset([v.place for v in places])}"
     )
     if forcing:
         summary = f"{_FIND_ENFORCE} forces a search that can take 33 minutes a convolution"
         return Outcome("fail", summary, evidence + unread, remedy)
     summary = f"{_FIND_ENFORCE} is set to a value that changes nothing"
     return Outcome("warn", summary, evidence + unread, remedy)
+
+
+def _unset(places: list[str]) -> str:
+    """The command that takes the variable out of a running shell, in that shell's language."""
+    if all("/fish/" in place for place in places):
+        return f"set --erase {_FIND_ENFORCE}"
+    if all(_CSH.search(place) for place in places):
+        return f"unsetenv {_FIND_ENFORCE}"
+    return f"unset {_FIND_ENFORCE}"
