@@ -1,4 +1,4 @@
-"""A whole fleet: the verdict of each host, and identical findings once with their hosts."""
+"""A whole fleet: the verdict of each host, and findings with one remedy once with their hosts."""
 
 from __future__ import annotations
 
@@ -85,11 +85,32 @@ class FleetHost(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Variant(msgspec.Struct, frozen=True):
+    """What a finding says of some of its hosts."""
+
+    summary: str
+    evidence: list[str]
+    hosts: list[str]
+
+
 class FindingGroup(msgspec.Struct, frozen=True):
-    """A finding, and the hosts where it is the same to the letter."""
+    """A finding, and the hosts where the same is to be done about it.
+
+    Attributes:
+        finding: of the first host.
+        hosts: all of them.
+        variants: what differs, with the hosts where it is the same to the letter.
+    """
 
     finding: Finding
     hosts: list[str]
+    variants: list[Variant]
+
+    @property
+    def summary(self) -> str:
+        """The sentence that holds for all hosts, empty where theirs differ."""
+        summaries = {variant.summary for variant in self.variants}
+        return self.finding.summary if len(summaries) == 1 else ""
 
 
 class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,25 +154,24 @@ def fleet_report(results: Mapping[str, HostResult], *, judged_at: datetime) -> F
 
 
 def group_findings(reports: Mapping[str, Report]) -> list[FindingGroup]:
-    """Put findings that are the same on several hosts together.
+    """Put findings of several hosts together about which the same is to be done.
 
     Args:
         reports: of the hosts, in the order in which a group shall list them.
 
     Returns:
-        Every finding of every report once; the order is that of `FleetReport`.
+        Every finding of every report once; the order is that of `FleetReport`. Skipped checks are
+        together where the reason is the same.
     """
-    hosts: dict[bytes, list[str]] = {}
-    findings: dict[bytes, Finding] = {}
+    alike: dict[tuple[str, ...], dict[str, Finding]] = {}
     order: dict[str, int] = {}
     for host, report in reports.items():
         for finding in report.checks:
-            # A finding holds lists and has no hash; its JSON is the same where it is the same.
-            key = msgspec.json.encode(finding)
-            hosts.setdefault(key, []).append(host)
-            findings.setdefault(key, finding)
+            reason = finding.summary if finding.status == "skip" else ""
+            key = (finding.id, finding.title, finding.status, finding.remedy, reason)
+            alike.setdefault((*key, *finding.references), {})[host] = finding
             order.setdefault(finding.id, len(order))
-    groups = [FindingGroup(findings[key], names) for key, names in hosts.items()]
+    groups = [_group(findings) for findings in alike.values()]
     return sorted(
         groups,
         key=lambda group: (
@@ -160,6 +180,15 @@ def group_findings(reports: Mapping[str, Report]) -> list[FindingGroup]:
             order[group.finding.id],
         ),
     )
+
+
+def _group(findings: Mapping[str, Finding]) -> FindingGroup:
+    """One entry for hosts whose findings have one remedy."""
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for host, finding in findings.items():
+        hosts.setdefault((finding.summary, *finding.evidence), []).append(host)
+    variants = [Variant(text, lines, names) for (text, *lines), names in hosts.items()]
+    return FindingGroup(next(iter(findings.values())), list(findings), variants)
 
 
 def fleet_counts(report: FleetReport) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 import jinja2
 import msgspec
+from markupsafe import Markup
 
 from rdna1.preflight.model import Status
 from rdna1.report.console import printable
@@ -68,7 +69,7 @@ def fleet_html(report: FleetReport) -> str:
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True,
-        finalize=lambda value: printable(str(value)),
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -76,6 +77,11 @@ def _template() -> jinja2.Template:
     )
     source = files("rdna1.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(source)
+
+
+def _shown(value: object) -> object:
+    """A value on the page; what a macro of the template made is markup already."""
+    return value if isinstance(value, Markup) else printable(str(value))
 
 
 def _link(reference: str) -> str:

@@ -70,11 +70,23 @@ def test_identical_findings_stand_once_with_their_hosts_worst_first() -> None:
 
 
 @pytest.mark.parametrize("field", Finding.__struct_fields__)
-def test_findings_that_differ_in_anything_stay_apart(field: str) -> None:
+def test_findings_with_another_remedy_stay_apart(field: str) -> None:
+    """What was seen on a host may differ where the same is to be done about it."""
     other = {"status": "warn", "evidence": ["another"], "references": ["c/d#2"]}
     changed = msgspec.structs.replace(NO_CARD, **{field: other.get(field, "another")})
     groups = group_findings({"one": report(NO_CARD), "two": report(changed)})
-    assert sorted(group.hosts for group in groups) == [["one"], ["two"]]
+    together = [["one", "two"]] if field in ("summary", "evidence") else [["one"], ["two"]]
+    assert sorted(group.hosts for group in groups) == together
+
+
+def test_evidence_is_kept_for_each_host() -> None:
+    cards = [msgspec.structs.replace(NO_CARD, evidence=[f"PCI device {n}"]) for n in (1, 1, 2)]
+    (group,) = group_findings({f"host{n}": report(card) for n, card in enumerate(cards)})
+    assert [(v.hosts, v.evidence) for v in group.variants] == [
+        (["host0", "host1"], ["PCI device 1"]),
+        (["host2"], ["PCI device 2"]),
+    ]
+    assert group.summary == NO_CARD.summary
 
 
 def test_hosts_come_worst_first_else_as_in_the_inventory() -> None:
