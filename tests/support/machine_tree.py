@@ -90,6 +90,7 @@ class MachineTree:
         self._packages.append(
             f"Package: {name}\nStatus: {state}\nMaintainer: Nobody <nobody@example>\n"
             f"Architecture: amd64\nVersion: {version}\nDescription: {name}\n"
+            + ("Triggers-Pending: /usr/share/man\n" if state.endswith("pending") else "")
         )
         self.write("var/lib/dpkg/status", "\n".join(self._packages))
         return self.write(f"var/lib/dpkg/info/{name}.list", "/.\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from rdna1.preflight.dpkg_repair import repair_of
 from rdna1.preflight.facts import DkmsBuild, Facts
 from rdna1.preflight.machine import cards_if_known, dkms_packages
 from rdna1.preflight.missing_card import kernel_too_old
@@ -108,8 +109,9 @@ def _remove_driver(case: Case) -> str:
             f"Boot a newer kernel, whose own driver serves {old[0].chip.name}; until then, as "
             f"root: dkms autoinstall -k {running}"
         )
+    first = "First what apt-state says. Then as root" if repair_of(facts).broken else "As root"
     return (
-        f"As root: apt purge {' '.join(packages)}; update-initramfs -u. Then reboot into the "
+        f"{first}: apt purge {' '.join(packages)}; update-initramfs -u. Then reboot into the "
         "kernel's own driver."
     )
 

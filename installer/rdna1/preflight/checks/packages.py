@@ -121,7 +121,7 @@ def rocm_mixture(case: Case) -> Outcome:
             "fail",
             "ROCm of AMD is installed, and the stack would add the distribution's",
             _versions(amd),
-            f"{_purge(amd)}; or {_REPLACE}; or choose the ROCm source none.",
+            f"{_purge(case, amd)}; or {_REPLACE}; or choose the ROCm source none.",
         )
     if amd and distro:
         return Outcome(
@@ -137,7 +137,7 @@ def rocm_mixture(case: Case) -> Outcome:
             "fail",
             "ROCm of the distribution is installed, and AMD's would be added",
             _versions(in_the_way),
-            f"{_purge(in_the_way)}; or {_REPLACE}; or choose the ROCm source distro or none.",
+            f"{_purge(case, in_the_way)}; or {_REPLACE}; or choose the ROCm source distro or none.",
         )
     folders = [part for part in parts if part.source == "folder"]
     if folders and case.rocm_source == "distro":
@@ -162,7 +162,7 @@ def _of_other_release(case: Case, amd: list[RocmPart]) -> Outcome | None:
         f"ROCm {', '.join(releases)} of AMD is installed, and the stack's is {wanted}: apt "
         "replaces no package by an older one",
         _versions(others),
-        f"{_purge(others)}; or {_REPLACE}; or choose the ROCm source none.",
+        f"{_purge(case, others)}; or {_REPLACE}; or choose the ROCm source none.",
     )
 
 
@@ -186,7 +186,7 @@ def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome |
             "fail",
             "ROCm of AMD and of the distribution are installed together",
             _of_both(amd, distro),
-            f"Keep one of them. {_purge(amd)}; or {_REPLACE}.",
+            f"Keep one of them. {_purge(case, amd)}; or {_REPLACE}.",
         )
     unread = case.facts.unread("library_folders")
     if unread:
@@ -210,8 +210,13 @@ def _of_both(amd: list[RocmPart], distro: list[RocmPart]) -> list[str]:
     ]
 
 
-def _purge(amd: list[RocmPart]) -> str:
-    return "As root: apt purge " + " ".join(part.name for part in amd)
+def _purge(case: Case, parts: list[RocmPart]) -> str:
+    """The command that removes parts; apt refuses any before broken packages are gone."""
+    broken = repair_of(case.facts).broken
+    names = " ".join(part.name for part in parts if part.name not in broken)
+    if broken:
+        return f"First what apt-state says. Then as root: apt purge {names}"
+    return f"As root: apt purge {names}"
 
 
 def _versions(parts: list[RocmPart]) -> list[str]:

@@ -1,0 +1,153 @@
+"""Each remedy that preflight prints is tried on the machine that provokes it, as far as it runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rdna1.preflight import Finding
+from support.machine_tree import MachineTree
+from unit.preflight.test_field_reports import CASES, Case, findings_of
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="dpkg and usermod take root")
+
+# A command in a remedy, up to what ends it there.
+_COMMAND = re.compile(
+    r"\b(?P<command>(?:dpkg --|apt(?:-get)? (?:purge|install|update)|usermod |dkms |rm |unset "
+    r"|set --erase |unsetenv |update-initramfs|update-grub|udevadm |mokutil |modprobe |dmesg)"
+    r"[^;()]*?)(?=;| - |\. [A-Z]|\.$|, [a-z]| brings | shows |$|: )"
+)
+EXEMPT = {
+    "apt install": "the archive of that machine's release is not here",
+    "apt update": "it asks the archives of that machine",
+    "dkms": "it compiles a kernel module",
+    "update-initramfs": "it belongs to an installed kernel",
+    "update-grub": "it belongs to an installed boot loader",
+    "udevadm": "it talks to a running machine",
+    "mokutil": "it talks to the firmware",
+    "modprobe": "it talks to the running kernel",
+    "dmesg": "it reads the running kernel",
+}
+
+
+def commands_of(finding: Finding) -> list[str]:
+    return [match["command"].strip() for match in _COMMAND.finditer(finding.remedy)]
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
+
+
+def dpkg(root: Path, words: list[str]) -> None:
+    (root / "var/lib/dpkg/updates").mkdir(exist_ok=True)
+    (root / "var/lib/dpkg/triggers").mkdir(exist_ok=True)
+    run("dpkg", f"--root={root}", "--force-script-chrootless", *words[1:])
+
+
+def apt_purge(root: Path, words: list[str]) -> None:
+    options = {
+        "Dir::State::status": root / "var/lib/dpkg/status",
+        "Dir::State": root / "var/lib/apt",
+        "Dir::Cache": root / "var/cache/apt",
+        "Dir::Etc": root / "etc/apt",
+        "APT::Architecture": "amd64",
+    }
+    for folder in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    # Sources are not what is tried here.
+    shutil.rmtree(root / "etc/apt/sources.list.d", ignore_errors=True)
+    settings = [f"--option={name}={value}" for name, value in options.items()]
+    run("apt-get", "--simulate", *settings, *words[1:])
+
+
+def usermod(root: Path, words: list[str]) -> None:
+    run("usermod", "--prefix", str(root), *words[1:])
+
+
+def rm(root: Path, words: list[str]) -> None:
+    inside = [f"{root}{word}" if word.startswith("/") else word for word in words[1:]]
+    run("rm", *inside)
+
+
+def parsed_by(*shells: str) -> Callable[[Path, list[str]], None]:
+    def parse(root: Path, words: list[str]) -> None:
+        script = root / "script"
+        script.write_text(f"{' '.join(words)}\n")
+        for shell in shells:
+            if shutil.which(shell):
+                run(shell, "-n", str(script))
+
+    return parse
+
+
+RUNNERS: dict[str, Callable[[Path, list[str]], None]] = {
+    "dpkg ": dpkg,
+    "apt purge": apt_purge,
+    "usermod": usermod,
+    "rm ": rm,
+    "unset ": parsed_by("sh", "bash", "dash", "zsh"),
+    "set --erase": parsed_by("fish"),
+    "unsetenv": parsed_by("tcsh", "csh"),
+}
+
+
+def try_on(machine: MachineTree, finding: Finding, counts: Counter[str]) -> None:
+    """Run the commands of a remedy in their order, on a copy of the machine."""
+    for command in commands_of(finding):
+        counts["commands"] += 1
+        runner = next((run for start, run in RUNNERS.items() if command.startswith(start)), None)
+        if runner is not None:
+            runner(machine.root, shlex.split(command))
+            counts["executed"] += 1
+            continue
+        reason = next((why for start, why in EXEMPT.items() if command.startswith(start)), None)
+        assert reason is not None, f"{finding.id}: nobody tries {command!r}"
+        counts[f"exempt: {reason}"] += 1
+
+
+def test_every_remedy_works_on_its_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts: Counter[str] = Counter()
+    tried: set[str] = set()
+    for number, case in enumerate(CASES):
+        found = remedies(case, tmp_path / f"{number}")
+        first = [finding for finding in found if finding.id == "apt-state"]
+        for place, finding in enumerate(found):
+            counts["remedies"] += 1
+            tried.add(finding.id)
+            if not commands_of(finding):
+                counts["without a command"] += 1
+            machine = case.build(tmp_path / f"{number}-{place}")
+            machine.done()
+            if "apt-state" in finding.remedy:
+                try_on(machine, first[0], Counter())
+            try_on(machine, finding, counts)
+    with capsys.disabled():
+        print(f"\nremedies tried, of {len(tried)} checks:", dict(counts))
+    assert counts["executed"] > 20
+
+
+def remedies(case: Case, root: Path) -> list[Finding]:
+    found = findings_of(case.build(root), case.stack)
+    return [finding for finding in found if finding.status in ("warn", "fail")]
+
+
+def test_a_remedy_that_can_harm_says_so(tmp_path: Path) -> None:
+    harmful = [
+        finding
+        for number, case in enumerate(CASES)
+        for finding in remedies(case, tmp_path / f"{number}")
+        if finding.id == "boot-options"
+    ]
+    assert harmful
+    assert all("hangs at boot" in finding.remedy for finding in harmful)
