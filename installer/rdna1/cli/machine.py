@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rdna1.cli.output import UsageError
 from rdna1.errors import InputError
 from rdna1.host.collect import collect
+from rdna1.host.kernel_messages import telling_lines
 from rdna1.stacks import requested_packages
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def read_facts(
     """
     if options.facts is None:
         return _load(collect_facts(options, meanwhile))
+    if getattr(options, "kernel_log", None) is not None:
+        raise UsageError("--kernel-log cannot be used with --facts: saved facts hold messages")
     if options.user:
         raise UsageError("--user cannot be used with --facts: saved facts say whom they are about")
     is_stdin = options.facts == "-"
@@ -80,7 +83,26 @@ def collect_facts(
     users = options.user or (_callers() if root.resolve() == Path("/") else [])
     if getattr(options, "all_users", False):
         users = []
-    return collect(str(root), users, requested_packages(), meanwhile)
+    facts = collect(str(root), users, requested_packages(), meanwhile)
+    log = getattr(options, "kernel_log", None)
+    if log is not None:
+        _add_messages(facts, log)
+    return facts
+
+
+def _add_messages(facts: dict[str, object], log: str) -> None:
+    """Put what a saved log of the kernel says about the card in place of what the machine has.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    try:
+        text = Path(log).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"--kernel-log {log or repr(log)}: {error.strerror}") from error
+    kernel = facts["kernel"]
+    if isinstance(kernel, dict):
+        kernel["messages"] = telling_lines(log, text)
 
 
 def add_machine(options: argparse._ActionsContainer) -> None:
@@ -89,6 +111,7 @@ def add_machine(options: argparse._ActionsContainer) -> None:
     add_root(place)
     place.add_argument("--facts", metavar="FILE", help="judge saved facts; - reads standard input")
     add_user(options)
+    add_kernel_log(options)
 
 
 def add_root(options: argparse._ActionsContainer) -> None:
@@ -97,6 +120,15 @@ def add_root(options: argparse._ActionsContainer) -> None:
         "--root",
         metavar="DIR",
         help="root folder of the machine: a mounted disk or a tree of files (default: /)",
+    )
+
+
+def add_kernel_log(options: argparse._ActionsContainer) -> None:
+    """Add ``--kernel-log``."""
+    options.add_argument(
+        "--kernel-log",
+        metavar="FILE",
+        help="what dmesg printed on the machine, as evidence (default: /var/log/dmesg, kern.log)",
     )
 
 

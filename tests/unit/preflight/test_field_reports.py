@@ -5,6 +5,7 @@ Each row names the check that holds the cause, and words of the cause and of wha
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from rdna1.cli.preflight import main
 from rdna1.host.collect import collect
 from rdna1.preflight import Finding, judge, load_facts
 from rdna1.stacks import load_stack
@@ -728,3 +730,15 @@ def test_the_cause_stands_before_what_follows_from_it(tmp_path: Path) -> None:
         findings = findings_of(build(tmp_path / build.__name__), "rocm-5.7")
         failed = [finding.id for finding in findings if finding.status == "fail"]
         assert failed[0] in ("boot-options", "kernel-version")
+
+
+def test_a_saved_log_is_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = missing()(tmp_path / "root").done()
+    log = tmp_path / "dmesg.txt"
+    log.write_text(ATOMICS)
+    arguments = ["--root", str(root), "--user", USER, "--format", "json"]
+    assert main([*arguments, "--kernel-log", str(log)]) == 1
+    findings = {each["id"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
+    assert "rejects atomic operations" in findings["kfd"]["summary"]
+    assert f"{log}:1" in findings["kfd"]["evidence"][0]
+    assert main([*arguments, "--kernel-log", str(tmp_path / "none")]) == 2
