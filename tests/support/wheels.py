@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +56,29 @@ def write_stand_in(
         if payload:
             archive.writestr(f"{name}.bin", payload)
     return wheel
+
+
+def write_source(folder: Path, name: str, version: str, setup: str) -> Path:
+    """Write a source distribution that consists of a setup.py.
+
+    Args:
+        folder: of the index.
+        name: of the distribution.
+        version: of it.
+        setup: text of the program that builds it.
+    """
+    files = {
+        "setup.py": setup,
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    }
+    archive = folder / canonicalize_name(name) / f"{name}-{version}.tar.gz"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return archive
 
 
 def write_pages(folder: Path) -> None:

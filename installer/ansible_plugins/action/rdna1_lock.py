@@ -19,6 +19,7 @@ from rdna1.locks import (
     locked_files,
     make_lock,
     read_lock,
+    refuse_insecure,
     write_lock,
 )
 from rdna1.mirror import MirrorError, check_mirror_lock, download_wheels
@@ -32,6 +33,7 @@ ARGUMENTS = {
     "gfx_target": {"type": "str", "default": ""},
     "index_url": {"type": "str", "default": ""},
     "project_index_url": {"type": "str", "default": ""},
+    "allow_http": {"type": "bool", "default": False},
     "project": {"type": "str", "required": True},
     "uv": {"type": "str", "required": True},
     # False where there is no index to make it from.
@@ -68,6 +70,10 @@ class ActionModule(ActionBase):
                 arguments["index_url"] or stack.pytorch.index_url,
                 arguments["project_index_url"],
             )
+            # Of a mirror no index is asked.
+            if arguments["make"]:
+                for url in (wanted.index_url, wanted.project_index_url):
+                    refuse_insecure(url, http=arguments["allow_http"])
             name = "-".join(filter(None, [stack.name, python.version, _PLATFORM, gfx_target]))
             path = Path(arguments["folder"]) / f"{name}.txt"
             text, made = self._lock(path, wanted, arguments)

@@ -35,6 +35,15 @@ def rdna1_failure(result: Mapping[str, Any]) -> str:
     )
 
 
+def rdna1_amd_preferences(host: str) -> str:
+    """Content of apt's preferences for AMD's archive; see `rdna1.repositories.Pin`.
+
+    Args:
+        host: that serves it.
+    """
+    return amd_repository().pin.preferences(host)
+
+
 def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, list[str]]:
     """Files that others wrote for AMD's repository; see `rdna1.repositories.leftovers`.
 
@@ -128,6 +137,7 @@ class FilterModule:
         """Names and functions of the filters."""
         return {
             "rdna1_amd_leftovers": rdna1_amd_leftovers,
+            "rdna1_amd_preferences": rdna1_amd_preferences,
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
             "rdna1_mirror_archives": rdna1_mirror_archives,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.environments.build import BuildError
+from ansible.module_utils.rdna1.environments.build import BuildError, refuse_another
 from ansible.module_utils.rdna1.environments.ensure import ensure
 from ansible.module_utils.rdna1.environments.spec import Spec, digest
 
@@ -149,9 +149,12 @@ def missing(params: Mapping[str, Any]) -> list[str]:
 
 
 def receive(module: AnsibleModule) -> None:
-    """Move what was copied to its place, in one step.
+    """Move what was copied to its place, in one step, and make sure that it is what was sent.
+
+    Until then it was in a folder of the user who logged in, whose programs could write it.
 
     Raises:
+        BuildError: it is something else; it does not stay.
         OSError: a folder or file could not be written.
     """
     for name, mode in _COPIED.items():
@@ -162,6 +165,11 @@ def receive(module: AnsibleModule) -> None:
                     folder.mkdir(parents=True)
                     folder.chmod(0o755)
             module.atomic_move(copy, str(place))
+            try:
+                refuse_another(place, module.params[f"{name}_digest"])
+            except BuildError:
+                place.unlink()
+                raise
             place.chmod(mode)
 
 

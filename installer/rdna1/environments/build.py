@@ -20,6 +20,22 @@ class BuildError(Exception):
     """uv failed; the message is what it printed."""
 
 
+def refuse_another(path: Path, wanted: str) -> None:
+    """Refuse a file that is not the one that was copied; whoever could write the copy changed it.
+
+    Args:
+        path: of the file in its place, where nobody else can write.
+        wanted: its SHA-256, empty for any.
+
+    Raises:
+        BuildError: it is another one.
+        OSError: it cannot be read.
+    """
+    if wanted and digest(path) != wanted:
+        kind = "wheel" if path.suffix == ".whl" else "program"
+        raise BuildError(f"{path} is not the {kind} that was copied. Remedy: run again")
+
+
 class Uv:
     """uv with the settings of a box.
 
@@ -29,9 +45,15 @@ class Uv:
     """
 
     def __init__(self, spec: Spec, inherited: Sequence[int] = ()) -> None:
-        """Keep what every call needs."""
+        """Keep what every call needs, and make sure that it is the uv that was copied.
+
+        Raises:
+            BuildError: it is another one.
+            OSError: it cannot be read.
+        """
         self._spec = spec
         self._inherited = inherited
+        refuse_another(spec.uv, spec.uv_digest)
 
     def install_python(self) -> str:
         """Have uv install a Python of its own unless it has, and give the version to ask for.
@@ -57,8 +79,7 @@ class Uv:
             OSError: this project's wheel cannot be read.
         """
         spec = self._spec
-        if digest(spec.wheel) != spec.wheel_digest:
-            raise BuildError(f"{spec.wheel} is not the wheel that was copied. Remedy: run again")
+        refuse_another(spec.wheel, spec.wheel_digest)
         python = spec.python_path or self.install_python()
         kind = ["--no-python-downloads"] if spec.python_path else ["--managed-python"]
         shared = [] if spec.lock else ["--system-site-packages"]
@@ -87,6 +108,7 @@ class Uv:
                 *target,
                 "--no-deps",
                 "--require-hashes",
+                "--no-build",
                 *self._origin(index),
                 "--requirement",
                 "-",

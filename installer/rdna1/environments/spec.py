@@ -21,6 +21,8 @@ class Spec(NamedTuple):
         uv: the program.
         wheel: of this project; it and uv need to be there for a build only.
         wheel_digest: SHA-256 of the wheel, in hexadecimal digits.
+        uv_digest: the same of uv, which is compared before it is run; empty for a uv that was not
+            copied.
         python: version such as ``3.12``.
         python_path: an interpreter of the system, empty for one that uv manages.
         python_mirror: where uv takes its Pythons from, empty for its own choice.
@@ -44,6 +46,7 @@ class Spec(NamedTuple):
     project_index_url: str = ""
     find_links: str = ""
     python_cache: str = ""
+    uv_digest: str = ""
 
     @property
     def folder(self) -> Path:

@@ -1,5 +1,6 @@
 """Lock files: the wheels of a stack with their hashes, beside the inventory they are for."""
 
+from rdna1.locks.address import refuse_insecure
 from rdna1.locks.choice import ChoiceError, Python, choose_gfx_target, choose_python
 from rdna1.locks.form import LockedPackage, LockError, locked
 from rdna1.locks.lock import (
@@ -24,5 +25,6 @@ __all__ = [
     "locked_files",
     "make_lock",
     "read_lock",
+    "refuse_insecure",
     "write_lock",
 ]

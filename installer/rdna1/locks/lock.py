@@ -170,6 +170,8 @@ def _compile(
             *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-extras"),
             # The oldest glibc among the releases is 2.31; this platform's is 2.28.
             *("--python-version", python, "--python-platform", "x86_64-unknown-linux-gnu"),
+            # What is built runs here, and its requirements are in no lock.
+            "--no-build",
             *(("--default-index", index_url) if index_url else ()),
             *options,
             *("--constraints", str(limits), "-"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import urllib.request
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from rdna1.locks import LockedFile
 from rdna1.mirror.manifest import MirrorError, digest
 
 _TIMEOUT_SECONDS = 60
+_WHEEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.whl")
+_SCHEMES = ("https", "http", "file")
 
 
 def download_wheels(files: Sequence[LockedFile], folder: Path) -> None:
@@ -22,7 +25,7 @@ def download_wheels(files: Sequence[LockedFile], folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
-        path = folder / Path(unquote(urlsplit(file.url).path)).name
+        path = folder / _name(file.url)
         if path.exists() and _sha256(path) == file.sha256:
             continue
         _fetch(file.url, path)
@@ -35,9 +38,24 @@ def download_wheels(files: Sequence[LockedFile], folder: Path) -> None:
             )
 
 
+def _name(url: str) -> str:
+    """Return the name of the file at an address that an index gave.
+
+    Raises:
+        MirrorError: no wheel is called so, or it is at no address to fetch it from.
+    """
+    parts = urlsplit(url)
+    name = Path(unquote(parts.path)).name
+    if not _WHEEL.fullmatch(name):
+        raise MirrorError(f"the index names {name!r}, which is not a wheel")
+    if parts.scheme not in _SCHEMES:
+        raise MirrorError(f"the index names {parts.scheme!r} as the way to {name}")
+    return name
+
+
 def _fetch(url: str, path: Path) -> None:
     try:
-        # The scheme is what the stack's index, which uv asked, names.
+        # One of _SCHEMES.
         with (
             urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer,  # noqa: S310
             path.open("wb") as file,

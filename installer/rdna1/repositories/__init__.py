@@ -10,26 +10,54 @@ import msgspec
 
 from rdna1.yaml_data import load
 
+# A glob, but none that stands for everything.
+PackagePattern = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{3}[a-z0-9*.+-]*$")]
 RocmVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+\.[0-9]+$")]
 
 
-class RecommendedPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The pin AMD asks for.
+class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The pin of AMD's archive: AMD asks for one of all packages, this one names AMD's.
 
     Attributes:
         file: where AMD puts it.
         release: what follows ``Pin: release``.
-        priority: above the 500 that any archive has.
+        priority: of AMD's own packages, above the 500 that any archive has.
+        others: of all else in AMD's archive, below the 100 of what is installed.
+        packages: names and globs of AMD's own.
     """
 
     file: str
     release: str
     priority: Annotated[int, msgspec.Meta(gt=500)]
+    others: Annotated[int, msgspec.Meta(gt=0, lt=100)]
+    packages: Annotated[list[PackagePattern], msgspec.Meta(min_length=1)]
 
     @property
     def text(self) -> str:
-        """The pin as apt's preferences have it."""
-        return f"Package: *\nPin: release {self.release}\nPin-Priority: {self.priority}"
+        """The pin of AMD's own packages as apt's preferences have it."""
+        return self._paragraph(" ".join(self.packages), f"release {self.release}", self.priority)
+
+    def preferences(self, host: str) -> str:
+        """Return the content of the file.
+
+        By the origin that AMD's own documents name, and by the host: no Release file of AMD's was
+        seen.
+
+        Args:
+            host: that serves the archive.
+        """
+        own = " ".join(self.packages)
+        pins = [f"release {self.release}", f'origin "{host}"']
+        paragraphs = [
+            self._paragraph(packages, pin, priority)
+            for packages, priority in ((own, self.priority), ("*", self.others))
+            for pin in pins
+        ]
+        return "# Written by rdna1.\n" + "\n\n".join(paragraphs) + "\n"
+
+    @staticmethod
+    def _paragraph(packages: str, pin: str, priority: int) -> str:
+        return f"Package: {packages}\nPin: {pin}\nPin-Priority: {priority}"
 
 
 class Suites(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +84,7 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fingerprint: of the primary key that signs it; the file behind ``key_url`` changes
             whenever the key is prolonged.
         keyring: where AMD puts the key.
-        pin: that AMD asks for.
+        pin: of its packages.
         suites: by release of ROCm.
         first_rocm: suite to the first ROCm that has it.
     """
@@ -72,7 +100,7 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key_url: Annotated[str, msgspec.Meta(pattern="^https://")]
     fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9A-F]{40}$")]
     keyring: str
-    pin: RecommendedPin
+    pin: Pin
     suites: list[Suites]
     first_rocm: dict[str, RocmVersion]
 
