@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.target.whole_file import write_whole
 
 DOCUMENTATION = r"""
 module: rdna1_validate
@@ -128,7 +129,7 @@ class Measurement:
         """Write down that it passed."""
         date = time.strftime("%Y-%m-%d %H:%M", time.gmtime(began))
         record = {"date": date, "circumstances": self._circumstances}
-        self._record.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_whole(self._record, (json.dumps(record, indent=2) + "\n").encode())
 
 
 def _state(path: str) -> list[int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import os
 import shutil
@@ -14,9 +15,14 @@ from typing import NamedTuple, NoReturn
 
 from rdna1.cli.entry import INTERRUPTED
 from rdna1.errors import InputError
+from rdna1.target.printable import printable
+from rdna1.target.whole_file import write_whole
 
 WRONG_USAGE = 2
 _NARROWEST, _WIDEST = 60, 100
+# Of a file: facts and reports tell of users, files and addresses of a machine.
+_PRIVATE = 0o600
+_MOST_LINKS = 40
 
 
 class UsageError(InputError):
@@ -82,7 +88,8 @@ def run_command(program: str, command: Callable[[], int]) -> int:
     try:
         return command()
     except InputError as error:
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+        # Names in it are others' choice.
+        print(f"{program}: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return WRONG_USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -142,7 +149,8 @@ def add_report_options(options: argparse._ActionsContainer, *formats: str) -> No
 def write_report(text: str | bytes, output: Path | None) -> None:
     """Write a finished report.
 
-    A file appears complete or not at all. A reader of standard output that went away, as
+    A file appears complete or not at all, and its owner alone can read it, whatever the umask. A
+    reader of standard output that went away, as
     ``head`` does, is no error.
 
     Args:
@@ -181,17 +189,48 @@ def _write_stdout(text: str) -> None:
 
 
 def _write_file(content: bytes, output: Path) -> None:
-    target = output.resolve()
-    exists = target.exists()
-    # A device such as /dev/null must stay what it is.
-    if exists and not stat.S_ISREG(target.stat().st_mode):
-        target.write_bytes(content)
-        return
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        if exists:
-            shutil.copymode(target, draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    target = _place(output)
+    mode = _PRIVATE
+    with contextlib.suppress(FileNotFoundError):
+        status = target.stat()
+        # A device such as /dev/null must stay what it is.
+        if not stat.S_ISREG(status.st_mode):
+            _write_device(target, content)
+            return
+        # What its owner lets a group read stays so; what all can read was nobody's decision.
+        if status.st_uid == os.geteuid() and not status.st_mode & stat.S_IRWXO:
+            mode = stat.S_IMODE(status.st_mode) & 0o660 | _PRIVATE
+    write_whole(target, content, mode)
+
+
+def _write_device(target: Path, content: bytes) -> None:
+    """Write to what is no file; a pipe that nobody reads is not waited for."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(descriptor, "wb") as device:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EAGAIN, "something else took its place meanwhile")
+        os.set_blocking(descriptor, True)
+        device.write(content)
+
+
+def _place(output: Path) -> Path:
+    """Where a file is written: what this user's or root's links name, nobody else's.
+
+    Raises:
+        OSError: the link is another user's, or leads to itself.
+    """
+    for _ in range(_MOST_LINKS):
+        try:
+            status = output.lstat()
+        except FileNotFoundError:
+            return output
+        if not stat.S_ISLNK(status.st_mode):
+            return output
+        if status.st_uid not in (0, os.geteuid()):
+            raise OSError(errno.EPERM, "it is a link of another user, name the file itself")
+        if output.is_relative_to("/proc"):
+            # A descriptor: of a file that has a name, or of what has none.
+            named = output.resolve()
+            return named if named.exists() else output
+        output = output.parent / output.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..target.whole_file import write_whole
+
 # Written last: an environment without it was never finished.
 _MARKER = "rdna1-environment.json"
 _DISTRIBUTION = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.dist-info")
@@ -54,14 +56,9 @@ def differences(environment: Path, installed: dict[str, str]) -> list[Difference
 def finish(environment: Path, identity: str, installed: dict[str, str]) -> None:
     """Mark an environment as complete, once all of it is on the disk: a power loss cuts files."""
     os.sync()
-    path = environment / _MARKER
-    draft = path.with_suffix(".draft")
-    text = json.dumps({"identity": identity, "packages": installed}, indent=2) + "\n"
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    text = json.dumps({"identity": identity, "packages": installed}, indent=2) + "
+"
+    write_whole(environment / _MARKER, text.encode(), 0o644)
 
 
 def marker(environment: Path) -> dict[str, Any]:

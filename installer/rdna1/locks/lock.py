@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from rdna1.environments.spec import LOCK_MARK, entries
 from rdna1.locks.form import LockError, locked
+from rdna1.target.whole_file import write_whole
 
 _HEAD: Final = (
     "# The wheels of this stack and their hashes, from the first run. Every later run, on every\n"
@@ -143,10 +144,7 @@ def write_lock(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
-            draft.write(text)
-        Path(draft.name).chmod(0o644)
-        Path(draft.name).replace(path)
+        write_whole(path, text.encode(), 0o644)
     except OSError as error:
         raise LockError(
             f"the lock file {path} cannot be written: {error.strerror}. "

@@ -20,6 +20,7 @@ from rdna1.mirror.manifest import (
 )
 from rdna1.mirror.members import Member, opened
 from rdna1.report.json import to_json
+from rdna1.target.whole_file import whole_file
 
 
 def write_manifest(
@@ -64,15 +65,17 @@ def write_archive(folder: Path, manifest: Manifest, path: Path) -> None:
     Raises:
         MirrorError: a file is no longer there.
     """
-    draft = path.with_name(f"{path.name}.part")
-    with opened(folder) as members, tarfile.open(draft, "w") as tar:
+    with (
+        opened(folder) as members,
+        whole_file(path, 0o644) as draft,
+        tarfile.open(fileobj=draft, mode="w") as tar,
+    ):
         signed = [SIGNATURE] if SIGNATURE in members else []
         for name in [*(file.path for file in manifest.files), *signed, MANIFEST]:
             if name not in members:
                 raise MirrorError(f"{folder}: {name} is missing")
             with members[name].open() as file:
                 _add(tar, name, members[name].size, file)
-    draft.replace(path)
 
 
 def _described(name: str, member: Member) -> dict[str, object]:

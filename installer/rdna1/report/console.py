@@ -6,6 +6,8 @@ import io
 
 from rich.console import Console, RenderableType
 
+from rdna1.target.printable import printable as printable
+
 
 def as_text(*parts: RenderableType, width: int, colour: bool) -> str:
     """Render parts one below the other.
@@ -32,8 +34,3 @@ def as_text(*parts: RenderableType, width: int, colour: bool) -> str:
         for part in parts:
             console.print(part)
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
-
-
-def printable(text: str) -> str:
-    """Escape what would steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
 import pytest
 
-from support.ansible_module import MODULES, run_module
+from support.ansible_module import INSTALLER, MODULES, run_module
 from support.modules import load_by_path
 
+# What the setting module_utils of ansible.cfg does.
+ansible.module_utils.__path__.append(str(INSTALLER))
 MODULE = load_by_path(MODULES / "rdna1_validate.py")
 Run = Callable[..., dict[str, Any]]
 
