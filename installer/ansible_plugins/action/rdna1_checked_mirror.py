@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 
 from rdna1.errors import InputError
 from rdna1.mirror import Expected, MirrorError, prepare
+from rdna1.target.printable import printable
 
 ARGUMENTS = {
     # Of every machine: ``path``, and ``sha256`` and ``keyring`` as its owner expects them.
@@ -53,7 +54,7 @@ def _checked(path: Path, expected: set[Expected], cache: Path) -> dict[str, Any]
     try:
         mirror = prepare(path, cache, next(iter(expected)))
     except (InputError, MirrorError) as error:
-        return str(error)
+        return printable(str(error))
     return {
         "archive": str(mirror.archive),
         "folder": str(mirror.folder),

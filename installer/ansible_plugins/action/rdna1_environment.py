@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from rdna1.environments.spec import Spec, digest
 from rdna1.errors import InputError
 from rdna1.project_wheel import project_wheel
+from rdna1.target.printable import printable, printable_lines
 
 
 class ActionModule(ActionBase):
@@ -32,9 +33,9 @@ class ActionModule(ActionBase):
             if found is None or not found["fits"]:
                 arguments |= _places(arguments["prefix"], uv, wheel)
         except InputError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(printable_lines(str(error))) from error
         except OSError as error:
-            raise AnsibleActionFail(f"{error.filename}: {error.strerror}") from error
+            raise AnsibleActionFail(printable(f"{error.filename}: {error.strerror}")) from error
         if found is None or (self._task.check_mode and not found["fits"]):
             found = self._module({**arguments, "compare": True}, variables)
         if found.get("failed") or found["fits"] or self._task.check_mode:

@@ -25,6 +25,7 @@ from rdna1.locks import (
 from rdna1.mirror import MirrorError, check_mirror_lock, download_wheels
 from rdna1.stacks import Stack, load_stack
 from rdna1.target.exclusive_lock import ExclusiveLockError, exclusive_lock, lock_file
+from rdna1.target.printable import printable_lines
 
 ARGUMENTS = {
     "stack": {"type": "str", "required": True},
@@ -84,7 +85,7 @@ class ActionModule(ActionBase):
                 files = locked_files(text, wanted, Path(arguments["uv"]))
                 download_wheels(files, Path(arguments["download"]))
         except (ChoiceError, ExclusiveLockError, LockError, MirrorError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(printable_lines(str(error))) from error
         return {
             **result,
             "changed": made,

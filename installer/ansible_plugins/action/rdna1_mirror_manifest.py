@@ -20,6 +20,7 @@ from rdna1.mirror import (
     write_archive,
     write_manifest,
 )
+from rdna1.target.printable import printable_lines
 
 ARGUMENTS = {
     "folder": {"type": "str", "required": True},
@@ -60,7 +61,7 @@ class ActionModule(ActionBase):
             if arguments["archive"]:
                 write_archive(destination, manifest, packed)
         except (MirrorError, msgspec.ValidationError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(printable_lines(str(error))) from error
         sha256 = hashlib.sha256(destination.joinpath(MANIFEST).read_bytes()).hexdigest()
         size = sum(file.size for file in manifest.files)
         where = packed if arguments["archive"] else destination

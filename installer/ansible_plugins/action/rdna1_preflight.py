@@ -24,6 +24,7 @@ try:
         load_stack,
         requested_packages,
     )
+    from rdna1.target.printable import printable
 except ImportError as error:
     raise AnsibleActionFail(
         f"the Python that runs Ansible cannot import rdna1 ({error}). Remedy: use "
@@ -73,7 +74,7 @@ class ActionModule(ReportAction):
         try:
             report = _judge(facts["rdna1"], arguments)
         except InputError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(printable(str(error))) from error
         write(to_json(report), Path(arguments["report"]))
         style = terminal_style()
         text = preflight_text(
@@ -106,8 +107,8 @@ def refuse_unknown_variables(variables: Mapping[str, Any]) -> None:
     near = difflib.get_close_matches(unknown[0], SHARED_VARIABLES, n=1)
     hint = f"; did you mean {near[0]}?" if near else "."
     raise AnsibleActionFail(
-        f"unknown variable {', '.join(unknown)}{hint} Remedy: correct the name in the inventory "
-        f"or on the command line; known are {', '.join(sorted(SHARED_VARIABLES))}"
+        f"unknown variable {printable(', '.join(unknown))}{hint} Remedy: correct the name in "
+        f"the inventory or on the command line; known are {', '.join(sorted(SHARED_VARIABLES))}"
     )
 
 
@@ -133,7 +134,7 @@ def _blockers(report: Report, *, strict: bool) -> list[str]:
 def _for_root(report: Report) -> list[str]:
     """What a user without root has to ask for."""
     return [
-        f"  {check.id}: {check.remedy}"
+        printable(f"  {check.id}: {check.remedy}")
         for check in report.checks
         if check.status in ("warn", "fail", "ignored") and "As root" in check.remedy
     ]

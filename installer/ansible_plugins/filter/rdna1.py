@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,20 @@ from rdna1.repositories import amd_repository, distribution
 from rdna1.repositories.leftovers import leftovers
 from rdna1.settings_files import settings_file
 from rdna1.stacks import load_stack
+from rdna1.target.printable import printable, printable_lines
 
 
 def rdna1_failure(result: Mapping[str, Any]) -> str:
     """Cause and remedy of a failed task's result."""
-    return explain(
-        "\n".join(str(result[key]) for key in ("msg", "stderr", "stdout") if result.get(key))
-    )
+    output = "\n".join(str(result[key]) for key in ("msg", "stderr", "stdout") if result.get(key))
+    return printable_lines(explain(output))
+
+
+def rdna1_printable(names: str | Iterable[str]) -> str | list[str]:
+    """What others have named, one name or several, for a message."""
+    if isinstance(names, str):
+        return printable(names)
+    return [printable(str(name)) for name in names]
 
 
 def rdna1_amd_preferences(host: str) -> str:
@@ -140,6 +147,7 @@ class FilterModule:
             "rdna1_amd_preferences": rdna1_amd_preferences,
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
+            "rdna1_printable": rdna1_printable,
             "rdna1_mirror_archives": rdna1_mirror_archives,
             "rdna1_other_rocm": rdna1_other_rocm,
             "rdna1_pytorch_packages": rdna1_pytorch_packages,

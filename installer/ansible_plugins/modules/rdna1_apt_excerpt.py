@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.apt_excerpt import Excerpt, ExcerptError
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_apt_excerpt
@@ -68,9 +69,9 @@ def main() -> None:
         # Fetched by a login that need not be root's; nothing in it is secret.
         packed.chmod(0o644)
     except ExcerptError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
     module.exit_json(changed=True, archives=archives, path=str(packed))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host import openpgp
+from ansible.module_utils.rdna1.target.printable import printable
 from ansible.module_utils.urls import fetch_url
 
 DOCUMENTATION = r"""
@@ -138,7 +139,8 @@ def refuse(module: AnsibleModule, reason: str) -> None:
     """Fail with the cause and what to do about it."""
     origin = module.params["url"] or module.params["origin"]
     module.fail_json(
-        msg=f"the key of AMD's repository was not accepted: {origin} {reason}. Remedy: get the "
+        msg=printable(f"the key of AMD's repository was not accepted: {origin} {reason}. ")
+        + "Remedy: get the "
         "present key of AMD and name its file in rocm_amd_key_file; only for a mirror that signs "
         "with a key of its own, name that key's fingerprint in rocm_amd_key_fingerprint"
     )
@@ -149,8 +151,10 @@ def fetch(module: AnsibleModule, url: str) -> bytes:
     answer, details = fetch_url(module, url, timeout=30)
     if details["status"] != 200:
         module.fail_json(
-            msg=f"the key of AMD's repository could not be fetched: {url}: {details['msg']}. "
-            "Remedy: check the network, proxies and rocm_amd_url, or bring the key along as a "
+            msg=printable(
+                f"the key of AMD's repository could not be fetched: {url}: {details['msg']}. "
+            )
+            + "Remedy: check the network, proxies and rocm_amd_url, or bring the key along as a "
             "file and name it in rocm_amd_key_file"
         )
     data: bytes = answer.read(LARGEST)

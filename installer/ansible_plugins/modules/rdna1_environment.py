@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.environments.build import BuildError, refuse_another
 from ansible.module_utils.rdna1.environments.ensure import ensure
 from ansible.module_utils.rdna1.environments.spec import Spec, digest
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_environment
@@ -229,9 +230,9 @@ def main() -> None:
     try:
         result = build(module)
     except BuildError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
     module.exit_json(**result)
 
 

@@ -14,6 +14,7 @@ from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.snapshot.watch import BACKUP
 from ansible.module_utils.rdna1.target.drafts import first_free
 from ansible.module_utils.rdna1.target.homes import Place, Tree
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_miopen_databases
@@ -62,11 +63,11 @@ def main() -> None:
     try:
         moved, left = move(module)
     except UnreadableError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
     for reason in left:
-        module.warn(f"MIOpen's database was not moved: {reason}")
+        module.warn(printable(f"MIOpen's database was not moved: {reason}"))
     module.exit_json(changed=bool(moved), moved=moved, left=left)
 
 

@@ -22,6 +22,7 @@ from ansible.module_utils.rdna1.snapshot.rollback import (
 )
 from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, choose, forget, list_runs
 from ansible.module_utils.rdna1.snapshot.state import State, read_state
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_rollback
@@ -112,9 +113,9 @@ def main() -> None:
         runs = choose(list_runs(folder), str(module.params["snapshot"]), folder)
         result = STEPS[module.params["step"]](module, folder, runs)
     except (RunError, UnreadableError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
     module.exit_json(**result)
 
 

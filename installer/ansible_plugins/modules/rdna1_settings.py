@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.target.printable import printable
 
 DOCUMENTATION = r"""
 module: rdna1_settings
@@ -219,8 +220,8 @@ def main() -> None:
         settings = write(module)
     except OSError as error:
         module.fail_json(
-            msg=f"{error.filename}: {error.strerror}. Remedy: move it out of the way, or make it "
-            "writable, then run again"
+            msg=printable(f"{error.filename}: {error.strerror}. Remedy: move it out of the way, ")
+            + "or make it writable, then run again"
         )
     module.exit_json(
         changed=bool(settings.altered), altered=settings.altered, diff=settings.differences

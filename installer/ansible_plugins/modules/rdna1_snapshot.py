@@ -14,6 +14,7 @@ from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.host.system import reboot_required
 from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, begin, finish, list_runs
 from ansible.module_utils.rdna1.snapshot.state import State, read_state
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_snapshot
@@ -113,9 +114,9 @@ def main() -> None:
             changed, after = write_after(module, folder)
         names = [run.name for run in list_runs(folder)]
     except (RunError, UnreadableError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
     module.exit_json(changed=changed, names=names, ansible_facts=facts(after) if after else {})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.target.printable import printable
 from ansible.module_utils.rdna1.target.whole_file import write_whole
 
 DOCUMENTATION = r"""
@@ -188,7 +189,7 @@ def main() -> None:
                 measure(module, measurement)
                 content = measurement.report.read_text(encoding="utf-8")
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
     module.exit_json(changed=changed, report=content, earlier=earlier)
 
 

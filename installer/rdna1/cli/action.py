@@ -14,6 +14,7 @@ from ansible.utils.color import ANSIBLE_COLOR
 
 from rdna1.cli.output import TextStyle, write_report
 from rdna1.errors import InputError
+from rdna1.target.printable import printable, printable_lines
 
 
 class ReportAction(ActionBase):
@@ -61,7 +62,8 @@ class ReportAction(ActionBase):
             module_name=name, module_args=dict(arguments), task_vars=variables
         )
         if result.get("failed"):
-            raise AnsibleActionFail(str(result.get("msg", f"{name} failed")), result=result)
+            message = printable_lines(str(result.get("msg", f"{name} failed")))
+            raise AnsibleActionFail(message, result=result)
         return result
 
 
@@ -80,4 +82,4 @@ def write(text: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_report(text, path)
     except (OSError, InputError) as error:
-        raise AnsibleActionFail(f"the report could not be written: {error}") from error
+        raise AnsibleActionFail(printable(f"the report could not be written: {error}")) from error

@@ -56,8 +56,7 @@ def differences(environment: Path, installed: dict[str, str]) -> list[Difference
 def finish(environment: Path, identity: str, installed: dict[str, str]) -> None:
     """Mark an environment as complete, once all of it is on the disk: a power loss cuts files."""
     os.sync()
-    text = json.dumps({"identity": identity, "packages": installed}, indent=2) + "
-"
+    text = json.dumps({"identity": identity, "packages": installed}, indent=2) + "\n"
     write_whole(environment / _MARKER, text.encode(), 0o644)
 
 
