@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from .compute import compute
 from .envelope import Envelope
@@ -203,8 +204,25 @@ def weight_gradient(x: Tensor, grad: Tensor, geometry: Geometry) -> Tensor:
 def _apply(
     function: type[_Function], first: Tensor, second: Tensor, geometry: Geometry, layer: Layer
 ) -> Tensor:
+    # To register a function takes longer than a small layer.
+    if not _is_differentiated(first, second):
+        return function.forward(first, second, geometry, layer)
     result: Tensor = function.apply(first, second, geometry, layer)  # type: ignore[no-untyped-call]
     return result
+
+
+def _is_differentiated(*tensors: Tensor) -> bool:
+    """Tell whether anything may ask for a derivative: autograd, forward mode or torch.func."""
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+        return True
+    return forward_ad._current_level >= 0 or is_transformed(*tensors)
+
+
+def is_transformed(*tensors: Tensor) -> bool:
+    """Tell whether torch.func wraps a tensor, whose real size is not seen then."""
+    functorch = getattr(torch._C, "_functorch", None)
+    is_wrapped = getattr(functorch, "is_functorch_wrapped_tensor", None)
+    return is_wrapped is not None and any(map(is_wrapped, tensors))
 
 
 def _product_rule(

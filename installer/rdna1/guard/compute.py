@@ -71,6 +71,22 @@ class _Step(NamedTuple):
     add: bool
 
 
+class _Program(NamedTuple):
+    """All calls of the backend for an output or an input gradient.
+
+    Attributes:
+        steps: the calls in their order.
+        shape: of the result.
+        is_summed: whether several calls add up to a value.
+        missing: pixels after those that products reach, where the stride exceeds the kernel.
+    """
+
+    steps: tuple[_Step, ...]
+    shape: tuple[int, ...]
+    is_summed: bool
+    missing: tuple[int, ...]
+
+
 class _Sum(NamedTuple):
     """One call of the backend for a weight gradient."""
 
@@ -84,15 +100,11 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
     is_gradient = layer.direction == INPUT_GRADIENT
     order = _order(layer)
     source = source.contiguous(memory_format=order)
-    of_group = (layer.c_out if is_gradient else layer.c_in) // layer.groups
-    is_summed = (plan.c_out if is_gradient else plan.c_in) < of_group
-    dtype = torch.float32 if is_summed and source.dtype in _HALF else source.dtype
-    channels, size = (layer.c_in, layer.size) if is_gradient else (layer.c_out, layer.output_size)
-    result = torch.empty(
-        (layer.n, channels, *size), dtype=dtype, device=source.device, memory_format=order
-    )
-    zeros, missing = [0] * len(size), _missing(layer, plan)
-    for step in _steps(layer, plan):
+    program = _program(layer, plan)
+    dtype = torch.float32 if program.is_summed and source.dtype in _HALF else source.dtype
+    result = torch.empty(program.shape, dtype=dtype, device=source.device, memory_format=order)
+    zeros = (0,) * len(layer.kernel)
+    for step in program.steps:
         values = torch.ops.aten.convolution(
             _batch(source, step.gather, layer.channels_last),
             _weight_part(weight, step.channels),
@@ -101,7 +113,7 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
             zeros,
             layer.dilation,
             is_gradient,
-            missing,
+            program.missing,
             step.channels.groups,
         ).contiguous(memory_format=order)
         for placement in step.placements:
@@ -139,8 +151,8 @@ def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tenso
 
 
 @functools.lru_cache(maxsize=1024)
-def _steps(layer: Layer, plan: Plan) -> tuple[_Step, ...]:
-    """Return the calls that compute an output or an input gradient, in their order."""
+def _program(layer: Layer, plan: Plan) -> _Program:
+    """Return the calls that compute an output or an input gradient."""
     is_gradient = layer.direction == INPUT_GRADIENT
     axes = result_axes(layer, plan.tile)
     of_input = (layer.n, layer.c_in, *layer.size)
@@ -148,12 +160,13 @@ def _steps(layer: Layer, plan: Plan) -> tuple[_Step, ...]:
     source, result = (of_output, of_input) if is_gradient else (of_input, of_output)
     called = backend_layer(layer, plan, axes, 1)
     returned = called.size if is_gradient else called.output_size
+    of_group = source[1] // layer.groups
     steps = []
     for channels in _channels(layer, plan):
         read, written = channels.inputs, channels.outputs
         if is_gradient:
             read, written = written, read
-        add = read[0] % (source[1] // layer.groups) > 0
+        add = read[0] % of_group > 0
         for block in blocks(layer.n, axes, plan.per_call):
             read_how = gather(source, read, axes, block, channels_last=layer.channels_last)
             placed = placements(
@@ -165,7 +178,12 @@ def _steps(layer: Layer, plan: Plan) -> tuple[_Step, ...]:
                 channels_last=layer.channels_last,
             )
             steps.append(_Step(channels, read_how, placed, add))
-    return tuple(steps)
+    is_summed = (plan.c_out if is_gradient else plan.c_in) < of_group
+    missing = [
+        max(0, axis.crop + axis.tile - (axis.window - 1) * stride - reach) if is_gradient else 0
+        for axis, stride, reach in zip(axes, layer.stride, layer.reach, strict=True)
+    ]
+    return _Program(tuple(steps), result, is_summed, tuple(missing))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -222,17 +240,6 @@ def _weight_part(weight: Tensor, channels: _Channels) -> Tensor:
     if channels.outputs[1] == weight.shape[0] and channels.of_group[1] == weight.shape[1]:
         return weight
     return weight.narrow(0, *channels.outputs).narrow(1, *channels.of_group)
-
-
-def _missing(layer: Layer, plan: Plan) -> list[int]:
-    """Return the pixels after those that products reach, where the stride exceeds the kernel."""
-    if layer.direction != INPUT_GRADIENT:
-        return [0] * len(layer.kernel)
-    axes = result_axes(layer, plan.tile)
-    return [
-        max(0, axis.crop + axis.tile - (axis.window - 1) * stride - reach)
-        for axis, stride, reach in zip(axes, layer.stride, layer.reach, strict=True)
-    ]
 
 
 def _whole(layer: Layer, first: Tensor, second: Tensor) -> Tensor:

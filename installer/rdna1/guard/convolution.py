@@ -319,7 +319,7 @@ def _needs_pieces(guard: Guard, geometry: Geometry, x: Tensor, weight: Tensor, c
     for layer, plan in zip(layers, plans, strict=True):
         if plan.kind == CPU:
             _complain(guard, layer, plan)
-    if any(plan.kind != NATIVE for plan in plans) or _is_transformed(x, weight):
+    if any(plan.kind != NATIVE for plan in plans) or autograd.is_transformed(x, weight):
         return True
     if guard.record:
         for layer, plan in zip(layers, plans, strict=True):
@@ -340,13 +340,6 @@ def _caller_level() -> int:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_INTERNAL):
         frame, level = frame.f_back, level + 1
     return level + 1
-
-
-def _is_transformed(*tensors: Tensor) -> bool:
-    """Tell whether torch.func wraps a tensor, whose real size is not seen then."""
-    functorch = getattr(torch._C, "_functorch", None)
-    is_wrapped = getattr(functorch, "is_functorch_wrapped_tensor", None)
-    return is_wrapped is not None and any(map(is_wrapped, tensors))
 
 
 def _autocast(

@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch progra
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from rdna1 import guard
 from rdna1.guard import Envelope, compute, plan, tiles
@@ -117,14 +118,14 @@ def test_a_mistake_is_noticed(mistake: str, monkeypatch: pytest.MonkeyPatch) -> 
     weight = torch.rand(4, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     call = Call(2, False, x, weight, None, {"padding": 1})
     assert_same(call, Guard(Envelope(8)))
-    compute._steps.cache_clear()
+    compute._program.cache_clear()
     compute._sums.cache_clear()
     monkeypatch.setattr(compute, "result_axes", wrong)
     try:
         with pytest.raises(AssertionError, match="not close"):
             assert_same(call, Guard(Envelope(8)))
     finally:
-        compute._steps.cache_clear()
+        compute._program.cache_clear()
         compute._sums.cache_clear()
 
 
@@ -196,6 +197,16 @@ def test_padding_modes_of_modules(
     expected = layer(x)
     with guard.active(Envelope(8)):
         torch.testing.assert_close(layer(x), expected)
+
+
+def test_forward_mode_without_a_transform() -> None:
+    x, weight = torch.rand(1, 2, 9, 9), torch.rand(3, 2, 3, 3)
+    tangents = []
+    for convolution in (plain, guarded):
+        with forward_ad.dual_level():
+            result = convolution(forward_ad.make_dual(x, x + 1), weight)  # type: ignore[no-untyped-call]
+            tangents.append(forward_ad.unpack_dual(result).tangent)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(*tangents)
 
 
 def test_inference_mode() -> None:
