@@ -1,19 +1,35 @@
-"""What an environment holds, and whether someone changed it by hand."""
+"""What an environment holds, and whether someone changed it by hand.
+
+An environment may lie in a home. So nothing in it is taken for what this project wrote there.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import json
 import os
 import re
+import stat
 from pathlib import Path
-from typing import Any, NamedTuple
+from posixpath import normpath
+from typing import Any, Iterator, NamedTuple
 
+from ..host.reader import MissingError, Reader, UnreadableError
+from ..target.printable import printable
 from ..target.whole_file import write_whole
 
 # Written last: an environment without it was never finished.
 _MARKER = "rdna1-environment.json"
-_DISTRIBUTION = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.dist-info")
+_PYTHON = re.compile(r"python3(\.\d+)?")
+_DISTRIBUTION = re.compile(r"(?P<name>[\w.-]+)-(?P<version>[\w.+!]+)\.dist-info", re.ASCII)
+_SIZE = re.compile(r"\d{1,18}", re.ASCII)
+# Several times what PyTorch's, the largest, comes to.
+_LARGEST_RECORD = 8 * 1024 * 1024
+_MOST_FILES = 200_000
+_MOST_PACKAGES = 2000
+_LONGEST = 200
 
 
 class Difference(NamedTuple):
@@ -23,23 +39,26 @@ class Difference(NamedTuple):
     text: str
 
 
-def packages(environment: Path) -> dict[str, str]:
-    """Normalised name to version of what is installed in the environment itself."""
-    return {
-        re.sub(r"[-_.]+", "-", match["name"]).lower(): match["version"]
-        for folder in _distributions(environment)
-        for match in [_DISTRIBUTION.fullmatch(folder.name)]
-        if match
-    }
+def packages(reader: Reader, environment: str) -> dict[str, str]:
+    """Normalised name to version of what is installed in the environment itself.
+
+    Raises:
+        UnreadableError: a folder cannot be read.
+    """
+    return {name: version for _, name, version in _distributions(reader, environment)}
 
 
-def differences(environment: Path, installed: dict[str, str]) -> list[Difference]:
+def differences(reader: Reader, environment: str, installed: dict[str, str]) -> list[Difference]:
     """How an environment differs from ``installed`` and from the lists of its own files.
 
     Sizes are compared, not contents: that takes a fraction of a second for PyTorch's ten thousand
     files, and finds what was removed, replaced or edited but for an edit of equal length.
+
+    Raises:
+        UnreadableError: a folder cannot be read.
     """
-    now = packages(environment)
+    distributions = _distributions(reader, environment)
+    now = {name: version for _, name, version in distributions}
     found = [
         Difference(name, f"{name} is {now.get(name, 'missing')}, it was {version}")
         for name, version in sorted(installed.items())
@@ -48,8 +67,10 @@ def differences(environment: Path, installed: dict[str, str]) -> list[Difference
     found += [
         Difference(name, f"{name} was added") for name in sorted(now) if name not in installed
     ]
-    for folder in _distributions(environment):
-        found += _altered(folder)
+    for folder, name, _ in distributions:
+        text = _altered(reader, environment, folder)
+        if text:
+            found.append(Difference(name, f"{name}: {text}"))
     return found
 
 
@@ -60,46 +81,89 @@ def finish(environment: Path, identity: str, installed: dict[str, str]) -> None:
     write_whole(environment / _MARKER, text.encode(), 0o644)
 
 
-def marker(environment: Path) -> dict[str, Any]:
-    """``identity`` and ``packages`` of a complete environment; nothing of any other folder."""
-    try:
-        content = json.loads((environment / _MARKER).read_text())
-    except (OSError, ValueError):
+def marker(reader: Reader, environment: str) -> dict[str, Any]:
+    """``identity`` and ``packages`` of a complete environment; nothing of any other folder.
+
+    Raises:
+        UnreadableError: it cannot be read, or does not hold what `finish` writes.
+    """
+    path = f"{environment}/{_MARKER}"
+    text = reader.optional_text(path)
+    if text is None:
         return {}
-    complete = isinstance(content, dict) and {"identity", "packages"} <= content.keys()
-    return content if complete else {}
-
-
-def python_version(environment: Path) -> str:
-    """Version of its Python, as pyvenv.cfg has it; empty where that cannot be read."""
     try:
-        text = (environment / "pyvenv.cfg").read_text()
-    except OSError:
-        return ""
-    match = re.search(r"^version(?:_info)?\s*=\s*(\S+)", text, re.MULTILINE)
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    found = content if isinstance(content, dict) else {}
+    identity, installed = found.get("identity"), found.get("packages")
+    if not _is_short(identity) or not _are_versions(installed):
+        raise UnreadableError(printable(f"{path}: not the mark of a finished environment"))
+    return {"identity": identity, "packages": installed}
+
+
+def python_version(reader: Reader, environment: str) -> str:
+    """Version of its Python, as pyvenv.cfg has it; empty where it has none.
+
+    Raises:
+        UnreadableError: the file cannot be read.
+    """
+    text = reader.optional_text(f"{environment}/pyvenv.cfg") or ""
+    match = re.search(rf"^version(?:_info)?[ \t]*=[ \t]*(\S{{1,{_LONGEST}}})", text, re.MULTILINE)
     return match[1] if match else ""
 
 
-def _distributions(environment: Path) -> list[Path]:
-    return sorted(environment.glob("lib/python3*/site-packages/*.dist-info"))
+def _is_short(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
 
 
-def _altered(distribution: Path) -> list[Difference]:
-    """At most one difference of a package: its first file that is missing or of another size."""
-    name = distribution.name.partition("-")[0].replace("_", "-").lower()
+def _are_versions(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) <= _MOST_PACKAGES
+        and all(_is_short(word) for item in value.items() for word in item)
+    )
+
+
+def _distributions(reader: Reader, environment: str) -> list[tuple[str, str, str]]:
+    """Folder in the environment, normalised name and version of each package."""
+    found = [
+        (f"{folder}/{entry}", re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"])
+        for python in reader.optional_names(f"{environment}/lib")
+        if _PYTHON.fullmatch(python)
+        for folder in [f"lib/{python}/site-packages"]
+        for entry in reader.optional_names(f"{environment}/{folder}")
+        for match in [_DISTRIBUTION.fullmatch(entry)]
+        if match
+    ]
+    if len(found) > _MOST_PACKAGES:
+        raise UnreadableError(printable(f"{environment}: more than {_MOST_PACKAGES} packages"))
+    return found
+
+
+def _altered(reader: Reader, environment: str, distribution: str) -> str | None:
+    """The first file of a package that is missing or of another size, in words."""
     try:
-        with (distribution / "RECORD").open(newline="") as file:
-            rows = [row for row in csv.reader(file) if len(row) == 3]
-    except OSError as error:
-        return [Difference(name, f"{name}: RECORD: {error.strerror}")]
-    site = str(distribution.parent)
-    for path, _, size in rows:
-        if not size or path.endswith(".pyc"):
-            continue
-        try:
-            altered = os.stat(os.path.join(site, path)).st_size != int(size)  # noqa: PTH116, PTH118 (twice as fast for ten thousand files)
-        except OSError:
-            altered = True
-        if altered:
-            return [Difference(name, f"{name}: {path} is missing or was altered")]
-    return []
+        text = reader.text(f"{environment}/{distribution}/RECORD", _LARGEST_RECORD)
+        rows = list(itertools.islice(_rows(text), _MOST_FILES))
+    except MissingError:
+        return "RECORD: No such file or directory"
+    except UnreadableError as error:
+        return f"RECORD: {str(error).rpartition(': ')[2]}"
+    except csv.Error as error:
+        return f"RECORD: {error}"
+    site = distribution.rpartition("/")[0]
+    paths = [normpath(f"{site}/{path}") for path, _ in rows]
+    for (path, size), status in zip(rows, reader.statuses(environment, paths)):
+        if not _SIZE.fullmatch(size):
+            return printable(f"RECORD: the size of {path} is not a number")
+        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != int(size):
+            return printable(f"{path} is missing or was altered")
+    return None
+
+
+def _rows(text: str) -> Iterator[tuple[str, str]]:
+    """Path and size of the files whose size is listed, compiled ones left out."""
+    for row in csv.reader(io.StringIO(text, newline="")):
+        if len(row) == 3 and row[2] and not row[0].endswith(".pyc"):
+            yield row[0], row[2]

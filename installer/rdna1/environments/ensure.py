@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..host.reader import Reader, UnreadableError
 from ..target.exclusive_lock import ExclusiveLockError, exclusive_lock
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
@@ -93,14 +94,15 @@ def _reason(found: Sequence[Difference]) -> str:
 def _result(
     before: Path | None, after: Path, reason: str = "", removed: list[str] | None = None
 ) -> Result:
-    installed = marker(after)["packages"]
+    reader = Reader()
+    installed = marker(reader, str(after))["packages"]
     return Result(
         before != after,
         reason,
         str(before or ""),
         str(after),
         removed or [],
-        python_version(after),
+        python_version(reader, str(after)),
         installed,
     )
 
@@ -124,12 +126,16 @@ def _why_contents_are_not(environment: Path | None, identity: str) -> list[Diffe
     """Why an environment has to be built anew; nothing where it holds what it should."""
     if environment is None:
         return [Difference("", "there is none yet")]
-    kept = marker(environment)
-    if not kept:
-        return [Difference("", f"{environment} is not whole")]
-    if kept["identity"] != identity:
-        return [Difference("", "its wheels, its Python or this project are to be others")]
-    return differences(environment, kept["packages"])
+    reader, path = Reader(), str(environment)
+    try:
+        kept = marker(reader, path)
+        if not kept:
+            return [Difference("", f"{environment} is not whole")]
+        if kept["identity"] != identity:
+            return [Difference("", "its wheels, its Python or this project are to be others")]
+        return differences(reader, path, kept["packages"])
+    except UnreadableError as error:
+        return [Difference("", str(error))]
 
 
 def _unused_name(spec: Spec, identity: str) -> Path:
@@ -150,13 +156,14 @@ def _built(spec: Spec, uv: Uv, identity: str) -> Path:
     if environment.is_dir() and not _why_contents_are_not(environment, identity):
         open_to_all(environment, spec.prefix)
         return environment
+    reader = Reader()
     for attempt in ("first", "last"):
         # What an interrupted run left.
         shutil.rmtree(environment, ignore_errors=True)
         try:
             uv.build(environment)
-            installed = packages(environment)
-            wrong = differences(environment, installed)
+            installed = packages(reader, str(environment))
+            wrong = differences(reader, str(environment), installed)
             if not wrong:
                 # Of the files that it shares with the cache, some may be of an earlier umask.
                 open_to_all(environment, spec.prefix)

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Iterator
 
+from ..host.reader import Reader, UnreadableError
 from .contents import Difference, marker
 
 _FOLDER = "environments"
@@ -37,7 +38,12 @@ def foreign(prefix: Path, stack: str) -> str:
 def is_own(folder: Path) -> bool:
     """Whether a folder is an environment that this project built, of any release."""
     # Releases before the marker put this project into it as well.
-    return bool(marker(folder)) or any(folder.glob("lib/python3*/site-packages/rdna1-*.dist-info"))
+    try:
+        if marker(Reader(), str(folder)):
+            return True
+    except UnreadableError:
+        pass
+    return any(folder.glob("lib/python3*/site-packages/rdna1-*.dist-info"))
 
 
 def closed(environment: Path, prefix: Path) -> list[Difference]:

@@ -19,7 +19,7 @@ def disk(reader: Reader) -> list[dict[str, object]]:
         UnreadableError: under a root that is no mounted file system, a copied tree for
             example, whose space says nothing about the machine.
     """
-    if not reader.live and not reader.locate("/").is_mount():
+    if not reader.live and not os.path.ismount(reader.root):
         raise UnreadableError(f"{reader.root} is not a mounted file system")
     return [_space(reader, path) for path in _FOLDERS]
 
@@ -32,8 +32,5 @@ def _space(reader: Reader, path: str) -> dict[str, object]:
             break
         except MissingError:
             nearest = nearest.rpartition("/")[0] or "/"
-    try:
-        space = os.statvfs(reader.locate(nearest))
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror}") from error
+    space = reader.space(nearest)
     return {"path": path, "free_bytes": space.f_bavail * space.f_frsize, "device": device}

@@ -1,27 +1,134 @@
-"""What was measured before: the envelopes of the machine and of users who did without root."""
+"""What was measured before: the envelopes of the machine and of users who did without root.
+
+A file in a home holds what its owner likes. So only what an envelope is made of gets into the
+facts, which users send to others.
+"""
 
 from __future__ import annotations
 
+import json
+from typing import Callable
+
+from ..target.printable import printable
 from . import accounts
-from .reader import Reader
+from .reader import Reader, UnreadableError
 from .unknown import Unknown
 
 _SYSTEM = "/etc/rdna1/envelope.json"
 _USER = ".config/rdna1/envelope.json"
+_LARGEST = 64 * 1024
+_LONGEST = 1000
+_LARGEST_NUMBER = 2**63
+_MOST = 100
+
+Shape = Callable[[object], object]
 
 
 def envelopes(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
-    """``path`` and ``content`` of each, as it is in the file.
+    """``path`` and ``content`` of each: JSON of the known fields, in the order of the file.
 
     Args:
         reader: of the machine.
         names: users who were asked about, see `accounts.homes`.
-        unknown: gets the reason for each that cannot be read.
+        unknown: gets the reason for each that cannot be read, or is no envelope.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
     homes = accounts.open_homes(reader, names, unknown, "envelopes")
-    paths = [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]
-    found = [(path, unknown.ask(f"envelopes.{path}", reader.optional_text, path)) for path in paths]
-    return [{"path": path, "content": content} for path, content in found if content is not None]
+    found: list[dict[str, object]] = []
+    for path in [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]:
+        fact = f"envelopes.{path}"
+        if unknown.ask(fact, reader.exists, path):
+            text = unknown.ask(fact, reader.text, path, _LARGEST)
+            if text is not None:
+                fields = unknown.ask(fact, _fields, path, text) or {}
+                content = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+                found.append({"path": path, "content": content})
+    return found
+
+
+def _fields(path: str, text: str) -> object:
+    """The known fields of an envelope.
+
+    Raises:
+        UnreadableError: the text is no envelope.
+    """
+    try:
+        return _ENVELOPE(json.loads(text))
+    except (ValueError, RecursionError):
+        raise UnreadableError(printable(f"{path}: not an envelope")) from None
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError
+    # False for NaN, too, which Python takes for JSON.
+    if not abs(value) < _LARGEST_NUMBER:
+        raise ValueError
+    return value
+
+
+def _or_null(shape: Shape) -> Shape:
+    return lambda value: None if value is None else shape(value)
+
+
+def _scalar(value: object) -> object:
+    return _text(value) if isinstance(value, str) else _number(value)
+
+
+def _table(value: object) -> object:
+    """An object whose names are not known beforehand: variables, or conditions of a limit."""
+    if not isinstance(value, dict) or len(value) > _MOST:
+        raise ValueError
+    return {_text(name): _or_null(_scalar)(item) for name, item in value.items()}
+
+
+def _fields_of(shapes: dict[str, Shape]) -> Shape:
+    def known(value: object) -> object:
+        if not isinstance(value, dict):
+            raise ValueError
+        return {name: shapes[name](item) for name, item in value.items() if name in shapes}
+
+    return known
+
+
+def _list_of(shape: Shape) -> Shape:
+    def items(value: object) -> object:
+        if not isinstance(value, list) or len(value) > _MOST:
+            raise ValueError
+        return [shape(item) for item in value]
+
+    return items
+
+
+_LIMITS: dict[str, Shape] = {
+    "max_side": _or_null(_number),
+    "max_workspace_bytes": _or_null(_number),
+}
+_MEASURED: dict[str, Shape] = {
+    **{
+        name: _or_null(_text)
+        for name in ("device", "gfx_target", "pci_id", "driver", "stack", "torch", "hip", "date")
+    },
+    "environment": _table,
+}
+_ENVELOPE = _fields_of(
+    {
+        "schema_version": _number,
+        **_LIMITS,
+        "source": _text,
+        "measured": _fields_of(_MEASURED),
+        "backward": _fields_of(_LIMITS),
+        "limits": _list_of(
+            _fields_of({"quantity": _text, "max": _or_null(_number), "when": _table})
+        ),
+        "routes": _fields_of({"bypass": _fields_of(_LIMITS), "matmul": _fields_of(_LIMITS)}),
+    }
+)

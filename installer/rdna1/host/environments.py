@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..environments.contents import Difference, differences, marker, python_version
 from ..environments.ownership import closed
+from ..target.printable import printable
 from . import accounts
-from .reader import Reader
+from .reader import Reader, UnreadableError
 from .unknown import Unknown
 
 _SYSTEM = "/opt/rdna1"
 _USER = ".local/share/rdna1"
 _FOLDER = "environments"
+_MOST_LINKS = 50
 
 
 def environments(
@@ -32,39 +32,51 @@ def environments(
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    homes = accounts.open_homes(reader, names, unknown, "environments")
-    return [
-        _environment(reader.locate(link), link)
-        for folder in [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]
-        for link in unknown.ask(f"environments.{folder}", _links, reader, folder) or []
-    ]
+    found = _in_folder(reader, _SYSTEM, unknown)
+    for home in accounts.open_homes(reader, names, unknown, "environments"):
+        with unknown.of_home("environments", home) as reasons:
+            found += _in_folder(reader, f"{home}/{_USER}", reasons)
+    return found
+
+
+def _in_folder(reader: Reader, folder: str, unknown: Unknown) -> list[dict[str, object]]:
+    links = unknown.ask(f"environments.{folder}", _links, reader, folder) or []
+    return [_environment(reader, link, unknown) for link in links]
 
 
 def _links(reader: Reader, folder: str) -> list[str]:
     """Links to environments; every other entry is none of them."""
     built = set(reader.optional_names(f"{folder}/{_FOLDER}"))
-    return [
+    links = [
         f"{folder}/{name}"
         for name in reader.optional_names(folder)
         if reader.link_name(f"{folder}/{name}") in built
     ]
+    if len(links) > _MOST_LINKS:
+        raise UnreadableError(printable(f"{folder}: more than {_MOST_LINKS} environments"))
+    return links
 
 
-def _closed(place: Path, path: str) -> list[Difference]:
+def _closed(reader: Reader, path: str) -> list[Difference]:
+    place = reader.locate(path)
     try:
         return closed(place, place.parents[1])
     except OSError as error:
         return [Difference("", f"{path}: {error.strerror}")]
 
 
-def _environment(place: Path, path: str) -> dict[str, object]:
-    kept = marker(place)
+def _environment(reader: Reader, path: str, unknown: Unknown) -> dict[str, object]:
+    fact = f"environments.{path}"
+    kept = unknown.ask(fact, marker, reader, path) or {}
     packages = kept.get("packages", {})
-    altered = [*differences(place, packages), *_closed(place, path)] if kept else []
+    altered = (unknown.ask(fact, differences, reader, path, packages) or []) if kept else []
+    # One in a home is for its owner alone.
+    if kept and path.startswith(f"{_SYSTEM}/"):
+        altered += unknown.ask(fact, _closed, reader, path) or []
     return {
         "path": path,
         "identity": kept.get("identity", ""),
-        "python": python_version(place),
+        "python": unknown.ask(fact, python_version, reader, path) or "",
         "packages": packages,
         "altered": [difference.text for difference in altered],
     }

@@ -1,16 +1,21 @@
-"""Reads files below a root folder, never outside it."""
+"""Reads files below a root folder, never outside it, and never with more rights than are right."""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, Iterator
+from typing import Callable, Iterable, TypeVar
+
+from ..target.homes import Found, Tree
+from ..target.printable import printable
+from ..target.rights import Owner
+from .budget import Budget, SpentError
 
 TEXT_LIMIT = 1024 * 1024
-_CHUNK = 64 * 1024
-_MOST_LINKS = 40  # as the Linux kernel follows at most
+_MOST_NAMES, _MOST_NAMES_IN_HOME = 1_000_000, 2000
+
+T = TypeVar("T")
 
 
 class UnreadableError(Exception):
@@ -21,11 +26,26 @@ class MissingError(UnreadableError):
     """The path does not exist."""
 
 
+class ExhaustedError(UnreadableError):
+    """No more of one user's files is looked at.
+
+    Attributes:
+        uid: of the user.
+    """
+
+    def __init__(self, uid: int, reason: str) -> None:
+        """Say whose files, and why."""
+        super().__init__(reason)
+        self.uid = uid
+
+
 class Reader:
     """Reads the files of one machine.
 
     All paths are absolute paths of that machine. Under another root than ``/`` symbolic
-    links are resolved inside the root, absolute ones included.
+    links are resolved inside the root, absolute ones included. In homes everything is done with
+    the rights of their owners, see `rdna1.target.walk`; there a reason stands for what is
+    refused.
 
     Attributes:
         root: the root folder, resolved.
@@ -33,103 +53,71 @@ class Reader:
     """
 
     def __init__(self, root: str = "/") -> None:
-        """Read below ``root``, which must be a folder."""
-        self.root = str(Path(root).resolve())
-        self.live = self.root == "/"
-
-    def locate(self, path: str) -> Path:
-        """Where ``path`` of the machine is here, all links resolved inside the root.
+        """Read below ``root``.
 
         Raises:
-            UnreadableError: no possible path, or links that go in a circle.
+            OSError: there is no such folder.
         """
-        if "\0" in path:
-            raise UnreadableError(f"{path!r}: not a path")
-        if self.live:
-            return Path(path)
-        pending = path.split("/")[::-1]
-        found: list[str] = []
-        links = 0
-        while pending:
-            name = pending.pop()
-            if name == "..":
-                del found[-1:]
-            elif name not in ("", "."):
-                target = _link_target("/".join([self.root, *found, name]))
-                if target is None:
-                    found.append(name)
-                    continue
-                links += 1
-                if links > _MOST_LINKS:
-                    raise UnreadableError(f"{path}: too many levels of symbolic links")
-                if target.startswith("/"):
-                    found.clear()
-                pending.extend(target.split("/")[::-1])
-        return Path(self.root, *found)
+        self._tree = Tree(root)
+        self.root = self._tree.root
+        self.live = self.root == "/"
+        self._budgets: dict[int, Budget] = {}
 
-    def text(self, path: str, limit: int = TEXT_LIMIT) -> str:
+    def text(self, path: str, limit: int = TEXT_LIMIT, named_by: Owner | None = None) -> str:
         """Content of a regular file; undecodable bytes become U+FFFD.
 
         Args:
             path: of the file.
             limit: the most bytes that are read.
+            named_by: owner of the file that names the path, see `owner`; None where no file does.
 
         Raises:
             UnreadableError: missing, not permitted, no regular file, or larger than ``limit``.
         """
-        return self.data(path, limit).decode("utf-8", "replace")
+        return self.data(path, limit, named_by).decode("utf-8", "replace")
 
-    def data(self, path: str, limit: int = TEXT_LIMIT) -> bytes:
+    def data(self, path: str, limit: int = TEXT_LIMIT, named_by: Owner | None = None) -> bytes:
         """As `text`, but the bytes as they are.
 
         Raises:
             UnreadableError: missing, not permitted, no regular file, or larger than ``limit``.
         """
-        place = self.locate(path)
-        try:
-            # Without O_NONBLOCK a named pipe would wait for its writer for ever.
-            descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as stream:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise UnreadableError(f"{path}: not a regular file")
-                data = b"".join(_chunks(stream, limit))
-        except (OSError, ValueError) as error:
-            raise _unreadable(path, error) from error
-        if len(data) > limit:
-            raise UnreadableError(f"{path}: larger than {limit} bytes")
-        return data
 
-    def optional_text(self, path: str) -> str | None:
+        def content(found: Found, budget: Budget | None) -> bytes:
+            data = found.read(limit)
+            if budget:
+                budget.take(len(data), limit)
+            return data
+
+        return self._ask(path, content, named_by)
+
+    def optional_text(self, path: str, named_by: Owner | None = None) -> str | None:
         """As `text`, but None when the file does not exist.
 
         Raises:
             UnreadableError: the file exists and cannot be read.
         """
         try:
-            return self.text(path)
+            return self.text(path, named_by=named_by)
         except MissingError:
             return None
 
-    def names(self, path: str) -> list[str]:
+    def names(self, path: str, named_by: Owner | None = None) -> list[str]:
         """Sorted names in a folder.
 
         Raises:
-            UnreadableError: missing, not permitted or no folder.
+            UnreadableError: missing, not permitted, no folder, or too many.
         """
-        try:
-            with os.scandir(self.locate(path)) as entries:
-                return sorted(entry.name for entry in entries)
-        except (OSError, ValueError) as error:
-            raise _unreadable(path, error) from error
+        return self._ask(path, _names, named_by)
 
-    def optional_names(self, path: str) -> list[str]:
+    def optional_names(self, path: str, named_by: Owner | None = None) -> list[str]:
         """As `names`, but none when the folder does not exist.
 
         Raises:
             UnreadableError: the folder exists and cannot be read.
         """
         try:
-            return self.names(path)
+            return self.names(path, named_by)
         except MissingError:
             return []
 
@@ -139,10 +127,46 @@ class Reader:
         Raises:
             UnreadableError: missing or not permitted.
         """
-        try:
-            return self.locate(path).stat()
-        except (OSError, ValueError) as error:
-            raise _unreadable(path, error) from error
+        return self._ask(path, lambda found, _: found.status)
+
+    def statuses(self, folder: str, paths: Iterable[str]) -> list[os.stat_result | None]:
+        """Status of each path below a folder, see `rdna1.target.homes.Found.statuses`.
+
+        Raises:
+            UnreadableError: the folder is missing or not permitted.
+        """
+
+        def compared(found: Found, budget: Budget | None) -> list[os.stat_result | None]:
+            listed = list(paths)
+            if budget:
+                budget.compare(len(listed))
+            return found.statuses(listed)
+
+        return self._ask(folder, compared)
+
+    def space(self, path: str) -> os.statvfs_result:
+        """Room on the file system that ``path`` leads to.
+
+        Raises:
+            UnreadableError: missing or not permitted.
+        """
+        return self._ask(path, lambda found, _: found.space())
+
+    def locate(self, path: str) -> Path:
+        """Where a file of the machine is here, all links resolved.
+
+        Raises:
+            UnreadableError: missing or not permitted.
+        """
+        return Path(self._ask(path, lambda found, _: found.location()))
+
+    def owner(self, path: str) -> Owner:
+        """Whoever may change a file: the owner of the home that it is in, elsewhere its owner.
+
+        Raises:
+            UnreadableError: missing or not permitted.
+        """
+        return self._ask(path, lambda found, _: found.owner or Owner.of(found.status))
 
     def exists(self, path: str) -> bool:
         """Whether ``path`` leads to anything.
@@ -162,10 +186,10 @@ class Reader:
         Raises:
             UnreadableError: it exists and must not be entered.
         """
-        if not self.exists(path):
+        try:
+            self._ask(path, lambda found, _: found.enter())
+        except MissingError:
             return False
-        if not os.access(self.locate(path), os.X_OK):
-            raise UnreadableError(f"{path}: {os.strerror(errno.EACCES)}")
         return True
 
     def link_name(self, path: str) -> str | None:
@@ -181,33 +205,58 @@ class Reader:
         """What a symbolic link holds, or None when ``path`` is no link.
 
         Raises:
-            UnreadableError: a link on the way goes in a circle.
+            UnreadableError: a folder on the way must not be entered.
         """
-        folder, _, name = path.rpartition("/")
-        return _link_target(str(self.locate(folder or "/") / name))
+        try:
+            return self._ask(path, _target, follow=False)
+        except MissingError:
+            return None
+
+    def _ask(
+        self,
+        path: str,
+        question: Callable[[Found, Budget | None], T],
+        named_by: Owner | None = None,
+        *,
+        follow: bool = True,
+    ) -> T:
+        """What a question about a path gives; in a home it is told what may still be read."""
+        budget: Budget | None = None
+        try:
+            with self._tree.walk(path, named_by) as walk:
+                try:
+                    walk.go(path, follow=follow)
+                finally:
+                    budget = self._budget(walk.owner)
+                return question(Found(path, walk), budget)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise MissingError(_message(path, error)) from error
+        except OSError as error:
+            if budget is not None:
+                budget.fail()
+            raise UnreadableError(_message(path, error)) from error
+        except SpentError as error:
+            raise ExhaustedError(error.uid, str(error)) from error
+
+    def _budget(self, owner: Owner | None) -> Budget | None:
+        """What may still be read for the owner of a home, one look less."""
+        if owner is None:
+            return None
+        budget = self._budgets.setdefault(owner.uid, Budget(owner.uid))
+        budget.look()
+        return budget
 
 
-def _chunks(stream: BinaryIO, limit: int) -> Iterator[bytes]:
-    """Parts of a file until there are more bytes than ``limit``.
-
-    One ``read`` would get memory for as many bytes as it is asked for, whatever the file holds.
-    """
-    count = 0
-    for chunk in iter(lambda: stream.read(_CHUNK), b""):
-        yield chunk
-        count += len(chunk)
-        if count > limit:
-            return
+def _target(found: Found, _: Budget | None) -> str | None:
+    return found.target() if stat.S_ISLNK(found.status.st_mode) else None
 
 
-def _link_target(place: str) -> str | None:
-    try:
-        return os.readlink(place)
-    except (OSError, ValueError):
-        return None
+def _names(found: Found, budget: Budget | None) -> list[str]:
+    names = found.names(_MOST_NAMES_IN_HOME if budget else _MOST_NAMES)
+    if budget:
+        budget.look(len(names))
+    return names
 
 
-def _unreadable(path: str, error: Exception) -> UnreadableError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    kind = MissingError if isinstance(error, (FileNotFoundError, NotADirectoryError)) else None
-    return (kind or UnreadableError)(f"{path}: {reason}")
+def _message(path: str, error: OSError) -> str:
+    return printable(f"{path}: {error.strerror or error}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import re
 from typing import Iterator
 
+from ..target.printable import printable
+from ..target.rights import Owner
 from . import settings
 from .reader import Reader, UnreadableError
 from .unknown import Unknown
@@ -29,6 +32,7 @@ _MASK = "null"  # a unit that is a link to /dev/null does not exist for systemd
 _SPECIFIER = re.compile(r"%.?")
 _WILDCARD = re.compile(r"[*?\[]")
 _MOST_FILES = 1000
+_MOST_STARS = 3  # Python 3.8 takes for ever to compare a name with many
 
 
 def services(reader: Reader, folders: tuple[str, ...], unknown: Unknown) -> list[list[str]]:
@@ -62,8 +66,10 @@ def services(reader: Reader, folders: tuple[str, ...], unknown: Unknown) -> list
     ]
 
 
-def environment_files(reader: Reader, files: list[str], unknown: Unknown) -> Iterator[str]:
-    """Paths that ``EnvironmentFile=`` of one service names, wildcards resolved.
+def environment_files(
+    reader: Reader, files: list[str], unknown: Unknown
+) -> Iterator[tuple[str, Owner]]:
+    """Paths that ``EnvironmentFile=`` of one service names, wildcards resolved, and who names them.
 
     An empty value takes back what is named before it. As systemd does, a value is taken whole
     and as it is: one with quotes around it is no absolute path, and is ignored.
@@ -73,16 +79,20 @@ def environment_files(reader: Reader, files: list[str], unknown: Unknown) -> Ite
         files: the service's unit file and drop-ins in their order.
         unknown: gets the reason for each value that cannot be followed.
     """
-    named: list[tuple[str, str]] = []
+    named: list[tuple[str, str, Owner]] = []
     for file in files:
         text = unknown.ask(f"variables.{file}", reader.optional_text, file) or ""
-        for line, value in settings.environment_files_of_unit(text):
-            if value:
-                named.append((f"{file}:{line}", value))
-            else:
+        values = list(itertools.islice(settings.environment_files_of_unit(text), _MOST_FILES))
+        owner = unknown.ask(f"variables.{file}", reader.owner, file) if values else None
+        for line, value in values:
+            if not value:
                 named.clear()
-    for where, value in named:
-        yield from unknown.ask(f"variables.{where}", _followed, reader, where, value) or []
+            elif owner is not None:
+                named.append((f"{file}:{line}", value, owner))
+    for where, value, owner in named:
+        paths = unknown.ask(f"variables.{where}", _followed, reader, where, value, owner)
+        for path in paths or []:
+            yield path, owner
 
 
 def _is_alias(name: str, link: str | None, units: dict[str, str]) -> bool:
@@ -90,32 +100,37 @@ def _is_alias(name: str, link: str | None, units: dict[str, str]) -> bool:
     return link is not None and link != name and link in units
 
 
-def _followed(reader: Reader, where: str, value: str) -> list[str]:
+def _followed(reader: Reader, where: str, value: str, owner: Owner) -> list[str]:
     # Behind a dash stands a file that may be missing.
     path = value[1:] if value.startswith("-") else value
     specifier = _SPECIFIER.search(path.replace("%%", ""))
     if specifier:
         raise UnreadableError(
-            f"{where}: EnvironmentFile={value}: only systemd knows what {specifier[0]} stands for"
+            printable(f"{where}: EnvironmentFile={value}: only systemd knows what {specifier[0]}")
+            + " stands for"
         )
     if not path.startswith("/"):
         return []
     found = [""]
     for part in path.replace("%%", "%").split("/"):
+        if part.count("*") > _MOST_STARS:
+            raise UnreadableError(
+                printable(f"{where}: EnvironmentFile={value}: too many wildcards")
+            )
         if _WILDCARD.search(part):
-            found = [path for folder in found for path in _matches(reader, folder, part)]
+            found = [path for folder in found for path in _matches(reader, folder, part, owner)]
         elif part not in ("", "."):
             found = [f"{folder}/{part}" for folder in found]
         if len(found) > _MOST_FILES:
             raise UnreadableError(
-                f"{where}: EnvironmentFile={value} means more than {_MOST_FILES} files"
+                printable(f"{where}: EnvironmentFile={value} means more than {_MOST_FILES} files")
             )
     return found
 
 
-def _matches(reader: Reader, folder: str, pattern: str) -> Iterator[str]:
+def _matches(reader: Reader, folder: str, pattern: str, owner: Owner) -> Iterator[str]:
     # glob(7): a wildcard does not stand for a leading dot; [^a] is [!a] there too.
     plain = pattern.replace("[^", "[!")
-    for name in reader.optional_names(folder or "/"):
+    for name in reader.optional_names(folder or "/", owner):
         if fnmatch.fnmatchcase(name, plain) and name.startswith(".") <= pattern.startswith("."):
             yield f"{folder}/{name}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, TypeVar
+import contextlib
+import itertools
+from typing import Callable, Dict, Iterator, TypeVar
 
-from .reader import UnreadableError
+from .reader import ExhaustedError, UnreadableError
+
+# Of one home: whoever fills it with files that cannot be read fills no facts with reasons.
+_MOST_OF_HOME = 50
+_LONGEST = 1000
 
 T = TypeVar("T")
 
@@ -16,6 +22,20 @@ class Unknown(Dict[str, str]):
         """Return what ``read`` returns, or note its `UnreadableError` and return None."""
         try:
             return read(*arguments)
+        except ExhaustedError as error:
+            # One reason for all that was left out, and not one for each.
+            self[f"{fact.partition('.')[0]}.user {error.uid}"] = str(error)
         except UnreadableError as error:
-            self[fact] = str(error)
-            return None
+            self[fact[:_LONGEST]] = str(error)[:_LONGEST]
+        return None
+
+    @contextlib.contextmanager
+    def of_home(self, fact: str, home: str) -> Iterator[Unknown]:
+        """Yield what keeps the reasons of one home, of which a bounded number is taken over."""
+        reasons = Unknown()
+        yield reasons
+        for name, reason in itertools.islice(reasons.items(), _MOST_OF_HOME):
+            self[name[:_LONGEST]] = reason[:_LONGEST]
+        left = len(reasons) - _MOST_OF_HOME
+        if left > 0:
+            self[f"{fact}.{home}"] = f"{home}: {left} more files cannot be read"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from typing import Callable, Iterator
+from typing import Callable, Iterator, NamedTuple
 
+from ..target.printable import printable
+from ..target.rights import Owner
 from . import accounts, settings, units
-from .reader import Reader
+from .reader import Reader, UnreadableError
 from .unknown import Unknown
 
 ENVIRONMENT = "environment"
@@ -15,6 +18,9 @@ ENVIRONMENT = "environment"
 FORBIDDEN = "MIOPEN_FIND_ENFORCE"
 
 Parser = Callable[[str], Iterator[settings.Setting]]
+
+# What no home and no file comes near.
+_MOST_FILES, _MOST_SETTINGS, _LONGEST = 2000, 500, 8192
 
 _WATCHED = re.compile(
     r"\b(?:(?:HSA|HIP|ROC|ROCM|ROCR|MIOPEN|AMD)_\w+|GPU_MAX_HW_QUEUES|PYTORCH_ROCM_ARCH"
@@ -69,6 +75,20 @@ _HOME_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
 )
 
 
+class File(NamedTuple):
+    """A file that may set variables.
+
+    Attributes:
+        path: of the file.
+        parse: how its settings are read.
+        named_by: owner of the unit that names it, None where none does.
+    """
+
+    path: str
+    parse: Parser
+    named_by: Owner | None = None
+
+
 def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
     """``name``, ``value``, ``place`` (a file, or ``environment``) and ``line`` or None.
 
@@ -80,11 +100,13 @@ def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     """
     found = _of_process() if reader.live else []
     # A file may be named several times: by services, and as one that logins read.
-    files: dict[str, Parser] = {}
-    for path, parse in _files(reader, names, unknown):
-        files.setdefault(path, parse)
-    for path, parse in files.items():
-        found += unknown.ask(f"variables.{path}", _of_file, reader, path, parse) or []
+    seen: set[str] = set()
+    found += _of_files(reader, _system_files(reader, unknown), seen, unknown)
+    of_root = unknown.ask("variables.homes", accounts.homes_of_root, reader) or []
+    for home in unknown.ask("variables.homes", accounts.homes, reader, names) or []:
+        with unknown.of_home("variables", home) as reasons:
+            files = _home_files(reader, home, home in of_root, reasons)
+            found += _of_files(reader, itertools.islice(files, _MOST_FILES), seen, reasons)
     return found
 
 
@@ -109,34 +131,38 @@ def _of_process() -> list[dict[str, object]]:
     ]
 
 
-def _of_file(reader: Reader, path: str, parse: Parser) -> list[dict[str, object]]:
-    text = reader.optional_text(path) or ""
+def _of_files(
+    reader: Reader, files: Iterator[File], seen: set[str], unknown: Unknown
+) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    for file in files:
+        if file.path not in seen:
+            seen.add(file.path)
+            found += unknown.ask(f"variables.{file.path}", _of_file, reader, file) or []
+    return found
+
+
+def _of_file(reader: Reader, file: File) -> list[dict[str, object]]:
+    text = reader.optional_text(file.path, file.named_by) or ""
     # Nearly all files name no such variable and need no parsing.
     if not _WATCHED.search(text):
         return []
-    return [
-        {"name": name, "value": value, "place": path, "line": line}
-        for line, name, value in parse(text)
-        if _WATCHED.fullmatch(name)
-    ]
+    found: list[dict[str, object]] = []
+    for line, name, value in file.parse(text):
+        if _WATCHED.fullmatch(name):
+            if len(found) == _MOST_SETTINGS or len(name) + len(value) > _LONGEST:
+                raise UnreadableError(printable(f"{file.path}:{line}: more than any setting needs"))
+            found.append({"name": name, "value": value, "place": file.path, "line": line})
+    return found
 
 
-def _files(
-    reader: Reader, names: tuple[str, ...], unknown: Unknown
-) -> Iterator[tuple[str, Parser]]:
-    yield from _SYSTEM_FILES
+def _system_files(reader: Reader, unknown: Unknown) -> Iterator[File]:
+    for path, parse in _SYSTEM_FILES:
+        yield File(path, parse)
     for folder, end, parse in _SYSTEM_FOLDERS:
         yield from _folder_files(reader, folder, end, parse, unknown)
     for folders in (units.SYSTEM_FOLDERS, units.USER_FOLDERS):
         yield from _service_files(reader, folders, unknown)
-    of_root = unknown.ask("variables.homes", accounts.homes_of_root, reader) or []
-    for home in unknown.ask("variables.homes", accounts.homes, reader, names) or []:
-        for path, parse in _home_files(reader, home, unknown):
-            # What a user's own service names elsewhere is none of the user's start files.
-            if home in of_root or _is_below(path, home):
-                yield path, parse
-            else:
-                unknown[f"variables.{home}:{path}"] = f"{path}: a service of {home} names it"
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -145,27 +171,32 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _folder_files(
     reader: Reader, folder: str, end: str, parse: Parser, unknown: Unknown
-) -> Iterator[tuple[str, Parser]]:
+) -> Iterator[File]:
     for name in unknown.ask(f"variables.{folder}", reader.optional_names, folder) or []:
         if name.endswith(end):
-            yield f"{folder}/{name}", parse
+            yield File(f"{folder}/{name}", parse)
 
 
-def _service_files(
-    reader: Reader, folders: tuple[str, ...], unknown: Unknown
-) -> Iterator[tuple[str, Parser]]:
+def _service_files(reader: Reader, folders: tuple[str, ...], unknown: Unknown) -> Iterator[File]:
     for files in units.services(reader, folders, unknown):
         for path in files:
-            yield path, settings.of_unit
-        for path in units.environment_files(reader, files, unknown):
-            yield path, settings.of_environment_file
+            yield File(path, settings.of_unit)
+        for path, owner in units.environment_files(reader, files, unknown):
+            yield File(path, settings.of_environment_file, owner)
 
 
-def _home_files(reader: Reader, home: str, unknown: Unknown) -> Iterator[tuple[str, Parser]]:
+def _home_files(reader: Reader, home: str, is_root: bool, unknown: Unknown) -> Iterator[File]:
     # One reason for a home that must not be entered instead of one for each of its files.
-    if unknown.ask(f"variables.{home}", reader.enter, home):
-        for name, parse in _HOME_FILES:
-            yield f"{home}/{name}", parse
-        for folder, end, parse in _HOME_FOLDERS:
-            yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)
-        yield from _service_files(reader, (f"{home}/{units.HOME_FOLDER}",), unknown)
+    if not unknown.ask(f"variables.{home}", reader.enter, home):
+        return
+    for name, parse in _HOME_FILES:
+        yield File(f"{home}/{name}", parse)
+    for folder, end, parse in _HOME_FOLDERS:
+        yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)
+    for file in _service_files(reader, (f"{home}/{units.HOME_FOLDER}",), unknown):
+        # What a user's own service names elsewhere is none of the user's start files.
+        if is_root or _is_below(file.path, home):
+            yield file
+        else:
+            reason = printable(f"{file.path}: a service of {home} names it")
+            unknown[f"variables.{home}:{file.path}"] = reason

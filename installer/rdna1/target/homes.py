@@ -22,11 +22,11 @@ import errno
 import os
 import stat
 import weakref
-from typing import ContextManager, Iterator
+from typing import ContextManager, Iterable, Iterator
 
 from .mounts import Mounts
 from .rights import Owner, RefusedError, acting_as
-from .walk import Identity, Step, Walk
+from .walk import Identity, Walk
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CHUNK = 64 * 1024
@@ -41,13 +41,13 @@ class Found:
         owner: with whose rights it is read, None for those of this process.
     """
 
-    def __init__(self, path: str, folder: Step, step: Step, owner: Owner | None) -> None:
+    def __init__(self, path: str, walk: Walk) -> None:
         """Hold the last step of a walk, which `Tree` closes."""
         self.path = path
-        self.status = step.status
-        self.owner = owner
-        self._folder = folder
-        self._step = step
+        self.status = walk.last.status
+        self.owner = walk.owner
+        self._walk = walk
+        self._step = walk.last
 
     def read(self, limit: int) -> bytes:
         """Return the content of a regular file.
@@ -56,6 +56,8 @@ class Found:
             RefusedError: it is another kind of thing, or larger than ``limit`` bytes.
             OSError: its owner must not read it.
         """
+        if stat.S_ISDIR(self.status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         if not stat.S_ISREG(self.status.st_mode):
             raise RefusedError("not a regular file", self.path)
         with self.reopened(_READ) as descriptor:
@@ -83,6 +85,47 @@ class Found:
                 names.append(entry.name)
         return sorted(names)
 
+    def enter(self) -> None:
+        """Make sure that a folder may be entered.
+
+        Raises:
+            OSError: it is no folder, or its owner must not enter it.
+        """
+        with acting_as(self.owner):
+            os.close(os.open("..", os.O_PATH | os.O_CLOEXEC, dir_fd=self._step.descriptor))
+
+    def statuses(self, paths: Iterable[str]) -> list[os.stat_result | None]:
+        """Return the status of each path below a folder, no link on the way or at its end followed.
+
+        None stands for what is missing, not permitted or refused. It is quick where paths of one
+        folder follow one another.
+
+        Args:
+            paths: relative to the folder; those that lead out of it count as missing.
+        """
+        found: list[os.stat_result | None] = []
+        depth = len(self._walk.steps)
+        at: str | None = ""
+        with acting_as(self.owner):
+            for path in paths:
+                folder, _, name = path.rpartition("/")
+                try:
+                    if folder != at:
+                        at = None
+                        self._walk.back_to(depth)
+                        self._walk.descend(folder)
+                        at = folder
+                    place = self._walk.last.descriptor
+                    found.append(os.stat(name, dir_fd=place, follow_symlinks=False))
+                except (OSError, ValueError):
+                    found.append(None)
+        self._walk.back_to(depth)
+        return found
+
+    def space(self) -> os.statvfs_result:
+        """Return the room on the file system."""
+        return os.statvfs(self._step.descriptor)
+
     def target(self) -> str:
         """Return what a link holds."""
         return self._step.target()
@@ -105,7 +148,9 @@ class Found:
         """
         place, folder = f"/proc/self/fd/{self._step.descriptor}", None
         if not os.path.lexists(place):
-            place, folder = self._step.name, self._folder.descriptor
+            is_folder = stat.S_ISDIR(self.status.st_mode)
+            place = "." if is_folder else self._step.name
+            folder = self._walk.steps[-1 if is_folder else -2].descriptor
             flags |= os.O_NOFOLLOW
         try:
             with acting_as(self.owner):
@@ -153,8 +198,8 @@ class Place:
             RefusedError: it belongs to a third party.
             OSError: missing, or not permitted.
         """
-        with self._walk.one_more(self.name) as step:
-            yield Found(self.path, self._walk.last, step, step.owner)
+        with self._walk.one_more(self.name):
+            yield Found(self.path, self._walk)
 
 
 class Tree:
@@ -176,6 +221,18 @@ class Tree:
         self._mounts = Mounts()
 
     @contextlib.contextmanager
+    def walk(self, path: str, named_by: Owner | None = None) -> Iterator[Walk]:
+        """Yield the way along a path, not begun yet.
+
+        Args:
+            path: for messages.
+            named_by: who owns the file that names the path: nothing is read with other rights,
+                and only on real file systems.
+        """
+        with contextlib.closing(Walk(self._descriptor, self._mounts, path, named_by)) as walk:
+            yield walk
+
+    @contextlib.contextmanager
     def look(
         self, path: str, *, named_by: Owner | None = None, follow: bool = True
     ) -> Iterator[Found]:
@@ -183,18 +240,16 @@ class Tree:
 
         Args:
             path: absolute, on the machine below the root folder.
-            named_by: who owns the file that names the path: nothing is read with other rights,
-                and only on real file systems.
+            named_by: as for `walk`.
             follow: whether a link at the end of the path is followed.
 
         Raises:
             RefusedError: see `rdna1.target.walk`.
             OSError: missing, or not permitted.
         """
-        with contextlib.closing(Walk(self._descriptor, self._mounts, path, named_by)) as walk:
+        with self.walk(path, named_by) as walk:
             walk.go(path, follow=follow)
-            walk.check_links()
-            yield Found(path, walk.steps[max(0, len(walk.steps) - 2)], walk.last, walk.owner)
+            yield Found(path, walk)
 
     @contextlib.contextmanager
     def folder(self, path: str, *, expected: Identity | None = None) -> Iterator[Place]:
@@ -213,7 +268,7 @@ class Tree:
         parent, _, name = path.rpartition("/")
         if name in ("", ".", ".."):
             raise RefusedError("no name at its end", path)
-        with contextlib.closing(Walk(self._descriptor, self._mounts, path)) as walk:
+        with self.walk(path) as walk:
             walk.go(parent, links_in_homes=False)
             if not stat.S_ISDIR(walk.last.status.st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)

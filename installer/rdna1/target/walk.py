@@ -16,6 +16,7 @@ Refused, with a reason in `RefusedError`, are
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import Iterator, NamedTuple
@@ -24,6 +25,7 @@ from .mounts import Mounts, mount_of
 from .rights import Owner, RefusedError, acting_as, is_somebody
 
 _MOST_LINKS = 40  # as the Linux kernel follows at most
+_LONGEST = 4096  # as PATH_MAX
 _POINT = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -100,7 +102,7 @@ class Walk:
 
     def close(self) -> None:
         """Let go of all folders."""
-        self._back_to(0)
+        self.back_to(0)
 
     def go(self, path: str, *, follow: bool = True, links_in_homes: bool = True) -> None:
         """Go along a path from the root folder.
@@ -118,40 +120,49 @@ class Walk:
         while pending:
             name = pending.pop()
             if name == "..":
-                self._back_to(max(1, len(self.steps) - 1))
+                self.back_to(max(1, len(self.steps) - 1))
                 continue
-            self.steps.append(self._step(name, self.last.descriptor))
+            self._go_to(name)
             if stat.S_ISLNK(self.last.status.st_mode) and (follow or pending):
                 target = self._followed(links_in_homes)
-                self._back_to(1 if target.startswith("/") else len(self.steps) - 1)
+                self.back_to(1 if target.startswith("/") else len(self.steps) - 1)
                 pending.extend(self._parts(target))
+        self._check_links()
+
+    def descend(self, path: str) -> None:
+        """Go on into folders below; links and ``..`` lead nowhere.
+
+        Raises:
+            RefusedError: see above.
+            OSError: missing, or not permitted.
+        """
+        for name in reversed(self._parts(path)):
+            if name == "..":
+                raise RefusedError("leads out of its folder", self._path)
+            self._go_to(name)
+
+    def back_to(self, count: int) -> None:
+        """Let go of all folders but the first ``count``."""
+        while len(self.steps) > count:
+            os.close(self.steps.pop().descriptor)
 
     @contextlib.contextmanager
-    def one_more(self, name: str) -> Iterator[Step]:
-        """Yield what a name in the last folder leads to, a link itself where it is one.
+    def one_more(self, name: str) -> Iterator[None]:
+        """Go to what a name in the last folder leads to, a link itself where it is one, and back.
 
         Raises:
             RefusedError: it belongs to a third party.
             OSError: missing, or not permitted.
         """
-        step = self._step(name, self.last.descriptor)
+        depth = len(self.steps)
+        self._go_to(name)
         try:
-            yield step
+            yield
         finally:
-            os.close(step.descriptor)
+            self.back_to(depth)
 
-    def check_links(self) -> None:
-        """Check where the links in a home have led.
-
-        Raises:
-            RefusedError: out of the home, or to what is not its owner's.
-        """
-        if self._home is None or self._rights is None:
-            return
-        if self._home not in (Identity.of(step.status) for step in self.steps):
-            raise RefusedError("a link leads out of the home", self._path)
-        if self._only_owners and self.last.status.st_uid != self._rights.uid:
-            raise RefusedError("a link leads to what is not its owner's", self._path)
+    def _go_to(self, name: str) -> None:
+        self.steps.append(self._step(name, self.last.descriptor))
 
     def _step(self, name: str, folder: int) -> Step:
         try:
@@ -215,6 +226,15 @@ class Walk:
             self._only_owners |= link.status.st_uid == folder.owner.uid
         return link.target()
 
+    def _check_links(self) -> None:
+        """Refuse where links in a home have led out of it, or to what is not its owner's."""
+        if self._home is None or self._rights is None:
+            return
+        if self._home not in (Identity.of(step.status) for step in self.steps):
+            raise RefusedError("a link leads out of the home", self._path)
+        if self._only_owners and self.last.status.st_uid != self._rights.uid:
+            raise RefusedError("a link leads to what is not its owner's", self._path)
+
     def _stay(self, owner: Owner) -> None:
         """From a link in a home on, take its owner's rights, and note which home it was."""
         self._rights = owner
@@ -226,11 +246,9 @@ class Walk:
         """Names of a path, the last one first."""
         if "\0" in path:
             raise RefusedError("not a path", self._path)
+        if len(path) > _LONGEST:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), self._path)
         return [name for name in path.split("/") if name not in ("", ".")][::-1]
-
-    def _back_to(self, count: int) -> None:
-        while len(self.steps) > count:
-            os.close(self.steps.pop().descriptor)
 
 
 def _pointer(name: str, folder: int) -> int:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rdna1.conv.circumstances import Circumstances
+from rdna1.conv.envelope import Envelope
 from rdna1.host.collect import collect
+from rdna1.report.json import to_json
 
 if TYPE_CHECKING:
     from unit.host.conftest import Tree
@@ -93,15 +96,63 @@ def test_other_links_and_folders_are_none(root: Path) -> None:
     ]
 
 
-def test_envelopes_as_they_are_in_their_files(tree: Tree) -> None:
+MEASURED = Envelope(
+    max_side=42,
+    max_workspace_bytes=None,
+    source="measured",
+    measured=Circumstances(device="Radeon", stack="rocm-5.7", environment={"HSA_X": "1"}),
+)
+
+
+def test_envelopes_as_the_validation_writes_them(tree: Tree) -> None:
+    """The role validate compares the text with what it is going to write."""
     user = "/home/ann/.config/rdna1/envelope.json"
-    root = tree(
-        {"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": '{"a": 1}\n', user: "damaged"}
-    )
+    texts = {"/etc/rdna1/envelope.json": to_json(MEASURED), user: to_json(BOTH_DIRECTIONS)}
+    root = tree({"/etc/passwd": ACCOUNTS, **texts})
     assert collect(str(root))["envelopes"] == [
-        {"path": "/etc/rdna1/envelope.json", "content": '{"a": 1}\n'},
-        {"path": user, "content": "damaged"},
+        {"path": path, "content": text} for path, text in texts.items()
     ]
+
+
+BOTH_DIRECTIONS: dict[str, object] = {
+    "schema_version": 1,
+    "max_side": None,
+    "max_workspace_bytes": 2**20,
+    "source": "stack",
+    "measured": {"stack": "rocm-5.7", "environment": {}, "date": None},
+    "backward": {"max_side": 7, "max_workspace_bytes": None},
+    "limits": [{"quantity": "workspace", "max": 9, "when": {"dtype": "float16", "n": 1}}],
+    "routes": {"bypass": {"max_side": 9, "max_workspace_bytes": None}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ('{"max_side": 42, "key": "-----BEGIN", "measured": {"stack": "x", "more": "y"}}', None),
+        ("root:!:19000:0:99999:7:::", {}),
+        ("[" * 50_000, {}),
+        ('{"limits": ' + "[" * 20_000, {}),
+        ('{"limits": {"quantity": 1}}', {}),
+        ('{"max_side": "root:!:19000"}', {}),
+        ('{"max_side": NaN}', {}),
+        ('{"max_side": 1e999}', {}),
+        ('{"max_side": true}', {}),
+        ('["max_side"]', {}),
+        ("\xff", {}),
+    ],
+)
+def test_of_an_envelope_only_known_fields_are_told(tree: Tree, text: str, content: Any) -> None:
+    root = tree({"/etc/passwd": ACCOUNTS, "/home/ann/.config/rdna1/envelope.json": text})
+    facts: Any = collect(str(root))
+    told = json.loads(facts["envelopes"][0]["content"])
+    if content is None:
+        assert told == {"max_side": 42, "measured": {"stack": "x"}}
+    else:
+        assert told == content
+        assert [reason for name, reason in facts["unknown"].items() if "envelopes" in name] == [
+            "/home/ann/.config/rdna1/envelope.json: not an envelope"
+        ]
 
 
 def test_a_machine_that_was_never_provisioned(tree: Tree) -> None:

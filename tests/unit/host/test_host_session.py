@@ -27,7 +27,7 @@ class Recorded(Reader):
         super().__init__("/")
         self.files = {"/etc/passwd": ACCOUNTS, "/etc/group": GROUPS, **files}
 
-    def text(self, path: str, limit: int = 0) -> str:  # noqa: ARG002 - as the real one
+    def text(self, path: str, limit: int = 0, named_by: object = None) -> str:  # noqa: ARG002 - as the real one
         if path not in self.files:
             raise MissingError(f"{path}: No such file or directory")
         return self.files[path]

@@ -1,44 +1,13 @@
-"""A machine with homes of users who are only numbers."""
-
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-ADA, BOB = 54321, 54322
+from support.homes import machine_with_homes
 
 
 @pytest.fixture
 def homes(tmp_path: Path) -> Path:
     """The root folder of a machine on which Ada and Bob have homes."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can make homes of several users")
-    root = tmp_path / "root"
-    for name, uid in (("ada", ADA), ("bob", BOB)):
-        home = root / "home" / name
-        home.mkdir(parents=True)
-        give(home, uid)
-    for folder in (root, root / "home"):
-        folder.chmod(0o755)
-    return root
-
-
-def give(path: Path, uid: int) -> Path:
-    """Make somebody the owner of a file, folder or link."""
-    os.lchown(path, uid, uid)
-    return path
-
-
-def written(path: Path, uid: int, text: str = "text\n", mode: int = 0o600) -> Path:
-    """A file of somebody."""
-    path.write_text(text)
-    path.chmod(mode)
-    return give(path, uid)
-
-
-def linked(path: Path, uid: int, target: str) -> Path:
-    """A link of somebody."""
-    path.symlink_to(target)
-    return give(path, uid)
+    return machine_with_homes(tmp_path / "root")

@@ -11,7 +11,7 @@ import pytest
 from rdna1.target.homes import Tree
 from rdna1.target.rights import Owner, RefusedError, acting_as
 from rdna1.target.walk import Identity
-from unit.target.conftest import ADA, BOB, give, linked, written
+from support.homes import ADA, BOB, give, linked, written
 
 LIMIT = 1024
 
@@ -193,8 +193,9 @@ def test_only_regular_files_are_opened(homes: Path) -> None:
     home = homes / "home/ada"
     os.mkfifo(home / "pipe")
     give(home / "pipe", ADA)
-    for path in ("/home/ada/pipe", "/home/ada"):
-        refused(homes, path, "not a regular file")
+    refused(homes, "/home/ada/pipe", "not a regular file")
+    with pytest.raises(IsADirectoryError):
+        read(homes, "/home/ada")
     with pytest.raises(NotADirectoryError), Tree(str(homes)).look("/home/ada/pipe") as found:
         found.names(1)
 
