@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Callable
 
-from ..target.printable import printable
+from ..target.printable import printable, printable_json
 from . import accounts
 from .reader import Reader, UnreadableError
 from .unknown import Unknown
@@ -17,7 +17,7 @@ from .unknown import Unknown
 _SYSTEM = "/etc/rdna1/envelope.json"
 _USER = ".config/rdna1/envelope.json"
 _LARGEST = 64 * 1024
-_LONGEST = 1000
+_LONGEST = 8192
 _LARGEST_NUMBER = 2**63
 _MOST = 100
 
@@ -40,28 +40,30 @@ def envelopes(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[
     for path in [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]:
         fact = f"envelopes.{path}"
         if unknown.ask(fact, reader.exists, path):
-            text = unknown.ask(fact, reader.text, path, _LARGEST)
-            if text is not None:
-                fields = unknown.ask(fact, _fields, path, text) or {}
-                content = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
-                found.append({"path": path, "content": content})
+            content = unknown.ask(fact, _content, reader, path)
+            found.append({"path": path, "content": content or "{}\n"})
     return found
 
 
-def _fields(path: str, text: str) -> object:
+def _content(reader: Reader, path: str) -> str:
     """The known fields of an envelope.
 
+    As the validation writes them, where the file is just that: it writes it again where it is not.
+
     Raises:
-        UnreadableError: the text is no envelope.
+        UnreadableError: the file cannot be read, or is no envelope.
     """
+    text = reader.text(path, _LARGEST)
     try:
-        return _ENVELOPE(json.loads(text))
+        fields = _ENVELOPE(json.loads(text))
     except (ValueError, RecursionError):
         raise UnreadableError(printable(f"{path}: not an envelope")) from None
+    written = printable_json(json.dumps(fields, indent=2, ensure_ascii=False)) + "\n"
+    return written if written == text else json.dumps(fields) + "\n"
 
 
 def _text(value: object) -> object:
-    if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
+    if not isinstance(value, str) or len(value) > _LONGEST:
         raise ValueError
     return value
 

@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from rdna1.conv.circumstances import Circumstances
-from rdna1.conv.envelope import Envelope
+from rdna1.conv.envelope import Envelope, renewed
 from rdna1.host.collect import collect
 from rdna1.report.json import to_json
 
@@ -112,6 +113,37 @@ def test_envelopes_as_the_validation_writes_them(tree: Tree) -> None:
     assert collect(str(root))["envelopes"] == [
         {"path": path, "content": text} for path, text in texts.items()
     ]
+
+
+def test_an_envelope_with_unusual_values_is_as_the_validation_writes_it(tree: Tree) -> None:
+    values = {"HSA_X": "a\tb\u202ec", "MIOPEN_Y": "x" * 5000}
+    measured = Circumstances(device="Radeon\u2122", environment=values)
+    text = to_json(msgspec.structs.replace(MEASURED, measured=measured))
+    root = tree({"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": text})
+    facts: Any = collect(str(root))
+    assert facts["envelopes"] == [{"path": "/etc/rdna1/envelope.json", "content": text}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{damaged",
+        "",
+        "[" * 50_000,
+        to_json(MEASURED) + "x",
+        to_json(MEASURED).rstrip(),
+        to_json(MEASURED).replace("{", '{"more": 1,', 1),
+        json.dumps(json.loads(to_json(MEASURED))),
+        "x" * (2 * 1024 * 1024),
+    ],
+    ids=["cut", "empty", "deep", "end", "line end", "field", "form", "large"],
+)
+def test_a_damaged_envelope_is_written_again_or_removed(tree: Tree, text: str) -> None:
+    """The role validate writes where the fact differs from what is to be there, or from nothing."""
+    root = tree({"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": text})
+    facts: Any = collect(str(root))
+    [content] = [envelope["content"] for envelope in facts["envelopes"]]
+    assert content not in ("", to_json(MEASURED), to_json(renewed(content, MEASURED)))
 
 
 BOTH_DIRECTIONS: dict[str, object] = {
