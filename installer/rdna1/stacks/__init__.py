@@ -199,11 +199,17 @@ class MiopenProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         effect: what is known of it, for people.
-        variables: the switches; only ``0`` acts.
+        variables: the switches, of which only ``0`` acts, and what MIOpen needs with them.
     """
 
     effect: Text
-    variables: Annotated[dict[VariableName, Literal["0"]], msgspec.Meta(min_length=1)]
+    variables: Annotated[dict[VariableName, str], msgspec.Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        """Refuse switches that do nothing."""
+        for name, value in self.variables.items():
+            if name.startswith("MIOPEN_DEBUG_CONV_") and value != "0":
+                raise ValueError(f"{name}={value}: of these switches only 0 acts")
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

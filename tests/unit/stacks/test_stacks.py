@@ -95,6 +95,11 @@ MISTAKES = {
     "a value that is no string": ('HSA_ENABLE_SDMA: "0"', "HSA_ENABLE_SDMA: 0", "variables"),
     "another name": ("name: rocm-5.7", "name: rocm-5.8", "name"),
     "a refusal without a way out": ("support: community", "support: refused", "releases[1]"),
+    "switch without effect": (
+        'MIOPEN_DEBUG_CONV_DIRECT: "0"',
+        'MIOPEN_DEBUG_CONV_DIRECT: "1"',
+        "miopen_profiles",
+    ),
 }
 
 
@@ -162,10 +167,11 @@ def test_what_miopen_may_use_is_named_by_profile() -> None:
 @pytest.mark.parametrize("left", ["explicit-gemm", "implicit-gemm"])
 def test_a_profile_leaves_the_family_of_its_name(left: MiopenProfileName) -> None:
     families = {"DIRECT", "FFT", "GEMM", "IMPLICIT_GEMM", "WINOGRAD"}
-    off = {
-        name.removeprefix("MIOPEN_DEBUG_CONV_")
-        for name in load_stack("rocm-5.7").miopen_profiles[left].variables
-    }
+    variables = load_stack("rocm-5.7").miopen_profiles[left].variables
+    switch = "MIOPEN_DEBUG_CONV_"
+    off = {name.removeprefix(switch) for name in variables if name.startswith(switch)}
+    # Without it no implicit GEMM solver is looked at, and no algorithm is left.
+    assert variables.get("MIOPEN_FIND_MODE") == ("1" if left == "implicit-gemm" else None)
     assert families - off == {"GEMM" if left == "explicit-gemm" else "IMPLICIT_GEMM"}
 
 
