@@ -17,9 +17,11 @@ short_description: Refuse a checkout that others can write
 description:
   - Has C(./run checkout) look at this checkout, before the first play where Ansible runs as root,
     before a play that becomes root where it does not.
+  - Lets nobody else write what the playbook writes on the controller, whatever the umask.
 author: [rdna1 contributors]
 """
 
+_OTHERS_WRITE = 0o022
 RUN = Path(__file__).resolve().parents[3] / "run"
 
 
@@ -36,7 +38,8 @@ class CallbackModule(CallbackBase):
         self._checked = False
 
     def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ARG002 - Ansible's signature
-        """Check before the first play."""
+        """Check before the first play, and write nothing that a later check refuses."""
+        os.umask(os.umask(_OTHERS_WRITE) | _OTHERS_WRITE)
         if os.geteuid() == 0:
             self._check()
 

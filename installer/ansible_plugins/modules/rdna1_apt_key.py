@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host import openpgp
+from ansible.module_utils.rdna1.target.folders import make_folders
 from ansible.module_utils.rdna1.target.printable import printable
 from ansible.module_utils.urls import fetch_url
 
@@ -188,7 +189,7 @@ def listing(data: bytes) -> str:
 
 def write(path: Path, data: bytes) -> None:
     """Write the keyring whole or not at all."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_folders(path.parent)
     handle, draft = tempfile.mkstemp(dir=str(path.parent))
     with os.fdopen(handle, "wb") as file:
         file.write(data)

@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.environments.build import BuildError, refuse_another
 from ansible.module_utils.rdna1.environments.ensure import ensure
 from ansible.module_utils.rdna1.environments.spec import Spec, digest
+from ansible.module_utils.rdna1.target.folders import make_folders
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
@@ -161,10 +162,7 @@ def receive(module: AnsibleModule) -> None:
     for name, mode in _COPIED.items():
         copy, place = module.params[f"{name}_copy"], Path(module.params[name])
         if copy:
-            for folder in (place.parent.parent, place.parent):
-                if not folder.is_dir():
-                    folder.mkdir(parents=True)
-                    folder.chmod(0o755)
+            make_folders(place.parent)
             module.atomic_move(copy, str(place))
             try:
                 refuse_another(place, module.params[f"{name}_digest"])

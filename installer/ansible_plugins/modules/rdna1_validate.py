@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.target.folders import make_folders
 from ansible.module_utils.rdna1.target.printable import printable
 from ansible.module_utils.rdna1.target.whole_file import write_whole
 
@@ -179,9 +180,7 @@ def main() -> None:
     changed, earlier, content = not folder.is_dir(), "", ""
     try:
         if not module.check_mode:
-            if changed:
-                folder.mkdir(parents=True)
-                folder.chmod(0o755)
+            make_folders(folder)
             measurement = Measurement(module.params)
             if not module.params["again"]:
                 earlier, content = measurement.earlier()

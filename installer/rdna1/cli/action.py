@@ -14,6 +14,7 @@ from ansible.utils.color import ANSIBLE_COLOR
 
 from rdna1.cli.output import TextStyle, write_report
 from rdna1.errors import InputError
+from rdna1.target.folders import make_folders
 from rdna1.target.printable import printable, printable_lines
 
 
@@ -79,7 +80,7 @@ def write(text: str, path: Path) -> None:
         AnsibleActionFail: it could not be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         write_report(text, path)
     except (OSError, InputError) as error:
         raise AnsibleActionFail(printable(f"the report could not be written: {error}")) from error

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..host.reader import Reader, UnreadableError
 from ..target.exclusive_lock import ExclusiveLockError, exclusive_lock
+from ..target.folders import make_folders
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
 from .ownership import closed, foreign, is_own, open_to_all
@@ -60,7 +61,7 @@ def ensure(spec: Spec, *, check_only: bool = False) -> Result:
     if check_only:
         after = _unused_name(spec, identity)
         return Result(True, _reason(found), str(current or ""), str(after), [], "", {})
-    spec.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_folders(spec.folder)
     try:
         # uv inherits it: one that a killed run left still works on the environments.
         with exclusive_lock(spec.folder / ".lock") as descriptor:

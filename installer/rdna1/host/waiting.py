@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence
 
+from ..target.folders import make_folders
+
 FRONTEND, DATABASE = "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"
 LOCKS = (FRONTEND, DATABASE, "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
 # For dpkg, whose caller holds the lock of the frontends.
@@ -124,7 +126,7 @@ def dpkg_locked(
         OSError: a file cannot be opened.
     """
     deadline = time.monotonic() + timeout
-    Path(files[0]).parent.mkdir(parents=True, exist_ok=True)
+    make_folders(Path(files[0]).parent)
     # A lock of this process, whom others can name. It ends when anything here closes the file.
     descriptor = os.open(files[0], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from rdna1.environments.spec import LOCK_MARK, entries
 from rdna1.locks.form import LockError, locked
+from rdna1.target.folders import make_folders
 from rdna1.target.whole_file import write_whole
 
 _HEAD: Final = (
@@ -143,7 +144,7 @@ def write_lock(path: Path, text: str) -> None:
         LockError: the folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         write_whole(path, text.encode(), 0o644)
     except OSError as error:
         raise LockError(

@@ -15,10 +15,12 @@ import itertools
 import json
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
+from ..target.folders import FOR_ALL, FOR_ITS_OWNER, make_folders
 from .intended import NOTHING, Intended, from_json, to_json
 from .markdown import to_markdown
 from .state import State
@@ -27,6 +29,7 @@ from .watch import Place
 SCHEMA_VERSION = 1
 # Of the runs that change a whole machine.
 SYSTEM_FOLDER = "/var/lib/rdna1/snapshots"
+_OWN = "rdna1"
 _BEFORE, _AFTER, _PAGE = "before.json", "after.json", "before.md"
 _INTENDED = "intended.json"
 # Of records of older versions, whose names alone tell their order; they are older than all others.
@@ -109,12 +112,13 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
         are going to be the doing of both.
     """
     earlier = list_runs(folder)
+    _own_folder(folder)
     if earlier and earlier[-1].after is None:
         _add_users(folder, earlier[-1], run.users)
         return False
     _remove_unfinished(folder)
     place = _unused(folder, run.name)
-    place.mkdir(mode=0o700, parents=True)
+    make_folders(place, FOR_ITS_OWNER)
     record = {
         "schema_version": SCHEMA_VERSION,
         "number": max((other.number for other in earlier), default=_UNNUMBERED) + 1,
@@ -143,6 +147,20 @@ def intend(folder: Path, intended: Intended) -> bool:
     content = {"schema_version": SCHEMA_VERSION, **to_json(together)}
     _write(folder / runs[-1].name / _INTENDED, _json(content))
     return True
+
+
+def _own_folder(folder: Path) -> None:
+    """Make the folder of the records, which of root's own no other user may write.
+
+    One that is there may be of a release that left its mode to the umask.
+    """
+    if os.geteuid() != 0:
+        make_folders(folder, FOR_ITS_OWNER)
+        return
+    make_folders(folder)
+    for own in (folder.parent, folder) if folder.parent.name == _OWN else (folder,):
+        if stat.S_IMODE(own.stat().st_mode) != FOR_ALL:
+            own.chmod(FOR_ALL)
 
 
 def _unused(folder: Path, name: str) -> Path:

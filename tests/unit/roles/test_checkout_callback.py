@@ -41,3 +41,15 @@ def test_a_play_that_becomes_root_is_checked_whoever_starts_it(
         callback.v2_playbook_on_play_start(SimpleNamespace(become=False))
         with pytest.raises(SystemExit):
             callback.v2_playbook_on_play_start(SimpleNamespace(become=True))
+
+
+@pytest.mark.parametrize(("umask", "stays"), [(0o000, 0o022), (0o077, 0o077), (0o002, 0o022)])
+def test_what_a_playbook_writes_nobody_else_may_change(
+    plugin: ModuleType, umask: int, stays: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    before = os.umask(umask)
+    try:
+        plugin.CallbackModule().v2_playbook_on_start(None)
+    finally:
+        assert os.umask(before) == stays
