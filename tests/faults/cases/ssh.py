@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from faults import processes
 from faults.assess import full_state
 from faults.cases.bench import Bench, refused, shell, wait_for_phase
-from faults.machines import PREFIX, Machine, commit, podman
+from faults.machines import LABEL, PREFIX, Machine, commit
 from faults.plays import PROVISION, Play
-from support.boxes import sandbox_image
+from support.boxes import remove_box, start_box
 
 PORT = 2222
 IMAGE = "ssh"
@@ -124,7 +124,7 @@ def _image(bench: Bench) -> str:
     """The virgin image with Debian's sshd added, from the sandbox's own sources."""
     name = f"{bench.reference.virgin.image.rpartition(':')[0]}:{IMAGE}-{bench.name}"
     machine = bench.machine(name="-image")
-    sources = podman("run", "--rm", sandbox_image(), "cat", "/etc/apt/sources.list")
+    sources = _debian_sources(bench, f"{machine.name}-sources")
     machine.run("sh", "-euc", f"cat > {_DEBIAN} <<'EOF'\n{sources}\nEOF")
     lists = "/var/lib/apt/lists"
     options = f"-qq -o Dir::Etc::sourcelist={_DEBIAN} -o Dir::Etc::sourceparts=/dev/null"
@@ -137,6 +137,15 @@ def _image(bench: Bench) -> str:
     commit(machine.name, name)
     machine.remove()
     return name
+
+
+def _debian_sources(bench: Bench, container: str) -> str:
+    """Where the sandbox's own packages are from."""
+    box = start_box(container, bench.folder, [f"--label={LABEL}=box"])
+    try:
+        return box.run("cat", "/etc/apt/sources.list")
+    finally:
+        remove_box(container)
 
 
 def _ip(*arguments: str) -> None:

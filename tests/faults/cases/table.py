@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -115,6 +116,13 @@ def _networks() -> Iterator[Case]:
         yield Case(f"ssh-dropped-{how}", partial(ssh.dropped, how=how, way=way))
 
 
+def _close_to_others(folder: Path) -> None:
+    """Let nobody else write what a case left; root runs no checkout that others can write."""
+    for path in (folder, *folder.rglob("*")):
+        if path.exists() and not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o022)
+
+
 def take_case(case: Case, reference: Reference, folder: Path, lock_seconds: float) -> Verdict:
     """Run a case on machines of its own.
 
@@ -128,7 +136,12 @@ def take_case(case: Case, reference: Reference, folder: Path, lock_seconds: floa
     bench = Bench(case.name, reference, folder, lock_seconds)
     try:
         problems = case.run(bench)
+    except Exception as error:  # noqa: BLE001 - a case that cannot go on is one case's result
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "exception.log").write_text(traceback.format_exc())
+        problems = [f"the case itself ended with {type(error).__name__}: {error}"]
     finally:
         bench.close()
+        _close_to_others(folder)
     seconds = round(time.monotonic() - started, 1)
     return Verdict(case.name, problems, seconds, str(folder), bench.preflight)

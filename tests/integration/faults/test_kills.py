@@ -14,7 +14,8 @@ STEPS = ("--only=3", "--only=6")
 
 def test_a_killed_run_ends_old_or_new(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "faults", "--seed=2", *STEPS, f"--output={tmp_path}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PATH": path}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
