@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host.waiting import LockedError, wait_until_free
 from ansible.module_utils.rdna1.snapshot.intended import simulate
 from ansible.module_utils.rdna1.snapshot.runs import SYSTEM_FOLDER, RunError, intend
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_apt
@@ -82,11 +83,11 @@ def main() -> None:
     try:
         module.exit_json(changed=False, **ready(module))
     except LockedError as error:
-        module.exit_json(changed=False, holder=str(error))
+        module.exit_json(changed=False, holder=printable(str(error)))
     except RunError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
 
 
 def ready(module: AnsibleModule) -> dict[str, Any]:

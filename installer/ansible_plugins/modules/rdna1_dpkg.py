@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import Any, Callable
 
@@ -19,6 +20,7 @@ from ansible.module_utils.rdna1.host.waiting import (
 )
 from ansible.module_utils.rdna1.snapshot.intended import simulate
 from ansible.module_utils.rdna1.snapshot.runs import SYSTEM_FOLDER, RunError, intend
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
 module: rdna1_dpkg
@@ -42,8 +44,10 @@ options:
     default: false
   discard:
     description:
-      - Packages that dpkg wants unpacked again before anything else, so that apt stops at them;
-        dpkg removes those of them that still are so.
+      - Packages that dpkg wants unpacked again before anything else, so that apt stops at them.
+        Those of them that still are so are unpacked again from apt's cache, since dpkg knows the
+        files of a package only when it was unpacked to the end; dpkg removes those for which the
+        cache has no archive.
     type: list
     elements: str
     default: []
@@ -96,6 +100,7 @@ holder:
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 # Where a package asks about a file that was changed, the machine's own stays.
 _DPKG = ["dpkg", "--force-confdef", "--force-confold"]
+_ARCHIVES = "/var/cache/apt/archives"
 _REPAIR = ["--fix-broken", "--no-install-recommends", "install"]
 
 
@@ -117,11 +122,11 @@ def main() -> None:
     try:
         module.exit_json(**finish(module))
     except LockedError as error:
-        module.exit_json(changed=False, holder=str(error), unfinished=[], left=[])
+        module.exit_json(changed=False, holder=printable(str(error)), unfinished=[], left=[])
     except (RunError, UnreadableError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+        module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
 
 
 def finish(module: AnsibleModule) -> dict[str, Any]:
@@ -145,7 +150,11 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
     with dpkg_locked(module.params["wait"]):
         # Whoever held the lock may have finished it.
         found = state()
-        broken = [p.name for p in found.packages if p.broken and p.name in module.params["discard"]]
+        discard = module.params["discard"]
+        archives = [path for name in broken_of(found, discard) for path in cached(name)]
+        if archives:
+            dpkg(module, outputs, "--unpack", *archives)
+        broken = broken_of(state(), discard)
         if broken:
             verb = "--purge" if module.params["purge"] else "--remove"
             dpkg(module, outputs, "--force-remove-reinstreq", verb, *broken)
@@ -172,6 +181,19 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
 def state() -> Unfinished:
     """What is unfinished now."""
     return unfinished(Status(Reader()))
+
+
+def broken_of(found: Unfinished, names: list[str]) -> list[str]:
+    """Those of some packages that dpkg wants unpacked again."""
+    return [package.name for package in found.packages if package.broken and package.name in names]
+
+
+def cached(name: str, archives: str = _ARCHIVES) -> list[str]:
+    """The archive of a package that apt fetched last; none where its cache has none."""
+    package, _, architecture = name.partition(":")
+    found = Path(archives).glob(f"{glob.escape(package)}_*_{architecture or '*'}.deb")
+    # Their own times are those of the server.
+    return [str(path) for path in sorted(found, key=lambda path: path.stat().st_ctime_ns)[-1:]]
 
 
 def repair(module: AnsibleModule, outputs: list[str]) -> None:
