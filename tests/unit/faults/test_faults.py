@@ -7,14 +7,15 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from faults import processes
 from faults.__main__ import main
-from faults.cases.bench import Verdict
-from faults.cases.table import cases
+from faults.cases.bench import Bench, Verdict
+from faults.cases.table import Case, cases, take_case
 from faults.phases import PHASES, Phase, phase_of
 from faults.steps import LATEST, TARGETS, Outcome, draw
 from faults.summary import Summary, step_line, table
@@ -78,6 +79,21 @@ def test_an_unknown_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--case", "umask-7"])
     assert ended.value.code == 2
     assert "no such case: umask-7" in capsys.readouterr().err
+
+
+def test_an_exception_is_the_problem_of_its_case_which_stays_closed_to_others(
+    tmp_path: Path,
+) -> None:
+    def breaks(bench: Bench) -> list[str]:
+        (bench.folder / "reports").mkdir(parents=True)
+        (bench.folder / "reports").chmod(0o777)
+        raise OSError("no podman")
+
+    reference: Any = None
+    verdict = take_case(Case("breaks", breaks), reference, tmp_path / "breaks", 1)
+    assert verdict.problems == ["the case itself ended with OSError: no podman"]
+    assert "no podman" in (tmp_path / "breaks" / "exception.log").read_text()
+    assert (tmp_path / "breaks" / "reports").stat().st_mode & 0o777 == 0o755
 
 
 def test_the_table_counts_what_the_steps_say() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rdna1.target.printable import printable, printable_lines
 from support.modules import load_by_path
 
 ROOT = Path(__file__).parents[3]
+UNFILTERED = re.compile(r'\b(?:msg|holder)=(?:str\(error\)|f"\{error)|ActionFail\(str\(')
 FILTERS = load_by_path(ROOT / "installer/ansible_plugins/filter/rdna1.py").FilterModule().filters()
 
 # An escape sequence, its eight-bit form, a bell, a forged line, a turn of direction, a separator.
@@ -60,3 +62,9 @@ def test_messages_of_roles_filter_names_that_others_chose(role: str) -> None:
             named = [name for name in chosen_by_others if name in line and "{{" in line]
             if shown and named:
                 assert "rdna1_printable" in line, f"{path}: {line.strip()}"
+
+
+@pytest.mark.parametrize("kind", ["modules", "action"])
+def test_errors_of_modules_and_actions_pass_the_filter(kind: str) -> None:
+    for path in (ROOT / "installer/ansible_plugins" / kind).glob("*.py"):
+        assert not UNFILTERED.findall(path.read_text(encoding="utf-8")), path
