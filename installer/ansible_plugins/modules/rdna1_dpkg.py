@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host.dpkg import Status
@@ -91,6 +92,13 @@ left:
   returned: always
   type: list
   elements: str
+drafts:
+  description:
+    - Files that dpkg was unpacking and did not come to rename, where it had to remove a package by
+      force. dpkg knows them no more.
+  returned: success
+  type: list
+  elements: str
 holder:
   description: Who holds a lock that was waited for; empty when it was free.
   returned: always
@@ -100,6 +108,8 @@ holder:
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 # Where a package asks about a file that was changed, the machine's own stays.
 _DPKG = ["dpkg", "--force-confdef", "--force-confold"]
+# Where packages have files.
+_PACKAGED = ("/etc", "/opt", "/usr", "/var")
 _ARCHIVES = "/var/cache/apt/archives"
 _REPAIR = ["--fix-broken", "--no-install-recommends", "install"]
 
@@ -145,8 +155,10 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
     asked = bool(module.params["discard"] or marks)
     if module.check_mode or not (found or asked):
         lines = found.lines()
-        return {"changed": bool(found or asked), "holder": "", "unfinished": lines, "left": lines}
+        changed = bool(found or asked)
+        return {"changed": changed, "holder": "", "unfinished": lines, "left": lines, "drafts": []}
     outputs: list[str] = []
+    drafts: list[str] = []
     with dpkg_locked(module.params["wait"]):
         # Whoever held the lock may have finished it.
         found = state()
@@ -158,6 +170,7 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
         if broken:
             verb = "--purge" if module.params["purge"] else "--remove"
             dpkg(module, outputs, "--force-remove-reinstreq", verb, *broken)
+            drafts = drafts_below(_PACKAGED)
         if state():
             dpkg(module, outputs, "--configure", "-a")
         for mark, packages in marks:
@@ -175,6 +188,7 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
         "holder": "",
         "unfinished": found.lines(),
         "left": left.lines(),
+        "drafts": [printable(draft) for draft in drafts],
     }
 
 
@@ -194,6 +208,15 @@ def cached(name: str, archives: str = _ARCHIVES) -> list[str]:
     found = Path(archives).glob(f"{glob.escape(package)}_*_{architecture or '*'}.deb")
     # Their own times are those of the server.
     return [str(path) for path in sorted(found, key=lambda path: path.stat().st_ctime_ns)[-1:]]
+
+
+def drafts_below(folders: Sequence[str]) -> list[str]:
+    """Files below some folders that dpkg was unpacking and did not come to rename."""
+    walked = (found for folder in folders for found in os.walk(folder))
+    return sorted(
+        str(Path(place, name)) for place, _, names in walked for name in names
+        if name.endswith(".dpkg-new")
+    )  # fmt: skip
 
 
 def repair(module: AnsibleModule, outputs: list[str]) -> None:

@@ -35,3 +35,11 @@ def test_the_archive_of_a_package_is_the_one_that_was_fetched_last(
     (tmp_path / "comgr_2_amd64.deb").chmod(0o644)
     found = MODULE.cached(name, str(tmp_path))
     assert [Path(path).name for path in found] == ([file] if file else [])
+
+
+def test_files_that_dpkg_was_unpacking_are_found(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    for name in ("data", "data.dpkg-new", "data.dpkg-old"):
+        (tmp_path / "lib" / name).write_text("")
+    found = MODULE.drafts_below([str(tmp_path), str(tmp_path / "gone")])
+    assert found == [str(tmp_path / "lib" / "data.dpkg-new")]
