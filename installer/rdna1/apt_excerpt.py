@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from .target.credentials import text_without_credentials, without_credentials
+
 _URI = re.compile(r"^'([^']+)' (\S+) \d+ ", re.MULTILINE)
 # What a signed index may be, as one file or as two.
 _RELEASES = ("InRelease", "Release", "Release.gpg")
@@ -98,7 +100,7 @@ class Excerpt:
         """Copy a package to its place in its archive; gives the address of the archive."""
         fitting = [t["Repo-URI"] for t in targets if uri.startswith(t["Repo-URI"])]
         if not fitting:
-            raise ExcerptError(f"{uri} is of no archive that apt names")
+            raise ExcerptError(f"{without_credentials(uri)} is of no archive that apt names")
         archive = max(fitting, key=len)
         source = self._root / "archives" / name
         # apt does not copy what is in a folder of this machine.
@@ -106,7 +108,7 @@ class Excerpt:
             source = Path(unquote(urlsplit(uri).path))
         inside = unquote(uri[len(archive) :]).lstrip("/")
         if not _INSIDE.fullmatch(inside) or ".." in inside.split("/"):
-            raise ExcerptError(f"{uri!r} leads out of its archive")
+            raise ExcerptError(f"{without_credentials(uri)!r} leads out of its archive")
         place = self._tree / folder_of(archive) / inside
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(str(source), str(place))
@@ -180,12 +182,14 @@ class Excerpt:
         )
         if done.returncode != 0:
             said = (done.stderr + done.stdout).decode(errors="replace").strip()
-            raise ExcerptError(said or f"apt-get ended with {done.returncode}")
+            raise ExcerptError(
+                text_without_credentials(said) or f"apt-get ended with {done.returncode}"
+            )
         return done.stdout.decode(errors="replace")
 
 
 def folder_of(uri: str) -> str:
     """Folder in the tree for the archive at an address, without the user and password in it."""
-    parts = urlsplit(uri)
+    parts = urlsplit(without_credentials(uri))
     name = f"{parts.hostname or ''}{f'-{parts.port}' if parts.port else ''}{parts.path}"
     return "archives/" + re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rdna1.environments.spec import digest
 from rdna1.errors import InputError
+from rdna1.target.credentials import text_without_credentials
 from rdna1.target.exclusive_lock import exclusive_lock, lock_file
 
 # Below the project: what uv_build takes its wheel from (pyproject.toml says where that is).
@@ -67,7 +68,8 @@ def _build(project: Path, uv: Path, folder: Path) -> None:
         except OSError as error:
             raise WheelError(f"{uv}: {error.strerror}. Remedy: set pytorch_uv") from error
         except subprocess.CalledProcessError as error:
-            raise WheelError(f"this project's wheel could not be built: {error.stderr}") from error
+            said = text_without_credentials(error.stderr)
+            raise WheelError(f"this project's wheel could not be built: {said}") from error
         folder.mkdir(exist_ok=True)
         for wheel in Path(draft).glob("*.whl"):
             wheel.replace(folder / wheel.name)

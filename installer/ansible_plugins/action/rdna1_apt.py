@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rdna1.cli.waiting_action import WaitingAction
+from rdna1.target.credentials import text_without_credentials
 
 _MODULE = "rdna1_apt"
 _SECONDS = 600
@@ -60,13 +61,23 @@ class ActionModule(WaitingAction):
         done: dict[str, Any] = self._execute_module(
             module_name="ansible.builtin.apt", module_args=dict(arguments), task_vars=variables
         )
-        return done
+        return _without_credentials(done) if done.get("failed") else done
 
     def _module(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(
             module_name=_MODULE, module_args=arguments, task_vars=variables
         )
         return done
+
+
+def _without_credentials(failure: Mapping[str, Any]) -> dict[str, Any]:
+    """What apt said, which quotes addresses of sources and proxies."""
+    said = {
+        name: text_without_credentials(str(text))
+        for name, text in failure.items()
+        if name in ("msg", "stderr", "stdout")
+    }
+    return {**failure, **said}
 
 
 def _question(arguments: Mapping[str, Any]) -> dict[str, Any]:

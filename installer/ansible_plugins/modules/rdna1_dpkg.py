@@ -21,6 +21,7 @@ from ansible.module_utils.rdna1.host.waiting import (
 )
 from ansible.module_utils.rdna1.snapshot.intended import simulate
 from ansible.module_utils.rdna1.snapshot.runs import SYSTEM_FOLDER, RunError, intend
+from ansible.module_utils.rdna1.target.credentials import text_without_credentials
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
@@ -246,7 +247,7 @@ def run(
     environment = {**_ENVIRONMENT, **(more or {})}
     code, output, complaint = module.run_command(command, environ_update=environment)
     if code:
-        outputs.append(f"{output}\n{complaint}".strip())
+        outputs.append(text_without_credentials(f"{output}\n{complaint}".strip()))
     return int(code)
 
 

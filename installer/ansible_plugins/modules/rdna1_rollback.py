@@ -22,6 +22,7 @@ from ansible.module_utils.rdna1.snapshot.rollback import (
 )
 from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, choose, forget, list_runs
 from ansible.module_utils.rdna1.snapshot.state import State, read_state
+from ansible.module_utils.rdna1.target.credentials import text_without_credentials
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
@@ -146,7 +147,8 @@ def simulate(module: AnsibleModule, found: Plan) -> None:
         return
     code, output, complaint = module.run_command(["apt-get", "--simulate", "remove", *names])
     if code:
-        raise RunError(f"apt cannot remove the packages, nothing was changed: {complaint.strip()}")
+        said = text_without_credentials(complaint.strip())
+        raise RunError(f"apt cannot remove the packages, nothing was changed: {said}")
     going = {line.split()[1] for line in output.splitlines() if line.startswith(("Remv ", "Purg "))}
     others = going - {name.partition(":")[0] for name in names} - set(names)
     if others:

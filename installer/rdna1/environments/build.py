@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..target.credentials import text_without_credentials
 from .bytecode import BytecodeError, compile_bytecode, how_it_ended, package_folders
 from .spec import Spec, digest
 
@@ -157,7 +158,7 @@ class Uv:
         except OSError as error:
             raise BuildError(f"{command[0]}: {error.strerror}") from error
         if done.returncode != 0:
-            said = done.stdout.decode(errors="replace").strip()
+            said = text_without_credentials(done.stdout.decode(errors="replace").strip())
             ended = f"uv {arguments[0]} {how_it_ended(done.returncode)}"
             raise BuildError(f"{said}\n{ended}" if said else ended)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from rdna1.target.credentials import text_without_credentials
 from rdna1.yaml_data import load
 
 # What the module apt says before the error: its command, longer than the error itself.
@@ -53,7 +54,7 @@ def explain(output: str) -> str:
     Returns:
         Text of a few lines; the end of the output itself when the failure is not known.
     """
-    output = _COMMAND.sub("", output)
+    output = text_without_credentials(_COMMAND.sub("", output))
     # An error outranks a warning, whichever was printed first.
     errors = _WARNING.sub("", output)
     return (

@@ -7,6 +7,7 @@ import re
 import subprocess
 from typing import Sequence
 
+from ..target.credentials import text_without_credentials
 from .reader import Reader, UnreadableError
 
 _PROGRAM = "/usr/bin/apt-cache"
@@ -80,8 +81,6 @@ class Question:
 
 def parse(output: str) -> dict[str, dict[str, object]]:
     """Candidates in what ``apt-cache policy NAME...`` prints in the C locale."""
-    from .apt_sources import without_credentials  # when apt has answered, not before it is asked
-
     found: dict[str, dict[str, object]] = {}
     origins: list[str] = []
     name = wanted = shown = ""
@@ -97,7 +96,7 @@ def parse(output: str) -> dict[str, dict[str, object]]:
         elif version:
             shown = version[1]
         elif origin and shown == wanted:
-            origins.append(without_credentials(origin[1]))
+            origins.append(text_without_credentials(origin[1]))
     return found
 
 
@@ -111,4 +110,4 @@ def _obstacle(reader: Reader) -> str:
 
 def _reason(errors: str) -> str:
     error = _ERROR.search(errors)
-    return error[1] if error else "no reason given"
+    return text_without_credentials(error[1]) if error else "no reason given"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, Tuple
 
-from .apt_sources import without_credentials
+from ..target.credentials import without_credentials
 from .reader import Reader
 from .unknown import Unknown
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterator, NamedTuple
 
+from ..target.credentials import without_credentials
 from . import deb822
 from .reader import Reader
 from .unknown import Unknown
@@ -17,7 +18,6 @@ _ONE_LINE = re.compile(
     r"\s*(?P<type>deb|deb-src)\s+(?:\[(?P<options>[^]]*)\]\s*)?"
     r"(?P<uri>cdrom:\[[^]]*\]\S*|\S+)\s+(?P<suite>\S+)(?P<components>[^#]*)"
 )
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 _ARMOUR = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _YES = frozenset(["yes", "true", "with", "on", "enable", "1"])
 _NO = frozenset(["no", "false", "without", "off", "disable", "0"])
@@ -71,11 +71,6 @@ def sources(reader: Reader, unknown: Unknown) -> list[Source]:
         text = unknown.ask(f"apt.sources.{path}", reader.optional_text, path) or ""
         found += _deb822(path, text) if path.endswith(".sources") else _one_line(path, text)
     return found
-
-
-def without_credentials(uri: str) -> str:
-    """The address without the name and password that facts must not carry away."""
-    return _CREDENTIALS.sub("", uri)
 
 
 def _one_line(path: str, text: str) -> Iterator[Source]:

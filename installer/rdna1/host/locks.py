@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..target.credentials import text_without_credentials
 from .reader import MissingError, Reader, UnreadableError
 from .waiting import LOCKS
 
@@ -53,4 +54,4 @@ def _command(reader: Reader, pid: int) -> str:
         words = reader.text(f"/proc/{pid}/cmdline").replace("\0", " ").split()
     except UnreadableError:
         return "an unknown process"
-    return " ".join(words)[:_LONGEST_COMMAND]
+    return text_without_credentials(" ".join(words))[:_LONGEST_COMMAND]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..target.credentials import text_without_credentials
 from . import dpkg
 from .reader import Reader, UnreadableError
 
@@ -59,12 +60,12 @@ def reboot_required(reader: Reader) -> bool:
 
 
 def kernel_command_line(reader: Reader) -> str:
-    """Command line of the running kernel.
+    """Command line of the running kernel, where an installer may have left its proxy.
 
     Raises:
         UnreadableError: no such file, as on a disk that is not booted.
     """
-    return reader.text("/proc/cmdline").strip()
+    return text_without_credentials(reader.text("/proc/cmdline").strip())
 
 
 def glibc(reader: Reader, status: dpkg.Status) -> str:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence
 
+from ..target.credentials import text_without_credentials
 from ..target.folders import make_folders
 
 FRONTEND, DATABASE = "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"
@@ -159,4 +160,4 @@ def _command(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().split()
     except (OSError, ValueError):
         words = []
-    return " ".join(words)[:_LONGEST_COMMAND] or "an unknown process"
+    return text_without_credentials(" ".join(words))[:_LONGEST_COMMAND] or "an unknown process"

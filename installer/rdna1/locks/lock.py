@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from rdna1.environments.spec import LOCK_MARK, entries
 from rdna1.locks.form import LockError, locked
+from rdna1.target.credentials import text_without_credentials
 from rdna1.target.folders import make_folders
 from rdna1.target.whole_file import write_whole
 
@@ -190,7 +191,8 @@ def _compile(
             raise LockError(f"{uv}: {error.strerror}") from error
     # uv only warns and takes a version without it, which would hold no code for the card.
     if done.returncode != 0 or "does not have an extra named" in done.stderr:
-        raise LockError(done.stderr.strip() or f"uv ended with {done.returncode}")
+        said = text_without_credentials(done.stderr.strip())
+        raise LockError(said or f"uv ended with {done.returncode}")
     return done.stdout
 
 

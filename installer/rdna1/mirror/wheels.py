@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from rdna1.locks import LockedFile
 from rdna1.mirror.manifest import MirrorError, digest
+from rdna1.target.credentials import text_without_credentials, without_credentials
 
 _TIMEOUT_SECONDS = 60
 _WHEEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.whl")
@@ -32,7 +33,8 @@ def download_wheels(files: Sequence[LockedFile], folder: Path) -> None:
         if _sha256(path) != file.sha256:
             path.unlink()
             raise MirrorError(
-                f"{file.url} is not the file that the lock has the hash of ({file.sha256}). "
+                f"{without_credentials(file.url)} is not the file that the lock has the hash of "
+                f"({file.sha256}). "
                 "Remedy: run again; if it stays so, the index or what is between is not to be "
                 "trusted"
             )
@@ -63,8 +65,10 @@ def _fetch(url: str, path: Path) -> None:
             shutil.copyfileobj(answer, file, 1 << 20)
     except OSError as error:
         path.unlink(missing_ok=True)
+        reason = text_without_credentials(str(error))
         raise MirrorError(
-            f"{url} cannot be fetched: {error}. Remedy: check the network and proxies, run again"
+            f"{without_credentials(url)} cannot be fetched: {reason}. "
+            "Remedy: check the network and proxies, run again"
         ) from error
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InputError
+from .credentials import text_without_credentials
 from .printable import printable
 
 WAIT_SECONDS = 600.0
@@ -147,7 +148,8 @@ def _described(process: int) -> str:
     if user is None or not words[0]:
         return f"a program that process {process} started before it ended"
     # Not all of them: options may hold passwords.
-    names = [os.path.basename(word)[:_MOST_LETTERS] for word in words[:_MOST_WORDS]]  # noqa: PTH119
+    shown = map(text_without_credentials, words[:_MOST_WORDS])
+    names = [os.path.basename(word)[:_MOST_LETTERS] for word in shown]  # noqa: PTH119
     return printable(f"process {process} ({' '.join(filter(None, names))}) of {_name(user)}")
 
 
