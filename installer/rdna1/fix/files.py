@@ -109,9 +109,9 @@ def _attributes(descriptor: int) -> list[str]:
         raise
 
 
-def _copy_attribute(original: int, copy: int, name: str) -> None:
+def _copy_attribute(from_descriptor: int, to_descriptor: int, name: str) -> None:
     try:
-        os.setxattr(copy, name, os.getxattr(original, name))
+        os.setxattr(to_descriptor, name, os.getxattr(from_descriptor, name))
     except OSError as error:
         if error.errno not in _NO_ATTRIBUTE:
             raise
