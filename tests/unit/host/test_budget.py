@@ -57,7 +57,7 @@ def test_the_rest_is_not_looked_at(
 def test_there_is_one_reason_and_the_facts_of_others(root: Path) -> None:
     home = root / "home/ada"
     units = home / ".config/systemd/user"
-    for number in range(8):
+    for number in range(15):
         (units / f"{number}.service.d").mkdir(parents=True)
         for name in range(1500):
             (units / f"{number}.service.d/{name}.conf").touch()
