@@ -106,7 +106,8 @@ def _base(reader: Reader, values: Mapping[str, str]) -> tuple[str, str] | None:
     if values.get("id") in _ROOTS:
         return None
     like = values.get("id_like", "").split()
-    own = values.get("version_codename", "")
+    # A codename alone proves nothing: others call their releases by any word.
+    own = values.get("version_codename", "") if set(like) & set(_ROOTS) else ""
     if values.get("ubuntu_codename") in _UBUNTU:
         return "ubuntu", values["ubuntu_codename"]
     if values.get("debian_codename") in _DEBIAN:

@@ -19,6 +19,13 @@ from support.chromium import PROGRAM, Frame, render
 
 FIXTURES = ROOT / "tests" / "fixtures"
 HEALTHY = "ubuntu-24.04-rx5700xt"
+# A release that keeps any of this would be assessed as what it derives from.
+OF_UBUNTU = """\
+ID=ubuntu
+ID_LIKE=debian
+HOME_URL="https://www.ubuntu.com/"
+UBUNTU_CODENAME=noble
+"""
 STATUS = "var/lib/dpkg/status"
 CARD = "sys/bus/pci/devices/0000:03:00.0"
 
@@ -100,7 +107,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
             "no-card.example": tree("debian-13-no-card"),
             "strict.example": {**tree("ubuntu-22.04-rx5500xt"), "preflight_strict": True},
             "unfinished.example": damaged(folder, STATUS, "ok installed", "ok unpacked"),
-            "foreign.example": damaged(folder, "usr/lib/os-release", "ID=ubuntu", "ID=slackware"),
+            "foreign.example": damaged(folder, "usr/lib/os-release", OF_UBUNTU, "ID=slackware\n"),
             "newer-card.example": damaged(folder, f"{CARD}/device", "0x731f", "0x73bf"),
             "gone.example": {"ansible_connection": "box"},
             "misspelt.example": {**tree(HEALTHY), "rdna1_stak": "rocm-5.2"},
