@@ -270,13 +270,13 @@ def source(uri: str, *signed: str, enabled: bool = True) -> dict[str, object]:
     return {"uris": [uri], "signed_by": list(signed), "enabled": enabled}
 
 
-def archive(key: str = "", folder: str = "archives/deb.debian.org-debian") -> MirrorArchive:
+def archive(key: str = "", folder: str = "archives/archive.example-debian") -> MirrorArchive:
     return MirrorArchive(folder, "trixie", ["main"], key)
 
 
 def test_the_keys_are_those_of_the_machine() -> None:
     own = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    debian = "http://deb.debian.org/debian"
+    debian = "http://archive.example/debian"
     assert signed_by(archive(), [], "debian", "") == [own]
     assert signed_by(archive("keys/attacker.gpg"), [], "debian", "") == [own]
     assert signed_by(archive(), [source(debian, "/k/d.gpg")], "debian", "") == ["/k/d.gpg"]
