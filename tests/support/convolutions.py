@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from rdna1.conv.boundary.conclusion import conclude
 from rdna1.conv.boundary.investigation import HangBudgetError, Investigation
+from rdna1.conv.boundary.kinds import Form
 from rdna1.conv.boundary.report import BoundaryCase, BoundaryResult
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, Outcome
@@ -19,10 +20,10 @@ def pretend(fails: Callable[[ConvCase], bool], outcome: Outcome = "hang") -> Mea
 
 
 def investigate(
-    measure: Measure, max_side: int = 512, max_hangs: int = 12
+    measure: Measure, max_side: int = 512, max_hangs: int = 12, form: Form | None = None
 ) -> tuple[BoundaryResult, list[BoundaryCase]]:
     """Run the search to its end, or to that of its budget."""
-    investigation = Investigation(measure, max_side, max_hangs, lambda _: None)
+    investigation = Investigation(measure, max_side, max_hangs, lambda _: None, form)
     try:
         investigation.run()
     except HangBudgetError:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
-from rdna1.conv.boundary import layers
+from rdna1.conv.boundary.allowed import PLAIN, allowed, form_of, limits_for, worst
+from rdna1.conv.boundary.keys import keys_of
 from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.boundary.tried import Tried, tried
+from rdna1.conv.case import ConvCase, Dims, MemoryFormat
 from rdna1.conv.circumstances import Circumstances
+from rdna1.conv.limits import QUANTITIES, Limit
+from rdna1.conv.result import CaseResult
 from rdna1.errors import InputError
 from rdna1.stacks import Stack
 
-Limit = Annotated[int, msgspec.Meta(ge=1)]
+Most = Annotated[int, msgspec.Meta(ge=1)]
 
 _REMEDY = "measure again: rdna1-validate boundary --envelope FILE"
 
@@ -22,57 +28,147 @@ class EnvelopeError(InputError):
     """A file that is no envelope, or one that does not hold here; one line with the remedy."""
 
 
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """The two keys of an envelope, for some layers."""
+
+    max_side: Most | None
+    max_workspace_bytes: Most | None
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of layers of another form than two-dimensional ones in the usual memory order.
+
+    Attributes:
+        dims: number of spatial dimensions.
+        transposed: whether they are transposed convolutions.
+        memory_format: order of the elements.
+        limits: as those of the envelope.
+    """
+
+    dims: Dims
+    transposed: bool
+    memory_format: MemoryFormat
+    limits: list[Limit]
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits within which every case passed; a case must keep both.
+    """What layers must keep.
+
+    Where there are ``limits``, they are exact and complete: a layer is allowed if it keeps all that
+    hold for it, and what was not tried keeps none. A program that does not know them keeps the two
+    keys, which are sound by themselves and forbid more.
 
     Attributes:
         max_side: largest height and width of a map in pixels, None without such a limit.
         max_workspace_bytes: largest im2col workspace (`ConvCase.workspace_bytes`), likewise.
         source: ``measured`` on the device, or documented for the ``stack``.
         measured: where it holds.
+        backward: the two keys for gradients, where they differ.
+        limits: of two-dimensional layers in the usual memory order; empty in a file of an older
+            version, or where the limit is a documented one.
+        forms: of other layers; a form that is not here was not tried.
+        tried: the classes of layers, and how far they were tried.
     """
 
     schema_version: Literal[1] = 1
-    max_side: Limit | None
-    max_workspace_bytes: Limit | None
+    max_side: Most | None
+    max_workspace_bytes: Most | None
     source: Literal["measured", "stack"]
     measured: Circumstances
+    backward: Pair | None = None
+    limits: list[Limit] = []
+    forms: list[Form] = []
+    tried: list[Tried] = []
+
+
+def allows(envelope: Envelope, case: ConvCase) -> bool:
+    """Whether an envelope allows a layer."""
+    if not envelope.limits and not envelope.forms:
+        gradient = case.direction != "forward" and envelope.backward
+        keys = envelope.backward if gradient and envelope.backward else envelope
+        return _is_within(QUANTITIES["side"](case), keys.max_side) and _is_within(
+            case.workspace_bytes, keys.max_workspace_bytes
+        )
+    form = form_of(case)
+    if form == PLAIN:
+        limits = envelope.limits
+    else:
+        of_form = (
+            each.limits
+            for each in envelope.forms
+            if (each.dims, each.transposed, each.memory_format) == form
+        )
+        limits = next(of_form, [])
+    return bool(limits) and not any(limit.forbids(case) for limit in limits)
+
+
+def _is_within(value: int, most: int | None) -> bool:
+    return most is None or value <= most
 
 
 def measured_envelope(report: BoundaryReport) -> Envelope:
     """The envelope that a boundary supports.
 
-    A known rule gives its one limit. Without a rule both limits are those of the largest
-    reference layer that passed, the workspace lowered below each smaller layer that failed: no
-    case that was seen to fail is inside.
+    A known rule gives its one key. Where all passed, the keys are the largest that did.
 
     Raises:
-        EnvelopeError: nothing passed, or the search ended before there was a limit.
+        EnvelopeError: nothing passed.
     """
-    result = report.result
-    side: int | None = None
-    workspace: int | None = None
-    if not result.limit_found and result.safe_side is None:
-        raise EnvelopeError(f"no envelope: {result.explanation}")
-    if result.rule == "side":
-        side = result.safe_side
-    elif result.rule == "workspace":
-        workspace = result.safe_workspace_bytes
-    elif result.rule == "unknown":
-        side, workspace = _cautious(report)
+    envelope = envelope_of(report.cases, report.measured)
+    rule, found = report.result.rule, report.result
+    if rule in ("side", "workspace"):
+        return msgspec.structs.replace(
+            envelope,
+            max_side=found.safe_side if rule == "side" else None,
+            max_workspace_bytes=found.safe_workspace_bytes if rule == "workspace" else None,
+            backward=None,
+        )
+    return envelope
+
+
+def envelope_of(results: Sequence[CaseResult], measured: Circumstances) -> Envelope:
+    """The envelope that any results support.
+
+    Args:
+        results: of equal cards in the same circumstances. A case may be there several times: it
+            counts as the worst of its outcomes.
+        measured: where they were measured.
+
+    Raises:
+        EnvelopeError: no two-dimensional layer in the usual memory order passed.
+    """
+    forms = allowed(results)
+    plain = forms.get(PLAIN)
+    cases = [case for case in worst(results) if form_of(case) == PLAIN]
+    keys = keys_of(cases, plain) if plain else None
+    if plain is None or keys is None:
+        raise EnvelopeError(f"no envelope: {'nothing passes' if cases else 'nothing was measured'}")
+    forward = keys_of([case for case in cases if case.direction == "forward"], plain)
+    back = keys_of([case for case in cases if case.direction != "forward"], plain)
+    split = forward and back and forward != back
+    if split and forward:
+        keys = forward
     return Envelope(
-        max_side=side, max_workspace_bytes=workspace, source="measured", measured=report.measured
+        max_side=keys.side,
+        max_workspace_bytes=keys.workspace,
+        source="measured",
+        measured=measured,
+        backward=Pair(max_side=back.side, max_workspace_bytes=back.workspace)
+        if split and back
+        else None,
+        limits=limits_for(PLAIN, plain),
+        forms=[
+            Form(
+                dims=form[0],
+                transposed=form[1],
+                memory_format=form[2],
+                limits=limits_for(form, found),
+            )
+            for form, found in forms.items()
+            if form != PLAIN
+        ],
+        tried=tried(results),
     )
-
-
-def _cautious(report: BoundaryReport) -> tuple[int, int]:
-    side = report.result.safe_side or report.result.largest_side_tried or 1
-    failed = [
-        each.case.workspace_bytes
-        for each in report.cases
-        if each.outcome != "pass" and max(each.case.h, each.case.w) <= side
-    ]
-    return side, min([layers.reference(side).workspace_bytes, *(size - 1 for size in failed)])
 
 
 def documented_envelope(stack: Stack) -> Envelope | None:
@@ -87,15 +183,17 @@ def documented_envelope(stack: Stack) -> Envelope | None:
     )
 
 
-def is_below(envelope: Envelope, documented: Envelope) -> bool:
-    """Whether an envelope forbids something that a documented one allows."""
-    return _is_less(envelope.max_side, documented.max_side) or _is_less(
-        envelope.max_workspace_bytes, documented.max_workspace_bytes
-    )
+def is_below(envelope: Envelope, documented: Envelope, cases: Iterable[ConvCase]) -> bool:
+    """Whether an envelope forbids a layer that was tried and that a documented one allows.
 
+    That a layer was not tried is no reason.
 
-def _is_less(limit: int | None, other: int | None) -> bool:
-    return limit is not None and (other is None or limit < other)
+    Args:
+        envelope: what was measured.
+        documented: what is said to work.
+        cases: that were run.
+    """
+    return any(allows(documented, case) and not allows(envelope, case) for case in cases)
 
 
 def renewed(earlier: str, found: Envelope) -> Envelope:
@@ -141,20 +239,24 @@ def load(path: Path, present: Circumstances) -> Envelope:
 
 
 def _differences(envelope: Envelope, present: Circumstances) -> list[str]:
-    measured = envelope.measured
     if envelope.source == "stack":
-        names: tuple[str, ...] = ("stack",)
-    else:
-        names = tuple(
-            name for name in Circumstances.__struct_fields__ if name not in ("environment", "date")
-        )
-    pairs = {name: (getattr(measured, name), getattr(present, name)) for name in names}
-    if envelope.source == "measured":
-        then, now = measured.environment, present.environment
-        pairs |= {name: (then.get(name), now.get(name)) for name in sorted(then | now)}
+        return _different({"stack": (envelope.measured.stack, present.stack)})
+    return differences(envelope.measured, present)
+
+
+def differences(then: Circumstances, now: Circumstances) -> list[str]:
+    """What is different between two circumstances, apart from the date."""
+    names = [
+        name for name in Circumstances.__struct_fields__ if name not in ("environment", "date")
+    ]
+    pairs = {name.replace("_", " "): (getattr(then, name), getattr(now, name)) for name in names}
+    old, new = then.environment, now.environment
+    return _different(pairs | {name: (old.get(name), new.get(name)) for name in sorted(old | new)})
+
+
+def _different(pairs: Mapping[str, tuple[str | None, str | None]]) -> list[str]:
     return [
-        f"{name.replace('_', ' ') if name in names else name} was {_shown(then)} and is "
-        f"{_shown(now)}"
+        f"{name} was {_shown(then)} and is {_shown(now)}"
         for name, (then, now) in pairs.items()
         if then != now
     ]

@@ -16,10 +16,12 @@ from .unknown import Unknown
 
 _SYSTEM = "/etc/rdna1/envelope.json"
 _USER = ".config/rdna1/envelope.json"
-_LARGEST = 64 * 1024
+# One of all classes of layers up to 512 pixels has up to 1500 limits, which take 1 MiB.
+_LARGEST = 2 * 1024 * 1024
 _LONGEST = 8192
 _LARGEST_NUMBER = 2**63
 _MOST = 100
+_MOST_LIMITS = 10_000
 
 Shape = Callable[[object], object]
 
@@ -85,11 +87,28 @@ def _scalar(value: object) -> object:
     return _text(value) if isinstance(value, str) else _number(value)
 
 
-def _table(value: object) -> object:
-    """An object whose names are not known beforehand: variables, or conditions of a limit."""
-    if not isinstance(value, dict) or len(value) > _MOST:
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
         raise ValueError
-    return {_text(name): _or_null(_scalar)(item) for name, item in value.items()}
+    return value
+
+
+def _table_of(shape: Shape) -> Shape:
+    """An object whose names are not known beforehand: variables, or conditions of a limit."""
+
+    def items(value: object) -> object:
+        if not isinstance(value, dict) or len(value) > _MOST:
+            raise ValueError
+        return {_text(name): _or_null(shape)(item) for name, item in value.items()}
+
+    return items
+
+
+def _condition(value: object) -> object:
+    """One value, a list of them, or from which to which number."""
+    if isinstance(value, dict):
+        return _fields_of({"min": _number, "max": _number})(value)
+    return _list_of(_scalar)(value) if isinstance(value, list) else _scalar(value)
 
 
 def _fields_of(shapes: dict[str, Shape]) -> Shape:
@@ -101,36 +120,53 @@ def _fields_of(shapes: dict[str, Shape]) -> Shape:
     return known
 
 
-def _list_of(shape: Shape) -> Shape:
+def _list_of(shape: Shape, most: int = _MOST) -> Shape:
     def items(value: object) -> object:
-        if not isinstance(value, list) or len(value) > _MOST:
+        if not isinstance(value, list) or len(value) > most:
             raise ValueError
         return [shape(item) for item in value]
 
     return items
 
 
-_LIMITS: dict[str, Shape] = {
+_KEYS: dict[str, Shape] = {
     "max_side": _or_null(_number),
     "max_workspace_bytes": _or_null(_number),
 }
+_LIMITS = _list_of(
+    _fields_of({"quantity": _text, "max": _or_null(_number), "when": _table_of(_condition)}),
+    _MOST_LIMITS,
+)
 _MEASURED: dict[str, Shape] = {
     **{
         name: _or_null(_text)
         for name in ("device", "gfx_target", "pci_id", "driver", "stack", "torch", "hip", "date")
     },
-    "environment": _table,
+    "environment": _table_of(_scalar),
 }
 _ENVELOPE = _fields_of(
     {
         "schema_version": _number,
-        **_LIMITS,
+        **_KEYS,
         "source": _text,
         "measured": _fields_of(_MEASURED),
-        "backward": _fields_of(_LIMITS),
-        "limits": _list_of(
-            _fields_of({"quantity": _text, "max": _or_null(_number), "when": _table})
+        "backward": _or_null(_fields_of(_KEYS)),
+        "limits": _LIMITS,
+        "forms": _list_of(
+            _fields_of(
+                {"dims": _number, "transposed": _flag, "memory_format": _text, "limits": _LIMITS}
+            )
         ),
-        "routes": _fields_of({"bypass": _fields_of(_LIMITS), "matmul": _fields_of(_LIMITS)}),
+        "tried": _list_of(
+            _fields_of(
+                {
+                    **dict.fromkeys(("name", "layers", "use"), _text),
+                    **dict.fromkeys(("passed", "failed", "side"), _number),
+                    "first_failed": _or_null(_text),
+                }
+            ),
+            _MOST_LIMITS,
+        ),
+        "routes": _fields_of({"bypass": _fields_of(_KEYS), "matmul": _fields_of(_KEYS)}),
     }
 )

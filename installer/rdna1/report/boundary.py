@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdna1.conv.boundary.report import BoundaryCase, BoundaryReport, Purpose
+from rdna1.conv.boundary.tried import tried
 from rdna1.conv.result import Outcome
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
@@ -23,7 +24,9 @@ _PURPOSES: Final = {
     "decide": "tell rules apart",
     "refine": "narrow the workspace",
     "vary": "other layers inside",
+    "classes": "other classes",
 }
+_MOST_CLASSES = 6
 _HAPPENS: Final[dict[str, str]] = {
     "hang": "hangs",
     "crash": "crashes the process",
@@ -89,6 +92,8 @@ def boundary_verdict(report: BoundaryReport) -> str:
     cost = f"{report.workers_lost} of {report.max_hangs} hangs, {report.wall_seconds:.1f} s"
     if result.rule == "none":
         return f"NO LIMIT up to {result.largest_side_tried} pixels ({cost})"
+    if result.limit_found and result.first_bad_side is None:
+        return f"LIMIT in other layers: {result.explanation} ({cost})"
     bad = f"{result.first_bad_side} {_happens(result.first_bad_outcome)}"
     if result.limit_found:
         return f"LIMIT: {result.safe_side} pixels pass, {bad}; rule {result.rule} ({cost})"
@@ -107,15 +112,39 @@ def _meaning(report: BoundaryReport) -> list[str]:
     lines = [f"Why: {result.explanation}."]
     if result.deciding_case:
         lines.append(f"Undecided: {result.deciding_case.label} would tell.")
+    lines += _coverage(report)
     if report.stopped:
         lines.append(f"Stopped early: {report.stopped}. This is what was known by then.")
     return lines
+
+
+def _coverage(report: BoundaryReport) -> Iterable[str]:
+    """Which classes were tried, and which of them have a limit."""
+    classes = tried(report.cases)
+    if not any(each.purpose == "classes" for each in report.cases):
+        return
+    yield f"Tried: {len(classes)} classes of layers; what is not among them was not tried."
+    limited = [each for each in classes if each.failed]
+    for each in limited[:_MOST_CLASSES]:
+        yield f"Fails in {each.name}, smallest {each.first_failed}."
+    if len(limited) > _MOST_CLASSES:
+        yield f"Fails in {len(limited) - _MOST_CLASSES} more classes."
 
 
 def _advice(report: BoundaryReport) -> Iterable[str]:
     """What is safe, and what to do about the rest."""
     result = report.result
     side = result.safe_side
+    if result.limit_found and result.first_bad_side is None and result.rule != "none":
+        yield (
+            f"Safe: 3x3 layers from 16 to 32 channels up to {result.largest_side_tried} pixels, "
+            "and what passed in each class."
+        )
+        yield (
+            "Do: --envelope FILE writes for programs which layers are safe; run the others on "
+            "the CPU, or measure another stack."
+        )
+        return
     if result.rule == "none":
         yield "Safe: everything that was tried. There is nothing to restrict."
         return

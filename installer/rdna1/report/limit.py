@@ -46,7 +46,8 @@ def limit_warning(boundary: BoundaryReport, stack: Stack) -> str | None:
     if not boundary.result.limit_found:
         return f"the limit of the card is not exact: {verdict}"
     documented = documented_envelope(stack)
-    if documented and is_below(measured, documented):
+    cases = (each.case for each in boundary.cases)
+    if documented and is_below(measured, documented, cases):
         return (
             f"the measured limit, {_shown(measured)}, is below the one documented for "
             f"{stack.name}, {_shown(documented)}. Remedy: keep layers within /etc/rdna1/"

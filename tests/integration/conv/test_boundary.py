@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
 from rdna1.conv import envelope
+from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import observe
+from rdna1.conv.envelope import Envelope
 from rdna1.conv.result import DeviceInfo
 from support.modules import load_by_path
 from support.processes import ignores_sigterm, interrupt
@@ -41,7 +44,7 @@ def command(*arguments: str) -> list[str]:
 def boundary(folder: Path, rules: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "rules.yml").write_text(rules, encoding="utf-8")
     return subprocess.run(
-        command("--timeout", "3", *arguments),
+        command("--timeout", "3", "--quick", *arguments),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -68,8 +71,11 @@ def test_a_limit_on_the_side_is_found_and_written_as_an_envelope(
     assert (result["safe_side"], result["first_bad_side"], result["rule"]) == (42, 43, "side")
     assert (result["first_bad_outcome"], result["safe_workspace_bytes"]) == ("hang", None)
     assert (report["schema_version"], report["kind"]) == (1, "boundary")
-    assert (report["complete"], report["workers_lost"]) == (True, 4)
-    assert sum(each["outcome"] == "hang" for each in report["cases"]) == 4
+    # The rule is as exact as with the four hangs that the reference layer takes; the others doubt
+    # that it holds in all classes.
+    assert report["complete"]
+    assert report["workers_lost"] <= 8
+    assert sum(each["outcome"] == "hang" for each in report["cases"]) == report["workers_lost"]
     written = json.loads((tmp_path / "envelope.json").read_text(encoding="utf-8"))
     assert (written["max_side"], written["max_workspace_bytes"]) == (42, None)
     assert written["source"] == "measured"
@@ -119,6 +125,25 @@ def test_everything_passes(started: Pids, tmp_path: Path) -> None:
     assert started() == []
 
 
+def test_a_limit_of_one_class_alone_is_found_and_written(started: Pids, tmp_path: Path) -> None:
+    rules = "- {when: \"direction == 'backward' and max(h, w) > 9\", outcome: crash}"
+    arguments = ("--max-side", "32", "--format", "json", "--envelope", "envelope.json")
+    report = report_of(boundary(tmp_path, rules, *arguments))
+    result = report["result"]
+    assert (result["rule"], result["first_bad_side"]) == ("unknown", None)
+    assert result["largest_side_tried"] == 32
+    made = msgspec.json.decode((tmp_path / "envelope.json").read_bytes(), type=Envelope)
+    layer = ConvCase(16, 32, 9, 9, 3, 3, padding=1)
+    large = msgspec.structs.replace(layer, h=32, w=32)
+    for case, allowed in (
+        (large, True),
+        (msgspec.structs.replace(large, direction="backward-weights"), True),
+        (msgspec.structs.replace(large, direction="backward"), False),
+    ):
+        assert envelope.allows(made, case) == allowed
+    assert started() == []
+
+
 def test_nothing_passes(started: Pids, tmp_path: Path) -> None:
     rules = '- {when: "h > 0", outcome: crash}'
     run = boundary(tmp_path, rules, "--output", "report.xml", "--format", "junit")
@@ -154,7 +179,7 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
     (tmp_path / "rules.yml").write_text('- {when: "h > 42", outcome: hang}', encoding="utf-8")
 
     run = interrupt(
-        command("--timeout=600", "--format=json", "--output=out"),
+        command("--timeout=600", "--quick", "--format=json", "--output=out"),
         tmp_path,
         lambda: wait_until(lambda: any(map(ignores_sigterm, started()))),
     )

@@ -12,7 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from rdna1.conv.case import ConvCase
+from rdna1.conv.envelope import Envelope, allows
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "validate.md").read_text(encoding="utf-8")
@@ -51,7 +55,7 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     runs = [validate(*shlex.split(line), cwd=tmp_path) for line in COMMANDS]
     assert [run.stderr for run in runs] == [""] * len(COMMANDS)
-    assert [run.returncode for run in runs] == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert [run.returncode for run in runs] == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
     timing, large, hard, sizes, boundary, *_, merged = (run.stdout for run in runs)
     assert "FAIL: 2 pass, 1 hang" in timing
     assert "FAIL: 1 hang of 1" in large
@@ -59,6 +63,10 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     assert "FAIL: 4 pass, 3 hang of 7" in sizes
     assert "LIMIT: 42 pixels pass, 43 hangs; rule side" in boundary
     assert re.search(r"PASS: \d+ pass of \d+ legal combinations, \d+ illegal left out", merged)
+    made = msgspec.json.decode((tmp_path / "envelope.json").read_bytes(), type=Envelope)
+    assert allows(made, ConvCase(16, 32, 32, 32, 3, 3, padding=1))
+    assert not allows(made, ConvCase(16, 32, 33, 33, 3, 3, padding=1))
+    assert not allows(made, ConvCase(16, 32, 8, 8, 1, 1))
 
 
 def test_a_sweep_stops_at_its_budget_and_goes_on(folder: Path, started: Pids) -> None:
@@ -75,6 +83,53 @@ def test_a_sweep_stops_at_its_budget_and_goes_on(folder: Path, started: Pids) ->
     assert labels(report) == [(40, "pass"), (43, "hang"), (44, "hang"), (8, "pass")]
     assert report["parts"][0]["workers_lost"] == 2
     assert not (folder / "out.json.journal").exists()
+    assert started() == []
+
+
+def envelope_of(folder: Path, *reports: str) -> tuple[int, str, Envelope | None]:
+    """What `report --envelope` ends with, complains of and writes."""
+    (folder / "envelope.json").unlink(missing_ok=True)
+    run = validate("report", *reports, "--envelope", "envelope.json", cwd=folder)
+    if not (folder / "envelope.json").exists():
+        return run.returncode, run.stderr, None
+    made = msgspec.json.decode((folder / "envelope.json").read_bytes(), type=Envelope)
+    return run.returncode, run.stderr, made
+
+
+def test_an_envelope_of_sweeps_allows_what_passed(folder: Path, started: Pids) -> None:
+    """Shards count together; what failed in one of several results is not allowed."""
+    layer = ConvCase(16, 32, 40, 40, 3, 3, padding=1)
+    small, large = (msgspec.structs.replace(layer, h=side, w=side) for side in (24, 44))
+    for number in (1, 2):
+        shard = ["--side", "24,40,44", "--shard", f"{number}/2", "--output", f"{number}.json"]
+        validate(*SWEEP, *shard, cwd=folder)
+    code, complaint, made = envelope_of(folder, "1.json", "2.json")
+    assert (code, complaint) == (1, "")
+    assert made is not None
+    assert [allows(made, case) for case in (small, layer, large)] == [True, True, False]
+
+    (folder / "rules.yml").write_text('- {when: "max(h, w) > 39", outcome: wrong}\n')
+    assert validate(*SWEEP, "--side", "40", "--output", "40.json", cwd=folder).returncode == 1
+    boundary = ["boundary", *SWEEP[1:], "--quick", "--max-side", "40", "--output", "boundary.json"]
+    assert validate(*boundary, cwd=folder).returncode == 0
+    code, complaint, made = envelope_of(folder, "1.json", "2.json", "boundary.json")
+    assert code == 1
+    assert complaint == (
+        f"rdna1-validate: {layer.label} passed one time and not another: it counts as failed\n"
+    )
+    assert made is not None
+    assert [allows(made, case) for case in (small, layer, large)] == [True, False, False]
+
+    code, complaint, made = envelope_of(folder, "40.json")
+    assert (code, made) == (2, None)
+    assert "--envelope envelope.json: no envelope: nothing passes" in complaint
+
+    (folder / "other.yml").write_text("[]\n")
+    other = [*SWEEP[:2], "sim:other.yml", *SWEEP[3:], "--side", "8", "--output", "other.json"]
+    assert validate(*other, cwd=folder).returncode == 0
+    code, complaint, made = envelope_of(folder, "boundary.json", "other.json")
+    assert (code, made) == (2, None)
+    assert "the reports are of different circumstances: device was" in complaint
     assert started() == []
 
 

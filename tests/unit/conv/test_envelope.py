@@ -18,6 +18,7 @@ from rdna1.conv.envelope import (
     documented_envelope,
     measured_envelope,
 )
+from rdna1.conv.result import CaseResult
 from rdna1.stacks import load_stack
 from support.convolutions import investigate, pretend
 
@@ -60,17 +61,100 @@ def limits(report: BoundaryReport) -> tuple[int | None, int | None]:
 def test_a_rule_gives_its_one_limit() -> None:
     assert limits(report_on(lambda case: max(case.h, case.w) > 42)) == (42, None)
     assert limits(report_on(lambda case: case.workspace_bytes > 2**20)) == (None, 1048572)
-    assert limits(report_on(lambda _: False)) == (None, None)
+    # What was not tried is not allowed: the keys are the largest that passed.
+    assert limits(report_on(lambda _: False)) == (512, 16 * 9 * 512 * 512 * 4)
 
 
-def test_without_a_rule_both_limits_hold_and_no_failed_case_is_inside() -> None:
-    assert limits(report_on(lambda case: case.h * case.w > 42 * 42)) == (42, 1016064)
-    report = report_on(lambda case: max(case.h, case.w) > 42 or case.c_in > 60)
-    side, workspace = limits(report)
-    assert side == 42
-    assert workspace is not None
+@pytest.mark.parametrize(
+    "fails",
+    [
+        lambda case: case.h * case.w > 42 * 42,
+        lambda case: max(case.h, case.w) > 42 or case.c_in > 60,
+    ],
+)
+def test_without_a_rule_no_failed_case_is_allowed(fails: Callable[[ConvCase], bool]) -> None:
+    report = report_on(fails)
+    made = measured_envelope(report)
+    keys = msgspec.structs.replace(made, limits=[], forms=[])
     failed = [each.case for each in report.cases if each.outcome != "pass"]
-    assert not [c for c in failed if max(c.h, c.w) <= side and c.workspace_bytes <= workspace]
+    assert failed
+    assert not [case for case in failed if envelope.allows(made, case)]
+    assert not [case for case in failed if envelope.allows(keys, case)]
+    passed = [each.case for each in report.cases if each.outcome == "pass"]
+    assert all(envelope.allows(made, case) for case in passed)
+
+
+def test_a_class_that_was_not_tried_is_not_allowed() -> None:
+    made = measured_envelope(report_on(lambda case: max(case.h, case.w) > 42))
+    assert envelope.allows(made, ConvCase(16, 32, 42, 42, 3, 3, padding=1))
+    for other in (
+        ConvCase(16, 32, 8, 8, 7, 7, padding=3),
+        ConvCase(16, 32, 8, 8, 3, 3, padding=1, dilation=2),
+        ConvCase(512, 32, 8, 8, 3, 3, padding=1),
+        ConvCase(16, 32, 8, 8, 3, 3, padding=1, n=2),
+        ConvCase(16, 32, 8, 8, 3, 3, padding=1, direction="backward"),
+        ConvCase(16, 32, 8, 8, 3, 3, padding=1, transposed=True),
+        ConvCase(16, 32, 8, 8, 3, 3, padding=1, memory_format="channels_last"),
+    ):
+        assert not envelope.allows(made, other)
+
+
+def test_less_padding_is_smaller_and_more_is_larger() -> None:
+    made = measured_envelope(report_on(lambda case: max(case.h, case.w) > 42))
+    assert envelope.allows(made, ConvCase(16, 32, 42, 42, 3, 3, padding=0))
+    assert not envelope.allows(made, ConvCase(16, 32, 42, 42, 3, 3, padding=2))
+
+
+def test_an_envelope_without_limits_is_read_by_its_keys(tmp_path: Path) -> None:
+    """A file of an older version."""
+    old = envelope.load(measured_here(tmp_path), HERE)
+    assert envelope.allows(old, ConvCase(512, 512, 42, 42, 7, 7, padding=3))
+    assert not envelope.allows(old, ConvCase(3, 3, 43, 1, 1, 1))
+
+
+def test_of_outcomes_that_contradict_each_other_the_worse_counts() -> None:
+    case = ConvCase(16, 32, 20, 20, 3, 3, padding=1)
+    small = ConvCase(16, 32, 10, 10, 3, 3, padding=1)
+    results = [
+        CaseResult(small, "pass", 0.0),
+        CaseResult(case, "pass", 0.0),
+        CaseResult(case, "hang", 0.0),
+    ]
+    made = envelope.envelope_of(results, HERE)
+    assert envelope.allows(made, small)
+    assert not envelope.allows(made, case)
+
+
+@pytest.mark.parametrize(
+    ("fails", "below"),
+    [
+        (lambda case: max(case.h, case.w) > 42, False),
+        (lambda case: max(case.h, case.w) > 41, True),
+        (lambda case: case.workspace_bytes > 1016063, True),
+        (lambda case: max(case.h, case.w) > 60, False),
+        # No key tells that these fail.
+        (lambda case: case.transposed and case.h > 20, True),
+        (lambda case: case.dims == 3 and case.h > 50, False),
+        (lambda _: False, False),
+    ],
+)
+def test_below_is_what_forbids_layers_that_the_documented_limit_allows(
+    fails: Callable[[ConvCase], bool], below: bool
+) -> None:
+    documented = documented_envelope(load_stack("rocm-5.7"))
+    assert documented is not None
+    shapes = [
+        ConvCase(16, 32, 1, 1, 3, 3, padding=1),
+        ConvCase(16, 32, 1, 1, 2, 2, stride=2, transposed=True),
+        ConvCase(4, 4, 1, 1, 3, 3, padding=1, dims=3, depth=4, kd=3),
+    ]
+    cases = [
+        msgspec.structs.replace(shape, h=side, w=side)
+        for shape in shapes
+        for side in (10, 20, 30, 42, 43, 64)
+    ]
+    made = envelope.envelope_of(list(map(pretend(fails), cases)), HERE)
+    assert envelope.is_below(made, documented, cases) == below
 
 
 def test_a_search_that_was_cut_short_gives_what_passed() -> None:

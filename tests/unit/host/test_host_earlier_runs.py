@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from rdna1.conv.circumstances import Circumstances
-from rdna1.conv.envelope import Envelope, renewed
+from rdna1.conv.envelope import Envelope, envelope_of, renewed
 from rdna1.host.collect import collect
 from rdna1.report.json import to_json
+from support.convolutions import investigate, pretend
 
 if TYPE_CHECKING:
     from unit.host.conftest import Tree
@@ -119,6 +120,17 @@ def test_an_envelope_with_unusual_values_is_as_the_validation_writes_it(tree: Tr
     values = {"HSA_X": "a\tb\u202ec", "MIOPEN_Y": "x" * 5000}
     measured = Circumstances(device="Radeon\u2122", environment=values)
     text = to_json(msgspec.structs.replace(MEASURED, measured=measured))
+    root = tree({"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": text})
+    facts: Any = collect(str(root))
+    assert facts["envelopes"] == [{"path": "/etc/rdna1/envelope.json", "content": text}]
+
+
+def test_an_envelope_of_all_classes_is_as_the_validation_writes_it(tree: Tree) -> None:
+    _, cases = investigate(pretend(lambda case: case.h > 12), max_side=16, form="full")
+    made = envelope_of(cases, Circumstances(device="Radeon"))
+    assert made.limits
+    assert made.forms
+    text = to_json(made)
     root = tree({"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": text})
     facts: Any = collect(str(root))
     assert facts["envelopes"] == [{"path": "/etc/rdna1/envelope.json", "content": text}]

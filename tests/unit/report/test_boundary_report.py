@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from rdna1.conv.boundary.kinds import Form
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import Circumstances
@@ -20,8 +21,9 @@ def report_on(
     outcome: Outcome = "hang",
     max_hangs: int = 12,
     stopped: str = "",
+    form: Form | None = None,
 ) -> BoundaryReport:
-    result, cases = investigate(pretend(fails, outcome), max_hangs=max_hangs)
+    result, cases = investigate(pretend(fails, outcome), max_hangs=max_hangs, form=form)
     return BoundaryReport(
         device=None,
         result=result,
@@ -69,6 +71,11 @@ def by_side(case: ConvCase) -> bool:
             "Safe: everything that was tried.",
         ),
         (
+            lambda: report_on(lambda case: case.direction == "backward", form="quick"),
+            "LIMIT in other layers: the reference layer passes at every side, other layers do not",
+            "Safe: 3x3 layers from 16 to 32 channels up to 512 pixels, and what passed in each",
+        ),
+        (
             lambda: report_on(lambda _: True),
             "NOT KNOWN: nothing passes (2 of 12 hangs, 1.5 s)",
             "Do: check the installation with rdna1-preflight",
@@ -105,7 +112,11 @@ def test_an_undecided_rule_names_the_case_that_would_tell() -> None:
 
 
 def test_junit_fails_when_the_limit_is_not_known_only() -> None:
-    for report, failures in ((report_on(by_side), 0), (report_on(lambda _: True), 1)):
+    for report, failures in (
+        (report_on(by_side), 0),
+        (report_on(lambda case: case.direction == "backward", form="quick"), 0),
+        (report_on(lambda _: True), 1),
+    ):
         root = ET.fromstring(boundary_junit(report))  # noqa: S314 - our own report
         assert len(root.findall(".//testcase")) == 1 + len(report.cases)
         assert len(root.findall(".//failure")) == failures

@@ -56,6 +56,11 @@ def add_to(commands: Commands) -> None:
     add_max_side(parser, _MAX_SIDE, "try no map higher or wider, in pixels (default: %(default)s)")
     add_max_hangs(parser, _MAX_HANGS)
     parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="try 3x3 layers in float32 only, forward and gradients",
+    )
+    parser.add_argument(
         "--envelope", type=Path, metavar="FILE", help="also write the limit there, for programs"
     )
     parser.set_defaults(run=_run)
@@ -71,6 +76,7 @@ def _run(options: argparse.Namespace) -> int:
             options.max_side,
             options.max_hangs,
             lambda step: line.show(_status(step, options.max_hangs)),
+            form="quick" if options.quick else "full",
             wait=options.wait,
             on_wait=line.wait,
         )
@@ -98,4 +104,5 @@ def _write_envelope(report: BoundaryReport, file: Path) -> None:
 
 def _status(step: Step, max_hangs: int) -> str:
     limit = f"{step.safe}..{step.bad}" if step.bad else f"above {step.safe}"
-    return f"hangs {step.lost} of {max_hangs}  limit {limit}  {step.case.label}"
+    subject = step.subject or f"limit {limit}"
+    return f"hangs {step.lost} of {max_hangs}  {subject}  {step.case.layer}"

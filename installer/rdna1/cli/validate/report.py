@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdna1.cli.output import add_report_options, write_report
-from rdna1.cli.validate.options import FORMS, check_report
+from rdna1.cli.output import UsageError, add_report_options, write_report
+from rdna1.cli.validate.options import FORMS, check_report, check_writable
 from rdna1.cli.validate.rendering import rendered
 from rdna1.conv.boundary.report import BoundaryReport
+from rdna1.conv.envelope import EnvelopeError
+from rdna1.conv.measured import combined
 from rdna1.conv.result_file import ConvReport, load_result
 from rdna1.conv.sweep.merge import merged
 from rdna1.conv.sweep.report import SweepReport
@@ -22,6 +26,7 @@ _EXAMPLES = """\
 examples:
   rdna1-validate report smoke.json boundary.json
   rdna1-validate report shard-*.json --format json --output sweep.json
+  rdna1-validate report shard-*.json --envelope envelope.json
   rdna1-validate report boundary.json sweep.json --format html --output card.html
 
 exit codes: 0 all passed, 1 some did not or a shard is missing, 2 wrong usage or
@@ -42,18 +47,47 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a result")
     add_report_options(parser, *FORMS)
+    parser.add_argument(
+        "--envelope",
+        type=Path,
+        metavar="FILE",
+        help="also write what all of them allow there, for programs",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     check_report(options)
+    check_writable("--envelope", options.envelope)
     loaded = [(str(path), load_result(path)) for path in options.files]
     reports: list[ConvReport] = [each for _, each in loaded if not isinstance(each, SweepReport)]
     shards = [(name, each) for name, each in loaded if isinstance(each, SweepReport)]
     if shards:
         reports.append(merged(shards))
     write_report(rendered(reports, options.format, options.output), options.output)
+    if options.envelope:
+        _write_envelope([each for _, each in loaded], options.envelope)
     return 0 if all(map(_passed, reports)) else 1
+
+
+def _write_envelope(reports: Sequence[ConvReport], file: Path) -> None:
+    """Write what the cases of all reports allow.
+
+    Raises:
+        UsageError: they are of different cards or circumstances, or nothing passed.
+    """
+    from rdna1.report.json import to_json
+
+    try:
+        envelope, contradictory = combined(reports)
+    except EnvelopeError as error:
+        raise UsageError(f"--envelope {file}: {error}") from error
+    write_report(to_json(envelope), file)
+    for case in contradictory:
+        print(
+            f"rdna1-validate: {case.label} passed one time and not another: it counts as failed",
+            file=sys.stderr,
+        )
 
 
 def _passed(report: ConvReport) -> bool:

@@ -9,18 +9,17 @@ import msgspec
 
 from rdna1.conv.boundary import layers
 from rdna1.conv.boundary.choice import deciding_case
-from rdna1.conv.boundary.quantity import SIDE, WORKSPACE, Fit, agreeing, fit
+from rdna1.conv.boundary.kinds import Form
+from rdna1.conv.boundary.quantity import SIDE, WORKSPACE, agreeing, fit
 from rdna1.conv.boundary.report import BoundaryCase, Purpose
 from rdna1.conv.boundary.search import LOSS_COST, next_question
+from rdna1.conv.boundary.survey import Survey
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, Outcome
 from rdna1.conv.supervisor import DeviceLostError
 
 # After these the worker is gone, and the card may be reset.
 LOSSES: tuple[Outcome, ...] = ("hang", "crash")
-
-# Layers are varied no further than this when there is no limit.
-_ORDINARY_SIDE = 128
 
 
 class HangBudgetError(Exception):
@@ -34,12 +33,14 @@ class Step(NamedTuple):
         case: the case.
         purpose: why it is run.
         lost: workers lost so far.
+        subject: what is decided: the class of layers, empty for the reference layer.
         safe: largest side of the reference layer that passed, 0 before one did.
         bad: smallest side that did not, None before there is one.
     """
 
     case: ConvCase
     purpose: Purpose
+    subject: str
     lost: int
     safe: int
     bad: int | None
@@ -53,6 +54,7 @@ class Investigation:
         max_side: no map is higher or wider, in pixels.
         max_hangs: no case is run after so many lost workers.
         on_step: called before each case.
+        form: which classes of layers are tried after the reference layer; None tries none.
 
     Attributes:
         cases: what was run, in order; complete up to any exception that leaves `run`.
@@ -64,6 +66,7 @@ class Investigation:
         max_side: int,
         max_hangs: int,
         on_step: Callable[[Step], None],
+        form: Form | None = None,
     ) -> None:
         """Start with no case."""
         self.cases: list[BoundaryCase] = []
@@ -71,9 +74,12 @@ class Investigation:
         self._max_side = max_side
         self._max_hangs = max_hangs
         self._on_step = on_step
+        self._form = form
+        self._lost = 0
+        self._reference: list[CaseResult] = []
 
     def run(self) -> None:
-        """Find the limit, look below and beyond it, decide the rule, then try to refute it.
+        """Find the limit, look below and beyond it, decide the rule, then try all classes.
 
         Raises:
             HangBudgetError: the hangs that are allowed are used up.
@@ -84,11 +90,10 @@ class Investigation:
         self._try(map(layers.reference, layers.sides_below(safe)), "below")
         self._search()
         safe, bad = self._bracket()
-        if bad is None:
-            ordinary = min(self._max_side, _ORDINARY_SIDE)
-            self._vary(Fit(SIDE, ordinary, ordinary + 1), self._max_side)
-        elif safe:
+        if bad is not None and safe:
             self._explain(safe)
+        if self._form and self._bracket()[0]:
+            self._survey(self._form)
 
     def _search(self) -> None:
         """Narrow the limit of the reference layer to one pixel."""
@@ -118,15 +123,20 @@ class Investigation:
             # Only the side is decided by maps far higher and far wider than the limit that failed.
             beyond = layers.side_beyond(safe, self._max_side)
             self._try([layers.reference(beyond)] if beyond else [], "beyond")
-        fits = agreeing(self.cases)
-        if len(fits) == 1:
-            if fits[0].quantity == WORKSPACE:
-                self._refine()
-            self._vary(fit(fits[0].quantity, self.cases), self._max_side)
-        passed, bad = reference_sides(self.cases)
-        if not agreeing(self.cases) and max(passed) < min(bad):
-            # What is it that matters besides size?
-            self._vary(Fit(SIDE, safe, safe + 1), self._max_side)
+        if [each.quantity for each in agreeing(self.cases)] == [WORKSPACE]:
+            self._refine()
+
+    def _survey(self, form: Form) -> None:
+        """Try layers of all classes."""
+        survey = Survey(self._passes, lambda: self._max_hangs - self._lost, self._max_side)
+        for each in self.cases:
+            survey.add(each.case, passed=each.outcome == "pass")
+        safe, bad = self._bracket()
+        survey.run(form, [safe] if bad else [])
+
+    def _passes(self, case: ConvCase, subject: str) -> bool:
+        self._run(case, "classes", subject)
+        return self.cases[-1].outcome == "pass"
 
     def _decide(self, candidates: list[ConvCase]) -> None:
         """Run the cases that tell rules apart while there is more than one rule."""
@@ -146,10 +156,6 @@ class Investigation:
                 return
             self._run(between[next_question(len(between)) - 1], "refine")
 
-    def _vary(self, fitted: Fit, max_side: int) -> None:
-        """Vary the layer at the limit of a rule."""
-        self._try(layers.variations(fitted, max_side), "vary")
-
     def _try(self, cases: Iterable[ConvCase], purpose: Purpose) -> None:
         """Run the cases that have not been run yet."""
         done = {each.case for each in self.cases}
@@ -157,12 +163,11 @@ class Investigation:
             if case not in done:
                 self._run(case, purpose)
 
-    def _run(self, case: ConvCase, purpose: Purpose) -> None:
-        lost = sum(each.outcome in LOSSES for each in self.cases)
-        if lost >= self._max_hangs:
+    def _run(self, case: ConvCase, purpose: Purpose, subject: str = "") -> None:
+        if self._lost >= self._max_hangs:
             raise HangBudgetError
         safe, bad = self._bracket()
-        self._on_step(Step(case, purpose, lost, safe, bad))
+        self._on_step(Step(case, purpose, subject, self._lost, safe, bad))
         try:
             self._record(self._measure(case), purpose)
         except DeviceLostError as lost:
@@ -170,11 +175,14 @@ class Investigation:
             raise
 
     def _record(self, result: CaseResult, purpose: Purpose) -> None:
+        self._lost += result.outcome in LOSSES
+        if layers.is_reference(result.case):
+            self._reference.append(result)
         fields = msgspec.structs.asdict(result)
         self.cases.append(BoundaryCase(**fields, purpose=purpose))
 
     def _bracket(self) -> tuple[int, int | None]:
-        return bracket(self.cases)
+        return bracket(self._reference)
 
 
 def bracket(results: Iterable[CaseResult]) -> tuple[int, int | None]:

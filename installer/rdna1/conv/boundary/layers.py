@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from rdna1.conv.boundary.quantity import Fit
 from rdna1.conv.case import ConvCase, DType
 
 # The layer of the first recorded measurements.
@@ -94,38 +93,6 @@ def _shapes(limit: int, max_side: int) -> Iterator[tuple[int, int]]:
         for narrow in {min(limit * limit // side, limit), limit} - {0}:
             yield side, narrow
             yield narrow, side
-
-
-def variations(fitted: Fit, max_side: int) -> list[ConvCase]:
-    """The layers, varied in every respect, at the largest square that a rule calls safe.
-
-    Args:
-        fitted: the rule.
-        max_side: nothing is higher or wider.
-    """
-    changed: list[dict[str, object]] = [
-        {"c_in": 3},
-        {"c_in": 64},
-        {"c_in": 128, "c_out": 128},
-        {"c_out": 64},
-        {"kh": 5, "kw": 5, "padding": 2},
-        {"stride": 2},
-        {"n": 4},
-        {"dtype": "float16"},
-    ]
-    layers = [msgspec.structs.replace(_REFERENCE, **change) for change in changed]
-    largest = (_largest_safe(layer, fitted, max_side) for layer in layers)
-    return [case for case in largest if case]
-
-
-def _largest_safe(layer: ConvCase, fitted: Fit, max_side: int) -> ConvCase | None:
-    low, high = 0, max_side + 1
-    while high - low > 1:
-        side = (low + high) // 2
-        case = sized(layer, side, side)
-        safe = fitted.expects(case) and affordable(case)
-        low, high = (side, high) if safe else (low, side)
-    return sized(layer, low, low) if low else None
 
 
 def workspaces_between(low: int, high: float, max_side: int) -> list[ConvCase]:

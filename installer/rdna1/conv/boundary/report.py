@@ -11,7 +11,7 @@ from rdna1.conv.circumstances import Circumstances
 from rdna1.conv.result import CaseResult, DeviceInfo, Outcome
 
 Rule = Literal["side", "workspace", "none", "unknown"]
-Purpose = Literal["search", "below", "decide", "refine", "vary", "beyond"]
+Purpose = Literal["search", "below", "decide", "refine", "vary", "beyond", "classes"]
 
 
 class BoundaryCase(CaseResult, frozen=True, kw_only=True):
@@ -63,9 +63,12 @@ class BoundaryResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def limit_found(self) -> bool:
-        """Whether the limit is known to one pixel, or known not to be within reach."""
+        """Whether the limit is known to one pixel, or known not to be within reach.
+
+        Where the reference layer has none and other layers do not pass, they are the limit.
+        """
         if self.first_bad_side is None:
-            return self.rule == "none"
+            return self.rule == "none" or bool(self.contradicting)
         return self.safe_side is not None and self.safe_side + 1 == self.first_bad_side
 
 

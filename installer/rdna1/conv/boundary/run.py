@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rdna1.conv.boundary.conclusion import conclude
 from rdna1.conv.boundary.investigation import HangBudgetError, Investigation, Step
+from rdna1.conv.boundary.kinds import Form
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import observe
@@ -25,6 +26,7 @@ def run_boundary(
     max_hangs: int,
     on_step: Callable[[Step], None],
     *,
+    form: Form = "full",
     wait: float = WAIT_SECONDS,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> BoundaryReport:
@@ -36,6 +38,7 @@ def run_boundary(
         max_side: no map is higher or wider, in pixels.
         max_hangs: no case is run after so many lost workers.
         on_step: called before each case.
+        form: which classes of layers are tried.
         wait: seconds to wait for another run that has the device.
         on_wait: told who has it.
 
@@ -50,7 +53,7 @@ def run_boundary(
         def measure(case: ConvCase) -> CaseResult:
             return _judged(supervisor.run, case, investigation.cases)
 
-        investigation = Investigation(measure, max_side, max_hangs, on_step)
+        investigation = Investigation(measure, max_side, max_hangs, on_step, form)
         try:
             investigation.run()
         except HangBudgetError:
