@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from support.forked import become, in_child
+
 # Nobody of this machine.
 UID = 54321
 
@@ -43,21 +45,14 @@ def shared_folder() -> Iterator[Path]:
 
 def as_attacker(action: Step, uid: int = UID) -> None:
     """Do something in a process of the user; what the user may not do is not done."""
-    pid = os.fork()
-    if pid == 0:
+
+    def act() -> None:
         _listener.clear()
-        try:
-            os.seteuid(0)
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
+        become(uid, uid)
+        with contextlib.suppress(OSError):
             action()
-        except OSError:
-            os._exit(1)
-        except BaseException:  # noqa: BLE001 - pytest must not go on in the child
-            os._exit(2)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) < 2
+
+    in_child(act)
 
 
 @contextlib.contextmanager

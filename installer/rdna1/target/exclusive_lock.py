@@ -120,7 +120,7 @@ def holding_process(descriptor: int) -> int | None:
     place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     by_inode = None
     with suppress(OSError):
-        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        for line in Path("/proc/locks").read_text(encoding="utf-8").splitlines():
             # As in "3: FLOCK  ADVISORY  WRITE 4711 00:19:1234 0 EOF"; waiting ones have a "->".
             words = line.split()
             if len(words) < 6 or words[1] != "FLOCK":

@@ -22,7 +22,7 @@ def mount_of(descriptor: int) -> int | None:
     The file system itself is not asked: one of a user's program need not answer.
     """
     try:
-        text = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii")
+        text = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="utf-8")
     except OSError:
         return None
     found = _MOUNT.search(text)

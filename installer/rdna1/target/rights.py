@@ -84,7 +84,7 @@ def _group_of_account(uid: int) -> int | None:
 def _mapped() -> list[tuple[int, int]]:
     """First and count of the user ids that exist in this process's user namespace."""
     try:
-        lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+        lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
     except OSError:
         return [(0, 2**32)]
     return [(int(first), int(count)) for first, _, count in map(str.split, lines)]

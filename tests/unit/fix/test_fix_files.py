@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 from pathlib import Path
 
 import pytest
 
 from rdna1.fix.files import ChangedError, rewrite
+from support.forked import in_child
 
 IS_ROOT = os.geteuid() == 0
 
@@ -95,18 +97,15 @@ def test_a_pipe_in_the_files_place_does_not_block(tmp_path: Path) -> None:
 
 def test_nothing_is_left_when_writing_fails(file: Path) -> None:
     """A file size limit stands for a full disk: both fail while the draft is written."""
-    pid = os.fork()
-    if pid == 0:
-        import signal
 
+    def write_too_much() -> int | None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-        try:
+        with pytest.raises(OSError) as caught:
             rewrite(file, b"old\n", b"new\n" * 1000)
-        except OSError as error:
-            os._exit(0 if error.errno == errno.EFBIG else 2)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        return caught.value.errno
+
+    assert in_child(write_too_much) == errno.EFBIG
     assert file.read_bytes() == b"old\n"
     assert list(file.parent.iterdir()) == [file]
 

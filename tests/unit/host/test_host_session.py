@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import pytest
 from rdna1.host import session
 from rdna1.host.collect import collect
 from rdna1.host.reader import MissingError, Reader, UnreadableError
+from support.forked import become, in_child
 
 if TYPE_CHECKING:
     from unit.host.conftest import Tree
@@ -89,17 +89,11 @@ def test_a_tree_has_no_session(tree: Tree) -> None:
 def test_a_real_process_that_joined_no_new_group() -> None:
     nobody = pwd.getpwnam("nobody")
     daemon = grp.getgrnam("daemon")
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.setgroups([daemon.gr_gid])
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-        os.write(writing, json.dumps(session.session(Reader())).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as stream:
-        found = json.load(stream)
-    os.waitpid(pid, 0)
+
+    def as_nobody() -> dict[str, object]:
+        become(nobody.pw_uid, nobody.pw_gid, (daemon.gr_gid,))
+        return session.session(Reader())
+
+    found = in_child(as_nobody)
     own = grp.getgrgid(nobody.pw_gid).gr_name
     assert found == {"user": "nobody", "groups": sorted([own, "daemon"])}

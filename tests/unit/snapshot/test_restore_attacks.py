@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from support.attacker import (
     owned_tree,
     shared_folder,
 )
+from support.forked import in_child
 
 OTHER = UID + 1
 OLD, NEW = "of mallory, before\n", "of mallory, after\n"
@@ -255,19 +255,10 @@ def test_a_folder_of_somebody_else_is_not_removed(machine: Machine, how: str) ->
 
 def with_content(machine: Machine, *paths: Path | str) -> list[str]:
     """Those of the places whose content a record holds, by a process that must not wait."""
-    end, start = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(30)
-        recorded = machine.record(*paths)
-        os.write(start, json.dumps([p for p, e in recorded.items() if "content" in e]).encode())
-        os._exit(0)
-    os.close(start)
-    with os.fdopen(end) as stream:
-        found = stream.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "it waited for ever"
-    listed: list[str] = json.loads(found)
-    return listed
+    recorded = in_child(
+        lambda: [p for p, entry in machine.record(*paths).items() if "content" in entry], seconds=30
+    )
+    return [str(path) for path in recorded]
 
 
 def test_special_files_are_neither_waited_for_nor_read(machine: Machine) -> None:
