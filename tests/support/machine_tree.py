@@ -133,6 +133,25 @@ class MachineTree:
         self.display("731f", revision="c1").node("731f", target=100100, slot=0x300)
         return self.device("kfd").device("dri/renderD128")
 
+    def screen(
+        self,
+        slot: str = "0000:03:00.0",
+        *,
+        card: str = "card0",
+        connector: str = "HDMI-A-1",
+        status: str = "connected",
+    ) -> MachineTree:
+        """Give the display device at a place of the PCI bus a connector."""
+        if not (self.root / f"sys/class/drm/{card}").exists():
+            self.link(f"sys/class/drm/{card}/device", f"../../../bus/pci/devices/{slot}")
+        return self.write(f"sys/class/drm/{card}-{connector}/status", f"{status}\n")
+
+    def session(self, number: int = 2, **values: str) -> MachineTree:
+        """Log a user in at a graphical session, as systemd-logind notes it."""
+        known = {"USER": USER, "STATE": "active", "REMOTE": "0", "TYPE": "wayland", **values}
+        lines = "".join(f"{name}={value}\n" for name, value in known.items())
+        return self.write(f"run/systemd/sessions/{number}", lines)
+
     def device(self, path: str, gid: int = 109, mode: int = 0o660) -> MachineTree:
         """Make a device file; making one takes root."""
         place = self.root / "dev" / path

@@ -88,6 +88,13 @@ _VERDICTS = {
     "boundary": ("LIMIT", "NO LIMIT", "NOT EXACT", "NOT KNOWN"),
 }
 
+# How the program refuses to hang a card that somebody looks at.
+_REFUSED = "rdna1-validate: refused: "
+_REMEDY = (
+    "Remedy: save what is open on that machine and set validate_yes: true, or measure while the "
+    "card has no monitor and no graphical session"
+)
+
 
 class Measurement:
     """One measurement: its command, its report, and the record that it passed as things are now."""
@@ -148,6 +155,10 @@ def measure(module: AnsibleModule, measurement: Measurement) -> None:
     name, began = measurement.name, time.time()
     measurement.forget()
     code, said, complaint = module.run_command(measurement.command)
+    refusal = next((line for line in complaint.splitlines() if _REFUSED in line), "")
+    if code == 1 and refusal:
+        reason = refusal.partition(_REFUSED)[2].partition(" Remedy: ")[0]
+        module.fail_json(msg=f"{name} was refused: {reason} {_REMEDY}", stderr=complaint)
     if code not in (0, 1) or not said.startswith(_VERDICTS[name]):
         module.fail_json(
             msg=f"rdna1-validate {name} broke off with exit code {code}: "

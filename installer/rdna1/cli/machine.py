@@ -73,13 +73,7 @@ def collect_facts(
     Raises:
         UsageError: the folder cannot be read.
     """
-    place = "/" if options.root is None else options.root
-    try:
-        # Not a Path, for which an empty name, as of an unset variable, is the present folder.
-        os.scandir(place).close()
-    except OSError as error:
-        raise UsageError(f"--root {place or repr(place)}: {error.strerror}") from error
-    root = Path(place)
+    root = root_folder(options)
     users = options.user or (_callers() if root.resolve() == Path("/") else [])
     if getattr(options, "all_users", False):
         users = []
@@ -88,6 +82,21 @@ def collect_facts(
     if log is not None:
         _add_messages(facts, log)
     return facts
+
+
+def root_folder(options: argparse.Namespace) -> Path:
+    """The folder that ``--root`` names, or that of this machine.
+
+    Raises:
+        UsageError: the folder cannot be read.
+    """
+    place = "/" if options.root is None else options.root
+    try:
+        # Not a Path, for which an empty name, as of an unset variable, is the present folder.
+        os.scandir(place).close()
+    except OSError as error:
+        raise UsageError(f"--root {place or repr(place)}: {error.strerror}") from error
+    return Path(place)
 
 
 def _add_messages(facts: dict[str, object], log: str) -> None:

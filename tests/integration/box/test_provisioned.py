@@ -21,6 +21,7 @@ VALIDATE = "playbooks/validate.yml"
 SIMULATED = (
     "--extra-vars=validate_device=sim:/root/rules.yml",
     "--extra-vars=validate_timeout=2",
+    "--extra-vars=validate_boundary=true",
     "--extra-vars=validate_boundary_max_side=64",
     "--extra-vars=validate_boundary_quick=true",
 )
@@ -90,10 +91,18 @@ def test_the_report_is_copied_to_the_controller(box: Box) -> None:
     assert ignored == ["card", "find-enforce"]
 
 
-def test_without_a_gpu_the_documented_limit_is_written(box: Box, provisioned: Provisioned) -> None:
+def test_a_run_without_options_provokes_no_hang(box: Box) -> None:
+    assert not (box.reports / "boundary.json").exists()
+    assert json.loads((box.reports / "report.json").read_text())["boundary"] is None
+    smoke = json.loads((box.reports / "smoke.json").read_text())
+    sides = [max(each["case"]["h"], each["case"]["w"]) for each in smoke["cases"]]
+    assert max(sides) <= 42
+
+
+def test_unmeasured_the_documented_limit_is_written(box: Box, provisioned: Provisioned) -> None:
     printed = " ".join(provisioned.printed.split())
     assert "limit documented for rocm-5.7: 42 pixels" in printed
-    assert "not measured, as there is no GPU" in printed
+    assert "not measured, as nobody asked for it (validate_boundary=true)" in printed
     written = envelope(box)
     assert (written["source"], written["max_side"]) == ("stack", 42)
     assert written["max_workspace_bytes"] == 1016064
@@ -171,7 +180,6 @@ def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(box: Box) ->
     played = box.play(
         "--extra-vars=validate_device=sim:/root/rules.yml",
         "--extra-vars=validate_timeout=2",
-        "--extra-vars=validate_boundary=false",
         playbook=VALIDATE,
     )
     box.run("rm", "/root/rules.yml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import ansible.module_utils
 import pytest
 
 from support.ansible_module import INSTALLER, MODULES, run_module
+from support.machine_tree import MachineTree
 from support.modules import load_by_path
 
 # What the setting module_utils of ansible.cfg does.
@@ -164,3 +166,19 @@ def test_check_mode_measures_nothing(run: Run, box: Path) -> None:
     shown = run(_ansible_check_mode=True)
     assert (shown["changed"], shown["report"], shown["earlier"]) == (True, "", "")
     assert not (box / "reports").exists()
+
+
+def test_a_refusal_names_the_variable_that_insists(box: Path) -> None:
+    MachineTree(box / "tree").display("731f").screen()
+    program = box / "rdna1-validate"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m rdna1.cli.validate "$@"\n')
+    asked = ["--device=cuda", f"--root={box / 'tree'}"]
+    refused = run_module(
+        "rdna1_validate", arguments(box, measurement="boundary", arguments=asked), box
+    )
+    assert refused["failed"]
+    assert refused["msg"] == (
+        "boundary was refused: a monitor is connected to the card (0000:03:00.0, HDMI-A-1). "
+        "Remedy: save what is open on that machine and set validate_yes: true, or measure while "
+        "the card has no monitor and no graphical session"
+    )

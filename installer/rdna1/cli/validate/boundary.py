@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import write_report
+from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
 from rdna1.cli.validate.options import (
     add_command,
     add_max_hangs,
@@ -34,10 +35,11 @@ examples:
   rdna1-validate boundary                       on the GPU, without one on the CPU
   rdna1-validate boundary --envelope envelope.json --format json --output boundary.json
   rdna1-validate boundary --max-side 128 --max-hangs 5
+  rdna1-validate boundary --yes                 although the card drives a monitor
   rdna1-validate boundary --device sim:rules.yml   see what a broken card looks like
 
 exit codes: 0 the limit is known, or there is none up to --max-side,
-            1 it is not known, or nothing passes,
+            1 it is not known, nothing passes, or the owner did not say --yes,
             2 wrong usage or unreadable input, 130 interrupted
 """
 
@@ -50,7 +52,8 @@ def add_to(commands: Commands) -> None:
         "find the size up to which convolutions work, and the rule behind it",
         "Find the largest square map on which a 3x3 convolution from 16 to 32 channels works, to\n"
         "one pixel, and whether its side or its im2col workspace decides. Each hang may cost a\n"
-        "reset of the card, so the search takes as few as it can.",
+        "reset of the card, which ends the graphical session on it: the search takes as few as\n"
+        "it can, asks on a terminal, and is refused without --yes where the card drives a monitor.",
         _EXAMPLES,
     )
     add_max_side(parser, _MAX_SIDE, "try no map higher or wider, in pixels (default: %(default)s)")
@@ -63,12 +66,15 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--envelope", type=Path, metavar="FILE", help="also write the limit there, for programs"
     )
+    add_consent(parser, "measure without asking, also where the card drives a monitor")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     check_report(options)
     check_writable("--envelope", options.envelope)
+    if not may_measure(options, "boundary", options.max_hangs):
+        return REFUSED
     with progress_line() as line:
         report = run_boundary(
             options.device,

@@ -12,6 +12,7 @@ import msgspec
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, write_report
+from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
 from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
 from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_report
 from rdna1.cli.validate.progress import progress_line
@@ -38,8 +39,8 @@ examples:
 With --output FILE each result is also kept in FILE.journal; the same command goes on
 from there after an interruption, and removes it at the end.
 
-exit codes: 0 all passed, 1 some did not, 2 wrong usage or unreadable input,
-            130 interrupted
+exit codes: 0 all passed, 1 some did not or the owner did not say --yes,
+            2 wrong usage or unreadable input, 130 interrupted
 """
 
 
@@ -50,7 +51,8 @@ def add_to(commands: Commands) -> None:
         "sweep",
         "run every legal combination of lists of values",
         "Run every legal convolution of a grid. A grid is a YAML file with a list for each\n"
-        "attribute, or options, which replace the lists of the file.",
+        "attribute, or options, which replace the lists of the file. Where the card drives a\n"
+        "monitor, which a hang may cost its session, it takes --yes.",
         _EXAMPLES,
     )
     parser.add_argument("--grid", type=Path, metavar="FILE", help="lists of values, in YAML")
@@ -60,12 +62,15 @@ def add_to(commands: Commands) -> None:
         "--shard", type=_shard, default=WHOLE, metavar="I/N", help="run only part I of N"
     )
     add_grid_options(parser)
+    add_consent(parser, "measure without asking, also where the card drives a monitor")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     check_report(options)
     plan = _plan(options)
+    if not may_measure(options, "sweep", options.max_hangs):
+        return REFUSED
 
     def status(step: SweepStep) -> str:
         return f"hangs {step.lost} of {options.max_hangs}  {step.case.label}"

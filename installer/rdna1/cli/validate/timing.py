@@ -9,6 +9,7 @@ import msgspec
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, write_report
+from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
 from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
 from rdna1.cli.validate.options import (
     add_command,
@@ -36,8 +37,8 @@ examples:
   rdna1-validate timing --max-side 42 --repeat 21
   rdna1-validate timing --channels '16->32' --side 32:224:32 --direction forward,backward
 
-exit codes: 0 all passed, 1 some did not, 2 wrong usage or unreadable input,
-            130 interrupted
+exit codes: 0 all passed, 1 some did not or the owner did not say --yes,
+            2 wrong usage or unreadable input, 130 interrupted
 """
 
 
@@ -49,7 +50,8 @@ def add_to(commands: Commands) -> None:
         "time convolutions, cold in a fresh process and warm",
         "Time convolutions: each in a fresh process with empty MIOpen databases, first cold,\n"
         "then warm. Without a grid it takes 16->32 3x3 at sides of 32 to 224, and layers of\n"
-        "common networks.",
+        "common networks. Where the card drives a monitor, which a hang may cost its session, it\n"
+        "takes --yes.",
         _EXAMPLES,
     )
     add_max_side(parser, None, "leave out layers whose input or output has a longer side")
@@ -62,6 +64,7 @@ def add_to(commands: Commands) -> None:
     )
     add_max_hangs(parser, _MAX_HANGS)
     add_grid_options(parser)
+    add_consent(parser, "measure without asking, also where the card drives a monitor")
     parser.set_defaults(run=_run)
 
 
@@ -70,6 +73,8 @@ def _run(options: argparse.Namespace) -> int:
     if not cases:
         raise UsageError("no case is left to time; see --max-side and the grid")
     check_report(options)
+    if not may_measure(options, "timing", options.max_hangs):
+        return REFUSED
     plan = TimingPlan(options.device, options.timeout, options.repeat, options.max_hangs, cases)
 
     def status(step: TimingStep) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, text_style, write_report
+from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
 from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
 from rdna1.cli.validate.progress import progress_line
 from rdna1.conv.circumstances import observe
@@ -33,8 +34,8 @@ examples:
   rdna1-validate tune --write inventory/host_vars/HOST/environment.yml
   rdna1-validate tune --device sim:rules.yml    see how a broken card is tuned
 
-exit codes: 0 a candidate passed, 1 none did, 2 wrong usage or unreadable input,
-            130 interrupted
+exit codes: 0 a candidate passed, 1 none did or the owner did not say --yes,
+            2 wrong usage or unreadable input, 130 interrupted
 """
 
 
@@ -46,7 +47,8 @@ def add_to(commands: Commands) -> None:
         "compare environments, and write the best for the environment role",
         "Try environments: families of MIOpen's algorithms, overrides, no MIOpen, channels_last.\n"
         "Each runs the smoke test in fresh workers with fresh databases; those that pass are\n"
-        "ranked by the size of what works, then by speed.",
+        "ranked by the size of what works, then by speed. Where the card drives a monitor, which\n"
+        "a hang may cost its session, it takes --yes.",
         _EXAMPLES,
         pages=(),
     )
@@ -68,7 +70,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write the variables of the winner there"
     )
-    parser.add_argument("--yes", action="store_true", help="write them without asking")
+    add_consent(parser, "measure and write without asking, also where the card drives a monitor")
     parser.set_defaults(run=_run)
 
 
@@ -91,6 +93,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.write:
         earlier_content(options.write)
         _check_terminal(options)
+    if not may_measure(options, "tune", options.max_hangs):
+        return REFUSED
     plan = Plan(
         options.device, options.timeout, options.max_side, options.max_hangs, stack, options.wait
     )
