@@ -10,6 +10,7 @@ import msgspec
 
 from rdna1.conv.boundary.allowed import PLAIN, allowed, form_of, limits_for, worst
 from rdna1.conv.boundary.keys import keys_of
+from rdna1.conv.boundary.kinds import channels_of_tried_classes
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.boundary.tried import Tried, tried
 from rdna1.conv.case import ConvCase, Dims, MemoryFormat
@@ -114,8 +115,11 @@ def measured_envelope(report: BoundaryReport) -> Envelope:
     Raises:
         EnvelopeError: nothing passed.
     """
-    envelope = envelope_of(report.cases, report.measured)
     rule, found = report.result.rule, report.result
+    # Without a rule, what passes says nothing of more channels.
+    classes = rule == "unknown" and any(each.purpose == "classes" for each in report.cases)
+    untried = channels_of_tried_classes(report.cases) if classes else []
+    envelope = envelope_of(report.cases, report.measured, untried)
     if rule in ("side", "workspace"):
         return msgspec.structs.replace(
             envelope,
@@ -126,20 +130,25 @@ def measured_envelope(report: BoundaryReport) -> Envelope:
     return envelope
 
 
-def envelope_of(results: Sequence[CaseResult], measured: Circumstances) -> Envelope:
+def envelope_of(
+    results: Sequence[CaseResult],
+    measured: Circumstances,
+    also: Sequence[ConvCase] = (),
+) -> Envelope:
     """The envelope that any results support.
 
     Args:
         results: of equal cards in the same circumstances. A case may be there several times: it
             counts as the worst of its outcomes.
         measured: where they were measured.
+        also: layers that the two keys alone must forbid unless they are known to pass.
 
     Raises:
         EnvelopeError: no two-dimensional layer in the usual memory order passed.
     """
     forms = allowed(results)
     plain = forms.get(PLAIN)
-    cases = [case for case in worst(results) if form_of(case) == PLAIN]
+    cases = [case for case in (*worst(results), *also) if form_of(case) == PLAIN]
     keys = keys_of(cases, plain) if plain else None
     if plain is None or keys is None:
         raise EnvelopeError(f"no envelope: {'nothing passes' if cases else 'nothing was measured'}")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rdna1.conv.case import ConvCase, Dims, MemoryFormat
-from rdna1.conv.limits import QUANTITIES, Box, Limit, contained_in, limits_of
+from rdna1.conv.limit_list import limits_of
+from rdna1.conv.limits import QUANTITIES, Box, Limit, contained_in
 from rdna1.conv.result import CaseResult
 
 # Dimensions, whether transposed, memory format.
@@ -98,11 +99,14 @@ def limits_for(form: FormKey, found: Allowed) -> list[Limit]:
     """
     if not found.boxes:
         return [Limit("side", 0)]
-    spatial = ("kd", "depth") if form[0] != _SPATIAL else ()
     return [
         *(Limit(name, most) for name, most in found.caps.items()),
-        *limits_of(found.boxes, spatial=spatial),
+        *limits_of(found.boxes, absent=_ABSENT[form[0]]),
     ]
 
 
-_SPATIAL = 3
+_ABSENT: dict[Dims, tuple[str, ...]] = {
+    1: ("kd", "kh", "depth", "h"),
+    2: ("kd", "depth"),
+    3: (),
+}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 from rdna1.conv.boundary.tried import layers_of, use_of
 from rdna1.conv.case import ConvCase, Dims, Direction, DType, MemoryFormat
+from rdna1.conv.limits import QUANTITIES
+from rdna1.conv.result import CaseResult
 
 Form = Literal["quick", "full"]
 
@@ -17,15 +19,14 @@ _SIDES = (
     *(128, 160, 192, 224, 256, 320, 384, 448, 512),
 )
 
-_DENSE = ((4, 32), (4, 64), (16, 32), (32, 64), (64, 64), (64, 128), (128, 128), (256, 256))
-_POINTWISE = ((4, 32), (16, 64), (64, 64), (64, 256), (256, 256), (256, 512))
-_STEM = ((4, 32), (4, 64))
+_DENSE = ((3, 32), (16, 32), (32, 64), (64, 64), (64, 128), (128, 128), (256, 256))
+_POINTWISE = ((4, 32), (64, 64), (64, 256), (256, 256), (256, 512))
+_STEM = ((3, 32), (3, 64))
 _BATCHES = (1, 4)
 
-# Multiply-accumulates of the largest case: some tenths of a second on two processor cores.
-_MOST_MULTIPLICATIONS = 2_000_000_000
-# Maps higher than wide are rare where there are more channels.
-_MOST_CHANNELS_OF_HIGH_MAPS = 16
+# Multiply-accumulates of the largest case, in forward: some tenths of a second on two processor
+# cores. For all dtypes and directions the same, so that they end up with the same limits.
+_MOST_MULTIPLICATIONS = 3_000_000_000
 
 
 class Template(NamedTuple):
@@ -66,7 +67,7 @@ _TEMPLATES = (
     Template(1, _POINTWISE, stride=2),
     Template(7, _STEM, stride=2),
     _depthwise(128),
-    Template(5, ((4, 32), (32, 64), (64, 64))),
+    Template(5, ((3, 32), (64, 64))),
     Template(3, ((32, 32), (64, 64)), groups=4),
     Template(3, ((64, 64), (128, 128)), dilation=2),
 )
@@ -148,6 +149,10 @@ class Kind(NamedTuple):
 
 
 _MOST_DEPTH = 16
+_PLANE = 2
+# From one side to the next where a class is tried from below; what is between them and fails costs
+# a hang more, and a class that has no limit takes half as many cases.
+_STEP = 3.5
 # Any kernel fits a map of this side.
 _ROOM = 64
 
@@ -187,37 +192,56 @@ class Shapes:
             found.setdefault((longer, side))
         return list(found)
 
-    def long(self) -> list[tuple[int, int]]:
-        """Maps of each height and each width that are as long as any."""
-        most = self._max_side
-        return [pair for side in self.sides for pair in ((side, most), (most, side))]
-
 
 def ascending(kind: Kind, shapes: Shapes) -> Iterator[ConvCase]:
-    """The smallest layers of a class at each side, smallest side first."""
+    """The smallest layers of a class at some sides, smallest side first.
+
+    Of the first class all sides are tried, as a card may fail at one and not at a larger one. Of
+    the others they are far apart: what fails between two of them is found from the corners.
+    """
+    last = 0.0
     for side in shapes.sides:
-        if fits(kind, side):
+        every = kind.template is _THREE and (kind.dtype, kind.direction) == _COMMON_USES[0]
+        if fits(kind, side) and (every or side >= _STEP * last):
+            last = side
             yield kind.case(kind.template.channels[0], 1, side, side)
 
 
 def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
-    """All layers of a class that may be tried, largest first."""
+    """All layers of a class that may be tried, largest first.
+
+    A map that is not square is there to come near a limit that squares exceed, so it is tried
+    only where the square around it could be.
+    """
     channels = kind.template.channels if kind.thorough else kind.template.channels[-1:]
-    batches = _BATCHES if kind.thorough else _BATCHES[:1]
+    flat = not kind.thorough or kind.template.dims != _PLANE
     found = []
     for number, each in enumerate(channels):
-        pairs = shapes.pairs + (shapes.long() if number == 0 and kind.thorough else [])
-        if not kind.thorough or kind.template.dims != 2:
-            pairs = [(side, side) for side in shapes.sides]
-        if each[0] > _MOST_CHANNELS_OF_HIGH_MAPS:
+        pairs = [(side, side) for side in shapes.sides] if flat else shapes.pairs
+        if number:
             pairs = [(height, width) for height, width in pairs if height <= width]
-        for n in batches:
+        for n in _BATCHES if kind.thorough else _BATCHES[:1]:
             for height, width in pairs:
-                if fits(kind, min(height, width)):
-                    case = kind.case(each, n, height, width)
-                    if case.multiply_accumulates <= _MOST_MULTIPLICATIONS:
-                        found.append(case)
+                if fits(kind, min(height, width)) and _affordable(
+                    kind.case(each, n, *[max(height, width)] * 2)
+                ):
+                    found.append(kind.case(each, n, height, width))
     return sorted(found, key=size, reverse=True)
+
+
+def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
+    """A layer for each number of channels that is usual in a class of which some were run."""
+    run = {(layers_of(result.case), use_of(result.case)) for result in results}
+    every = (
+        kind.case(channels, 1, _ROOM, _ROOM)
+        for kind in kinds("full")
+        for channels in kind.template.channels
+    )
+    return [case for case in every if (layers_of(case), use_of(case)) in run]
+
+
+def _affordable(case: ConvCase) -> bool:
+    return case.n * QUANTITIES["work"](case) <= _MOST_MULTIPLICATIONS
 
 
 def fits(kind: Kind, side: int) -> bool:

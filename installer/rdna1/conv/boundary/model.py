@@ -100,6 +100,8 @@ class Explanation:
         self.bad: tuple[float, ...] = ()
         self.good: float = 0.0
         self._good_pairs: list[tuple[int, int]] = []
+        # Of each of two quantities, what passed although the other one was beyond its limit.
+        self._good_alone = (0, 0)
 
     def learn(self, failed: Iterable[Seen], passed: Iterable[Seen]) -> bool:
         """Take the limits from cases; return whether they agree.
@@ -121,6 +123,12 @@ class Explanation:
             return self.good < self.bad[0]
         first, second = (case.values[number] for number in self.quantities)
         self._good_pairs.append((first, second))
+        known, other = self._good_alone
+        if second >= self.bad[1]:
+            known = max(known, first)
+        if first >= self.bad[0]:
+            other = max(other, second)
+        self._good_alone = (known, other)
         return first < self.bad[0] or second < self.bad[1]
 
     def risk(self, case: Seen) -> float:
@@ -129,19 +137,21 @@ class Explanation:
             return 0.0
         if len(self.quantities) == 1:
             value = case.values[self.quantities[0]]
-            if value >= self.bad[0]:
-                return 1.0
-            if value <= self.good:
-                return 0.0
-            low = math.log(self.good or 0.5)
-            return (math.log(value) - low) / (math.log(self.bad[0]) - low)
+            return _between(value, self.good or 0.5, self.bad[0])
         first, second = (case.values[number] for number in self.quantities)
-        share = min(first / self.bad[0], second / self.bad[1])
-        if share >= 1:
-            return 1.0
-        if share <= _FAR or any(a >= first and b >= second for a, b in self._good_pairs):
+        if any(a >= first and b >= second for a, b in self._good_pairs):
             return 0.0
-        return math.log(share / _FAR) / math.log(1 / _FAR)
+        return min(
+            _between(value, max(good, _FAR * bad), bad)
+            for value, good, bad in zip((first, second), self._good_alone, self.bad, strict=True)
+        )
+
+
+def _between(value: float, good: float, bad: float) -> float:
+    """How likely a limit that is somewhere between two values is below one."""
+    if value >= bad:
+        return 1.0
+    return math.log(value / good) / math.log(bad / good) if value > good else 0.0
 
 
 class Model:

@@ -15,7 +15,7 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.limits import Box, contained_in
 
 # Up to which risk a case is run, by the number of hangs that are left.
-_TOLERATED = ((6, 0.6), (4, 0.4), (3, 0.3), (2, 0.15), (1, 0.05))
+_TOLERATED = ((7, 0.6), (5, 0.4), (4, 0.3), (3, 0.15), (2, 0.05), (1, 0.01))
 
 # Workers that doubting the rule of the reference layer may cost.
 _MOST_DOUBTS = 2
@@ -61,6 +61,7 @@ class Survey:
         for kind in wanted:
             if kind.thorough:
                 self._climb(kind, shapes)
+        for kind in wanted:
             self._reach(kind, corners(kind, shapes))
 
     def _doubt(self, wanted: Sequence[Kind], shapes: Shapes) -> None:
