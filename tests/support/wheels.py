@@ -13,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
@@ -91,7 +92,11 @@ def write_pages(folder: Path) -> None:
         folder: of the index.
     """
     for project in filter(Path.is_dir, folder.iterdir()):
-        links = []
+        links = [
+            f'<a href="{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}">'
+            f"{file.name}</a>"
+            for file in sorted(project.glob("*.tar.gz"))
+        ]
         for wheel in sorted(project.glob("*.whl")):
             digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
             with zipfile.ZipFile(wheel) as archive:
@@ -120,18 +125,22 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serve(folder: Path, before: Callable[[str], object] = str) -> Iterator[str]:
+def serve(folder: Path, before: Callable[[str], object] = str, lacking: int = 404) -> Iterator[str]:
     """Serve a folder of projects on loopback; gives the address of the index.
 
     Args:
         folder: of the index.
         before: called with the path of a request before it is answered.
+        lacking: the status of an answer for what is not there.
     """
 
     class Handler(_QuietHandler):
         def do_GET(self) -> None:
             before(self.path)
             super().do_GET()
+
+        def send_error(self, code: int, *more: Any) -> None:
+            super().send_error(lacking if code == 404 else code, *more)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     thread = Thread(target=server.serve_forever)

@@ -108,4 +108,6 @@ def _identity(arguments: Mapping[str, Any]) -> str:
     nowhere = Path()
     text = {name: str(arguments[name]) for name in ("stack", "wheel_digest", "python")}
     chosen = {name: str(arguments.get(name, "")) for name in ("python_path", "lock")}
-    return Spec(prefix=nowhere, uv=nowhere, wheel=nowhere, **text, **chosen).identity()
+    sources = arguments.get("sources", [])
+    spec = Spec(prefix=nowhere, uv=nowhere, wheel=nowhere, sources=sources, **text, **chosen)
+    return spec.identity()

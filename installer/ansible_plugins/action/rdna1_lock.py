@@ -65,11 +65,13 @@ class ActionModule(ActionBase):
             python = choose_python(facts["pythons"] or [], stack.pytorch)
             gfx_target = _gfx_target(stack, facts, arguments["gfx_target"])
             wanted = Wanted(
-                stack.pytorch.wheels(gfx_target),
+                stack.wheels(gfx_target),
                 _own_requirements(Path(arguments["project"])),
                 python.version,
                 arguments["index_url"] or stack.pytorch.index_url,
                 arguments["project_index_url"],
+                stack.sources(gfx_target),
+                arguments["allow_http"],
             )
             # Of a mirror no index is asked.
             if arguments["make"]:
@@ -94,6 +96,7 @@ class ActionModule(ActionBase):
             "python": python.version,
             "python_path": python.path,
             "index_url": wanted.index_url,
+            "sources": [{"name": s.name, "environment": s.environment} for s in wanted.sources],
             "msg": f"{path}: {'made' if made else 'fits'}",
         }
 

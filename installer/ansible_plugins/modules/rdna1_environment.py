@@ -96,6 +96,13 @@ options:
     description: Folder on the machine with the archives of uv's Pythons; uv knows their hashes.
     type: str
     default: ""
+  sources:
+    description:
+      - Packages of the lock that have to be built, each with C(name) and C(environment), the
+        variables of its build. As root they are built by a user id that nobody has.
+    type: list
+    elements: dict
+    default: []
 author: [rdna1 contributors]
 """
 
@@ -222,6 +229,7 @@ def main() -> None:
             "project_index_url": text,
             "find_links": text,
             "python_cache": text,
+            "sources": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
     )

@@ -9,8 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..target.credentials import text_without_credentials
+from .archives import ArchiveError, archive_in, fetch_archive
+from .built_wheel import BuiltWheelError
 from .bytecode import BytecodeError, compile_bytecode, how_it_ended, package_folders
-from .spec import Spec, digest
+from .spec import Spec, digest, entry_name
+from .uv_settings import only_wheels, settings
+from .workshop import Workshop, WorkshopError, workshop
 
 # What may come from the box's own settings. Everything else of uv's would let an index, a
 # constraint or a link mode in that the lock and the stack do not name.
@@ -95,6 +99,7 @@ class Uv:
             self._install(target, *spec.torch_section())
         if compiled:
             compiled.result()
+        self._install_sources(environment, ["--python", python, *kind])
         self("pip", "install", *target, "--no-deps", "--offline", str(spec.wheel))
         if spec.lock:
             self("pip", "check", *target)
@@ -115,6 +120,43 @@ class Uv:
                 "-",
                 given=wheels,
             )
+
+    def _install_sources(self, environment: Path, python: Sequence[str]) -> None:
+        """Build what the stack's index has no wheel of, without any rights, and install it."""
+        built = self._spec.source_entries()
+        if not built:
+            return
+        try:
+            with workshop(self._spec.folder) as shop:
+                self("venv", *python, str(shop.tools))
+                self._install(["--python", str(shop.tools)], *self._spec.build_section())
+                for source in self._spec.sources:
+                    entry = built.get(source["name"])
+                    if entry:
+                        wheel = shop.build(entry, self._archive(entry, shop), source["environment"])
+                        target = ["--python", str(environment)]
+                        self("pip", "install", *target, "--no-deps", "--offline", str(wheel))
+        except (ArchiveError, BuiltWheelError, WorkshopError) as error:
+            raise BuildError(str(error)) from error
+
+    def _archive(self, entry: str, shop: Workshop) -> Path:
+        """Get the source distribution of an entry, which uv has no way to do without a build."""
+        spec, name = self._spec, entry_name(entry)
+        if spec.find_links:
+            return archive_in(Path(spec.find_links), entry, shop.sources)
+        described, pylock = (shop.sources / f"{kind}.toml" for kind in ("uv", f"pylock.{name}"))
+        # Private, as the address may hold a password.
+        described.touch(mode=0o600)
+        described.write_text(settings(spec.index_url, [{"name": name}]))
+        try:
+            self(
+                *("pip", "compile", "--config-file", str(described), "--python", spec.python),
+                *("--no-deps", *only_wheels([{"name": name}]), "--output-file", str(pylock), "-"),
+                given=entry.partition(" ")[0],
+            )
+        finally:
+            described.unlink()
+        return fetch_archive(pylock.read_text(), spec.index_url, entry, shop.sources)
 
     def _compile(self, environment: Path, folders: Sequence[Path]) -> None:
         """Compile packages of an environment; without any, all of them."""
@@ -144,7 +186,9 @@ class Uv:
         Raises:
             BuildError: it failed, or could not be started.
         """
-        command = [str(self._spec.uv), *arguments, "--no-config", "--no-progress"]
+        # A file of ours or none.
+        none = [] if "--config-file" in arguments else ["--no-config"]
+        command = [str(self._spec.uv), *arguments, *none, "--no-progress"]
         try:
             done = subprocess.run(  # noqa: S603 (an argument list, no shell)
                 command,

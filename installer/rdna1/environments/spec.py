@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 
 # Between what comes from the stack's index and what comes from that of this project.
 LOCK_MARK = "# From the index of rdna1's own requirements:\n"
+# And before what source distributions are built with; a lock without any has none of it.
+BUILD_MARK = "# From the same index, to build source distributions with:\n"
 
 
 class Spec(NamedTuple):
@@ -23,6 +25,8 @@ class Spec(NamedTuple):
         wheel_digest: SHA-256 of the wheel, in hexadecimal digits.
         uv_digest: the same of uv, which is compared before it is run; empty for a uv that was not
             copied.
+        sources: ``name`` and ``environment``, the variables of its build, of each package that the
+            stack's index has as a source distribution alone.
         python: version such as ``3.12``.
         python_path: an interpreter of the system, empty for one that uv manages.
         python_mirror: where uv takes its Pythons from, empty for its own choice.
@@ -47,6 +51,7 @@ class Spec(NamedTuple):
     find_links: str = ""
     python_cache: str = ""
     uv_digest: str = ""
+    sources: Sequence[Mapping[str, Any]] = ()
 
     @property
     def folder(self) -> Path:
@@ -63,25 +68,56 @@ class Spec(NamedTuple):
 
         Where the wheels come from does not: their hashes are in the lock.
         """
-        parts = [self.python, self.python_path, self.lock, self.wheel_digest]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+        decisive: list[object] = [self.python, self.python_path, self.lock, self.wheel_digest]
+        if self.sources:
+            decisive.append([[source["name"], source["environment"]] for source in self.sources])
+        text = json.dumps(decisive, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def sections(self) -> list[tuple[str, str]]:
         """The lock without torch in two parts, each with the one index that it may come from."""
-        stack, _, project = self.lock.partition(LOCK_MARK)
-        others = "".join(entry for entry in entries(stack) if not _is_torch(entry))
+        stack, project, _ = parts(self.lock)
+        built = self.source_entries().values()
+        others = "".join(
+            entry for entry in entries(stack) if not _is_torch(entry) and entry not in built
+        )
         return [(others, self.index_url), (project, self.project_index_url)]
 
     def torch_section(self) -> tuple[str, str]:
         """What the lock says of torch, the largest wheel by far, and its index."""
-        stack = self.lock.partition(LOCK_MARK)[0]
-        return "".join(filter(_is_torch, entries(stack))), self.index_url
+        return "".join(filter(_is_torch, entries(parts(self.lock)[0]))), self.index_url
+
+    def source_entries(self) -> dict[str, str]:
+        """Name to entry of what is a source distribution in the lock, by the word of the stack."""
+        names = [source["name"] for source in self.sources]
+        found = ((entry_name(entry), entry) for entry in entries(parts(self.lock)[0]))
+        return {name: entry for name, entry in found if name in names}
+
+    def build_section(self) -> tuple[str, str]:
+        """What source distributions are built with, and the one index it may come from."""
+        return parts(self.lock)[2], self.project_index_url
+
+
+def parts(lock: str) -> tuple[str, str, str]:
+    """What the stack needs, what this project needs, and what source distributions are built with.
+
+    The first two make up an environment.
+    """
+    stack, _, others = lock.partition(LOCK_MARK)
+    project, _, build = others.partition(BUILD_MARK)
+    return stack, project, build
 
 
 def entries(lock: str) -> list[str]:
     """All of a lock but its comments: each requirement with the indented lines of its hashes."""
-    parts = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
-    return [part for part in parts if part.strip() and not part.startswith("#")]
+    found = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
+    return [part for part in found if part.strip() and not part.startswith("#")]
+
+
+def entry_name(entry: str) -> str:
+    """Normalised name of the distribution that an entry is of (PEP 503)."""
+    match = re.match(r"[\w.-]+", entry, re.ASCII)
+    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
 
 
 def _is_torch(entry: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from rdna1.environments.spec import entries
+from rdna1.environments.spec import entries, parts
 
 # As uv writes it. An address, an option, a file to include or a variable would let in what has no
 # hash in the file.
@@ -32,12 +33,24 @@ class LockedPackage(NamedTuple):
     sha256: frozenset[str]
 
 
-def locked(text: str) -> list[LockedPackage]:
+class LockedParts(NamedTuple):
+    """The entries of a lock: of an environment, and of what its source distributions need."""
+
+    environment: list[LockedPackage]
+    build: list[LockedPackage]
+
+
+def locked(text: str) -> LockedParts:
     """Return the entries of a lock.
 
     Raises:
         LockError: there is something else in it than versions with hashes, and comments.
     """
+    stack, project, build = map(_packages, parts(text))
+    return LockedParts(_once([*stack, *project]), _once(build))
+
+
+def _packages(text: str) -> list[LockedPackage]:
     if not _PRINTABLE.fullmatch(text):
         raise LockError("it holds characters that no lock has")
     lines = text.split("\n")
@@ -45,12 +58,15 @@ def locked(text: str) -> list[LockedPackage]:
     if any(line.endswith("\\") for line in comments):
         raise LockError("a comment goes on in the next line")
     plain = "".join(f"{line}\n" for line in lines if line not in comments)
-    packages = [_package(entry) for entry in entries(plain)]
+    return [_package(entry) for entry in entries(plain)]
+
+
+def _once(packages: Sequence[LockedPackage]) -> list[LockedPackage]:
     names = [package.name for package in packages]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise LockError(f"it has {twice} twice")
-    return packages
+    return list(packages)
 
 
 def _package(entry: str) -> LockedPackage:

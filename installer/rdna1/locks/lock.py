@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from rdna1.environments.spec import LOCK_MARK, entries
+from rdna1.environments.spec import BUILD_MARK, LOCK_MARK, entries, entry_name, parts
+from rdna1.environments.uv_settings import only_wheels, settings
+from rdna1.locks.address import refuse_insecure_file
 from rdna1.locks.form import LockError, locked
+from rdna1.stacks import SourceDistribution
 from rdna1.target.credentials import text_without_credentials
 from rdna1.target.folders import make_folders
 from rdna1.target.whole_file import write_whole
@@ -25,6 +29,8 @@ _HEAD: Final = (
 )
 # What may come from the user's own settings; see rdna1.environments.build.
 _KEPT: Final = frozenset({"UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
+# What builds: uv would take its own settings and network along.
+_BUILDER: Final = "pip>=23"
 _RENEW: Final = "Remedy: -e pytorch_lock_renew=true makes it anew; compare the two before you go on"
 
 
@@ -37,6 +43,8 @@ class Wanted(NamedTuple):
         python: version such as ``3.12``.
         index_url: the one index of the stack's requirements.
         project_index_url: the one of this project's, empty for PyPI.
+        sources: what of the stack has to be built.
+        http: whether files may come from http addresses, too.
     """
 
     stack: Sequence[str]
@@ -44,10 +52,12 @@ class Wanted(NamedTuple):
     python: str
     index_url: str
     project_index_url: str
+    sources: Sequence[SourceDistribution] = ()
+    http: bool = False
 
 
 class LockedFile(NamedTuple):
-    """A wheel: its address and its hash."""
+    """A wheel or a source distribution: its address and its hash."""
 
     url: str
     sha256: str
@@ -61,15 +71,41 @@ def make_lock(wanted: Wanted, uv: Path) -> str:
     Raises:
         LockError: an index cannot be reached or lacks a wheel, in uv's words.
     """
-    stack = _compile(wanted.stack, "", wanted.index_url, wanted.python, uv)
+    stack = _section(wanted.stack, "", wanted.index_url, wanted, uv)
     # Where both need a package it is the stack's.
     pins = "".join(f"{name}=={version}\n" for name, version in _pins(stack).items())
-    project = _compile(wanted.project, pins, wanted.project_index_url, wanted.python, uv)
+    project = _section(wanted.project, pins, wanted.project_index_url, wanted, uv)
     shared = _pins(stack).keys()
     own = [entry for entry in entries(project) if not _pins(entry).keys() & shared]
     text = f"{_HEAD}{stack}{LOCK_MARK}{''.join(own)}"
+    needed = [need for s in wanted.sources if s.name in shared for need in s.build_requires]
+    if shared & {source.name for source in wanted.sources}:
+        build = _section([_BUILDER, *needed], "", wanted.project_index_url, wanted, uv)
+        text += f"{BUILD_MARK}{build}"
     locked(text)
     return text
+
+
+def _section(
+    requirements: Sequence[str], constraints: str, index_url: str, wanted: Wanted, uv: Path
+) -> str:
+    """A section of a new lock, whose files all come from where its owner trusts."""
+    if not requirements:
+        return ""
+    text = _compile(requirements, constraints, index_url, wanted, uv)
+    found = _found([text], index_url, wanted, uv)
+    for file in (file for files in found.values() for file in files):
+        refuse_insecure_file(file.url, http=wanted.http)
+    # Of a source distribution whose dependencies are said uv does not compute the hash here.
+    return "".join(_with_hashes(entry, found) for entry in entries(text))
+
+
+def _with_hashes(entry: str, found: Mapping[str, Sequence[LockedFile]]) -> str:
+    if "--hash=" in entry:
+        return entry
+    hashes = sorted(file.sha256 for file in found.get(entry_name(entry), []))
+    lines = [entry.rstrip("\n"), *(f"    --hash=sha256:{value}" for value in hashes)]
+    return " \\\n".join(lines) + "\n"
 
 
 def read_lock(path: Path, wanted: Wanted) -> str:
@@ -87,9 +123,14 @@ def read_lock(path: Path, wanted: Wanted) -> str:
     if LOCK_MARK not in text:
         raise LockError(f"the lock file {path} was not made by this project. {_RENEW}")
     try:
-        pins = {package.name: package.version for package in locked(text)}
+        packages = locked(text)
     except LockError as error:
         raise LockError(f"the lock file {path} is damaged: {error}. {_RENEW}") from error
+    pins = {package.name: package.version for package in packages.environment}
+    if pins.keys() & {source.name for source in wanted.sources} and not packages.build:
+        raise LockError(
+            f"the lock file {path} does not say what source distributions are built with. {_RENEW}"
+        )
     for requirement in map(Requirement, [*wanted.stack, *wanted.project]):
         version = pins.get(canonicalize_name(requirement.name))
         if version is None:
@@ -108,34 +149,43 @@ def locked_files(lock: str, wanted: Wanted, uv: Path) -> list[LockedFile]:
     Raises:
         LockError: an index cannot be reached, or has no file with a hash of the lock.
     """
-    stack, _, project = lock.partition(LOCK_MARK)
-    sections = [(stack, wanted.index_url), (project, wanted.project_index_url)]
+    stack, project, build = parts(lock)
+    sections = [
+        (stack, wanted.index_url),
+        (project, wanted.project_index_url),
+        (build, wanted.project_index_url),
+    ]
     return [
         file
         for text, index_url in sections
         if text.strip()
-        for file in _wheels(
-            _compile([text], "", index_url, wanted.python, uv, "--format=pylock.toml", "--no-deps"),
-            text,
-        )
+        for name, files in _found([text], index_url, wanted, uv).items()
+        for file in _fitting(name, files, text)
     ]
 
 
-def _wheels(pylock: str, lock: str) -> list[LockedFile]:
-    """The wheels that uv names (PEP 751) and the lock has a hash of."""
-    files = []
-    for package in tomllib.loads(pylock).get("packages", []):
-        fitting = [
-            LockedFile(wheel["url"], wheel["hashes"]["sha256"])
-            for wheel in package.get("wheels", [])
-            if f"sha256:{wheel['hashes']['sha256']}" in lock
+def _fitting(name: str, files: Sequence[LockedFile], lock: str) -> list[LockedFile]:
+    """The files that the lock has a hash of."""
+    fitting = [file for file in files if f"sha256:{file.sha256}" in lock]
+    if not fitting:
+        raise LockError(f"the index has no file of {name} with a hash of the lock. {_RENEW}")
+    return fitting
+
+
+def _found(
+    pinned: Sequence[str], index_url: str, wanted: Wanted, uv: Path
+) -> dict[str, list[LockedFile]]:
+    """Normalised name to files that uv finds of pinned packages (PEP 751)."""
+    options = ("--format=pylock.toml", "--no-deps")
+    pylock = _compile(pinned, "", index_url, wanted, uv, *options)
+    return {
+        package["name"]: [
+            LockedFile(file["url"], file["hashes"]["sha256"])
+            for file in [*package.get("wheels", []), *filter(None, [package.get("sdist")])]
+            if "sha256" in file["hashes"]
         ]
-        if not fitting:
-            raise LockError(
-                f"the index has no wheel of {package['name']} with a hash of the lock. {_RENEW}"
-            )
-        files += fitting
-    return files
+        for package in tomllib.loads(pylock).get("packages", [])
+    }
 
 
 def write_lock(path: Path, text: str) -> None:
@@ -158,21 +208,31 @@ def _compile(
     requirements: Sequence[str],
     constraints: str,
     index_url: str,
-    python: str,
+    wanted: Wanted,
     uv: Path,
     *options: str,
 ) -> str:
+    sources = [msgspec.to_builtins(source) for source in wanted.sources]
     with tempfile.TemporaryDirectory() as folder:
         limits = Path(folder) / "constraints.txt"
         limits.write_text(constraints)
+        described = Path(folder) / "uv.toml"
+        described.write_text(settings(index_url, sources))
         command = [
-            *(str(uv), "pip", "compile", "--no-config", "--no-progress", "--no-python-downloads"),
+            *(
+                str(uv),
+                "pip",
+                "compile",
+                "--config-file",
+                str(described),
+                "--no-progress",
+                "--no-python-downloads",
+            ),
             *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-extras"),
             # The oldest glibc among the releases is 2.31; this platform's is 2.28.
-            *("--python-version", python, "--python-platform", "x86_64-unknown-linux-gnu"),
-            # What is built runs here, and its requirements are in no lock.
-            "--no-build",
-            *(("--default-index", index_url) if index_url else ()),
+            *("--python-version", wanted.python, "--python-platform", "x86_64-unknown-linux-gnu"),
+            # Nothing is built here: of a source that the stack names all is known.
+            *only_wheels(sources),
             *options,
             *("--constraints", str(limits), "-"),
         ]

@@ -30,7 +30,7 @@ def check_mirror_lock(text: str, files: Iterable[Mapping[str, Any]], own: Path) 
         )
     there = {file["sha256"]: file["path"] for file in files if file["path"].startswith(_WHEELS)}
     packages = locked(text)
-    for package in packages:
+    for package in [*packages.environment, *packages.build]:
         if not there.keys() & package.sha256:
             raise LockError(
                 f"the mirror has no file of {package.name} {package.version} with a hash of its "

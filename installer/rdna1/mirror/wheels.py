@@ -1,4 +1,4 @@
-"""Download wheels that a lock names."""
+"""Download wheels and source distributions that a lock names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rdna1.mirror.manifest import MirrorError, digest
 from rdna1.target.credentials import text_without_credentials, without_credentials
 
 _TIMEOUT_SECONDS = 60
-_WHEEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.whl")
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.(?:whl|tar\.gz|zip)")
 _SCHEMES = ("https", "http", "file")
 
 
 def download_wheels(files: Sequence[LockedFile], folder: Path) -> None:
-    """Download wheels and keep those alone that have the hash of the lock.
+    """Download files and keep those alone that have the hash of the lock.
 
     Raises:
         MirrorError: one cannot be fetched, or is another.
@@ -44,12 +44,12 @@ def _name(url: str) -> str:
     """Return the name of the file at an address that an index gave.
 
     Raises:
-        MirrorError: no wheel is called so, or it is at no address to fetch it from.
+        MirrorError: neither a wheel nor a source is called so, or it cannot be fetched from there.
     """
     parts = urlsplit(url)
     name = Path(unquote(parts.path)).name
-    if not _WHEEL.fullmatch(name):
-        raise MirrorError(f"the index names {name!r}, which is not a wheel")
+    if not _FILE.fullmatch(name):
+        raise MirrorError(f"the index names {name!r}, which is neither a wheel nor a source")
     if parts.scheme not in _SCHEMES:
         raise MirrorError(f"the index names {parts.scheme!r} as the way to {name}")
     return name

@@ -7,7 +7,8 @@ Every stack is one YAML file beside this module. Ansible roles read the same fil
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -158,6 +159,27 @@ class PythonNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Text
 
 
+class SourceDistribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A package that the stack's index has as a source distribution alone.
+
+    In all texts ``{rocm_version}`` stands for the stack's and ``{gfx_target}`` for the card's.
+
+    Attributes:
+        name: of the distribution.
+        requires: PEP 508 requirements of what is built; said here, none of its code is run to
+            lock it.
+        extras: that these requirements have markers for.
+        build_requires: PEP 508 requirements of its build.
+        environment: variables of its build.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+    requires: list[Text] = []
+    extras: list[Text] = []
+    build_requires: list[Text] = []
+    environment: dict[VariableName, str] = {}
+
+
 class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PyTorch of a stack.
 
@@ -167,9 +189,10 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         python: Python versions the wheels exist for (PEP 440 specifier).
         managed_python: the version that uv installs where the system has none of them.
         requirements: PEP 508 requirements of the wheel set; ``{gfx_target}`` stands for the
-            card's where there are wheels for each.
+            card's where there are wheels for each, ``{rocm_version}`` for the stack's.
         distro_packages: the distribution's own CPU build, for machines without a card.
         notes: what does not work on some Python versions.
+        sources: what has to be built, as the index has no wheels of it.
     """
 
     source: PytorchSource
@@ -179,6 +202,7 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requirements: Annotated[list[Text], msgspec.Meta(min_length=1)]
     distro_packages: list[Text]
     notes: list[PythonNote] = []
+    sources: list[SourceDistribution] = []
 
     def notes_on(self, python: str) -> list[str]:
         """What users of this Python version have to know."""
@@ -188,10 +212,6 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def depends_on_gfx_target(self) -> bool:
         """Whether there are wheels for each gfx target."""
         return any("{gfx_target}" in requirement for requirement in self.requirements)
-
-    def wheels(self, gfx_target: str) -> list[str]:
-        """The requirements for a card."""
-        return [text.replace("{gfx_target}", gfx_target) for text in self.requirements]
 
 
 class MiopenProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -271,6 +291,30 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The packages of a source on a release, or None where it has none there."""
         sets = self.rocm_sources.get(source, [])
         return next((each for each in sets if (each.os, each.version) == (os, version)), None)
+
+    def wheels(self, gfx_target: str) -> list[str]:
+        """Return the requirements of PyTorch for a card."""
+        return self._for(gfx_target, self.pytorch.requirements)
+
+    def sources(self, gfx_target: str) -> list[SourceDistribution]:
+        """Return what has to be built for a card."""
+        return [
+            msgspec.structs.replace(
+                source,
+                requires=self._for(gfx_target, source.requires),
+                extras=self._for(gfx_target, source.extras),
+                environment={
+                    name: self._for(gfx_target, [value])[0]
+                    for name, value in source.environment.items()
+                },
+            )
+            for source in self.pytorch.sources
+        ]
+
+    def _for(self, gfx_target: str, texts: Iterable[str]) -> list[str]:
+        values = {"{gfx_target}": gfx_target, "{rocm_version}": self.rocm_version}
+        pattern = re.compile("|".join(map(re.escape, values)))
+        return [pattern.sub(lambda match: values[match[0]], text) for text in texts]
 
     def release(self, os: str, version: str) -> Release | None:
         """The entry for a release, or None when the stack says nothing about it."""

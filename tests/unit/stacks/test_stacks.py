@@ -31,7 +31,7 @@ def test_stack_loads_and_its_versions_parse(name: str) -> None:
     assert SpecifierSet(stack.pytorch.python).contains(stack.pytorch.managed_python)
     assert all(SpecifierSet(note.python) for note in stack.pytorch.notes)
     for target in stack.gfx_targets:
-        requirements = [Requirement(text) for text in stack.pytorch.wheels(target)]
+        requirements = [Requirement(text) for text in stack.wheels(target)]
         assert requirements[0].name == "torch"
         assert stack.pytorch.depends_on_gfx_target == bool(requirements[0].extras)
     assert set(stack.gfx_targets) <= {chip.gfx_target for chip in card_list().chips}
@@ -53,7 +53,7 @@ def test_the_default_comes_first() -> None:
 
 def test_therock_takes_the_wheels_of_the_card_and_sets_no_override() -> None:
     stack = load_stack("therock")
-    assert stack.pytorch.wheels("gfx1012")[:2] == [
+    assert stack.wheels("gfx1012")[:2] == [
         "torch[device-gfx1012]",
         "torchvision[device-gfx1012]",
     ]

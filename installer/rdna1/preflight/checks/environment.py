@@ -196,7 +196,7 @@ def _torch_version(stack: Stack) -> Version | None:
     # Its parser takes longer to import than all checks to run, and few machines need it.
     from packaging.requirements import Requirement
 
-    requirements = map(Requirement, stack.pytorch.wheels(stack.gfx_targets[0]))
+    requirements = map(Requirement, stack.wheels(stack.gfx_targets[0]))
     pinned = next(r for r in requirements if r.name == "torch")
     return max((Version(specifier.version) for specifier in pinned.specifier), default=None)
 
