@@ -14,10 +14,30 @@ from packaging.utils import parse_wheel_filename
 from rdna1.stacks import load_stack
 from support.boxes import ROOT, Box
 from support.pythons import find_python
-from support.wheels import write_stand_in
+from support.wheels import write_source, write_stand_in
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
 OWN_REQUIREMENTS = ["distro", "msgspec", "packaging", "PyYAML", "rich"]
+# With these, what of an index has no wheel is built.
+BUILD_REQUIREMENTS = ["pip", "setuptools", "wheel"]
+NATIVE_CARD = "gfx1010"
+# Like AMD's: what it depends on is decided when it is built, by the card that a variable names.
+_ROCM = """
+import os
+from setuptools import setup
+card = os.environ["ROCM_SDK_TARGET_FAMILY"]
+open("rocm_sdk.py", "w").write("BUILT_BY, CARD = %r, %r\\n" % (os.geteuid(), card))
+setup(
+    name="rocm",
+    version="{0}",
+    py_modules=["rocm_sdk"],
+    install_requires=["rocm-sdk-core=={0}"],
+    extras_require={{
+        "libraries": ["rocm-sdk-libraries=={0}"],
+        "device-" + card: ["rocm-sdk-device-" + card + "=={0}"],
+    }},
+)
+"""
 
 MakeBox = Callable[..., Box]
 # What the machine that runs the tests lends to a box, whose own Python is too new for the wheels.
@@ -32,17 +52,29 @@ def fill_index(folder: Path) -> None:
         for requirement in map(Requirement, stack.pytorch.requirements):
             pinned = [s.version for s in requirement.specifier if s.operator == "=="]
             write_stand_in(folder, requirement.name, next(iter(pinned), "1.26.4"))
-    for name in ("torch", "torchvision"):
-        extra = 'amd-device-gfx1010; extra == "device-gfx1010"'
-        write_stand_in(folder, name, "2.14.0+rocm10", ["extra:device-gfx1010", extra])
-    write_stand_in(folder, "amd_device_gfx1010", "10.0")
+    native = load_stack("therock")
+    card = f"device-{NATIVE_CARD}"
+    for requirement in map(Requirement, native.wheels(NATIVE_CARD)):
+        (exact,) = requirement.specifier
+        extra = f'amd-{requirement.name}-{card}; extra == "{card}"'
+        needs = [f"rocm[libraries]=={native.rocm_version}", f"extra:{card}", extra]
+        write_stand_in(folder, requirement.name, exact.version, needs)
+        if requirement.extras:
+            name = f"amd_{requirement.name}_device_{NATIVE_CARD}"
+            needs = [f"rocm[{card}]=={native.rocm_version}"]
+            write_stand_in(folder, name, native.rocm_version, needs)
+    (rocm,) = native.sources(NATIVE_CARD)
+    for requirement in map(Requirement, rocm.requires):
+        write_stand_in(folder, requirement.name.replace("-", "_"), native.rocm_version)
+    write_source(folder, rocm.name, native.rocm_version, _ROCM.format(native.rocm_version))
 
 
 def add_own_requirements(folder: Path, python: str) -> None:
     """Add the real wheels that rdna1 imports to an index."""
     download = folder.with_name("download")
     options = ["--quiet", "--only-binary=:all:", f"--python-version={python}", f"--dest={download}"]
-    subprocess.run([PIP, "download", *options, *OWN_REQUIREMENTS], check=True)
+    needed = [*OWN_REQUIREMENTS, *BUILD_REQUIREMENTS]
+    subprocess.run([PIP, "download", *options, *needed], check=True)
     for wheel in download.iterdir():
         project = folder / parse_wheel_filename(wheel.name)[0]
         project.mkdir(exist_ok=True)

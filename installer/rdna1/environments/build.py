@@ -152,7 +152,7 @@ class Uv:
             self(
                 *("pip", "compile", "--config-file", str(described), "--python", spec.python),
                 *("--no-deps", *only_wheels([{"name": name}]), "--output-file", str(pylock), "-"),
-                given=entry.partition(" ")[0],
+                given=entry.partition(" \\")[0],
             )
         finally:
             described.unlink()

@@ -14,7 +14,8 @@ from rdna1.environments.spec import entries, parts
 # As uv writes it. An address, an option, a file to include or a variable would let in what has no
 # hash in the file.
 _ENTRY: Final = re.compile(
-    r"(?P<requirement>[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?==[A-Za-z0-9.!+_-]+)"
+    r"(?P<requirement>[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._-]+(, ?[A-Za-z0-9._-]+)*\])?"
+    r"==[A-Za-z0-9.!+_-]+)"
     r"(?P<hashes>( \\\n    --hash=sha256:[0-9a-f]{64})+)\n?"
 )
 _HASH: Final = re.compile(r"sha256:([0-9a-f]{64})")

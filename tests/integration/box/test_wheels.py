@@ -74,10 +74,13 @@ def test_therock_takes_the_wheels_of_the_card(
     assert "no RDNA1 card. Remedy: name one with pytorch_gfx_target" in refused.stdout
     played = play(box, index, rdna1_stack="therock", pytorch_gfx_target="gfx1010")
     assert played.returncode == 0, played.stdout
-    assert torch_version(box, "therock") == "2.14.0+rocm10"
-    assert "10.0" in box.run("/opt/rdna1/bin/uv", "pip", "list", "--python=/opt/rdna1/therock")
+    assert torch_version(box, "therock") == "2.12.0+rocm10.1.0"
+    code = "import rocm_sdk; print(rocm_sdk.CARD, rocm_sdk.BUILT_BY)"
+    card, builder = box.run("/opt/rdna1/therock/bin/python", "-c", code).split()
+    assert card == "gfx1010"
+    assert int(builder) in range(61184, 65520), "root does not build"
     lock = box.folder / "locks" / "therock-3.13-x86_64-linux-gfx1010.txt"
-    assert "amd-device-gfx1010==10.0" in lock.read_text()
+    assert "amd-torch-device-gfx1010==10.1.0" in lock.read_text()
     other = play(box, index, rdna1_stack="therock", pytorch_gfx_target="gfx1012")
     assert other.returncode != 0
     assert "Cause: the index has no PyTorch with device-gfx1012" in other.stdout

@@ -17,7 +17,7 @@ WANTED = Wanted(["torch"], [], "3.12", "", "")
 
 def test_entries_as_uv_writes_them() -> None:
     hashes = "".join(f" \\\n    --hash=sha256:{value}" for value in (HASH, "1" * 64))
-    more = f"amd-x[device-gfx1010]==1!2.0rc1{hashes}\n"
+    more = f"amd-x[device-gfx1010, libraries]==1!2.0rc1{hashes}\n"
     found = locked(f"# Made by uv.\n{ENTRY}{LOCK_MARK}{more}").environment
     assert [(package.name, package.version) for package in found] == [
         ("torch", "2.2.2+rocm5.7"),

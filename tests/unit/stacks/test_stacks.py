@@ -31,6 +31,9 @@ def test_stack_loads_and_its_versions_parse(name: str) -> None:
     assert SpecifierSet(stack.pytorch.python).contains(stack.pytorch.managed_python)
     assert all(SpecifierSet(note.python) for note in stack.pytorch.notes)
     for target in stack.gfx_targets:
+        for source in stack.sources(target):
+            assert all(map(Requirement, [*source.requires, *source.build_requires]))
+            assert "{" not in repr([source.requires, source.extras, [*source.environment.values()]])
         requirements = [Requirement(text) for text in stack.wheels(target)]
         assert requirements[0].name == "torch"
         assert stack.pytorch.depends_on_gfx_target == bool(requirements[0].extras)
@@ -54,9 +57,13 @@ def test_the_default_comes_first() -> None:
 def test_therock_takes_the_wheels_of_the_card_and_sets_no_override() -> None:
     stack = load_stack("therock")
     assert stack.wheels("gfx1012")[:2] == [
-        "torch[device-gfx1012]",
-        "torchvision[device-gfx1012]",
+        "torch[device-gfx1012]==2.12.0+rocm10.1.0",
+        "torchvision[device-gfx1012]==0.27.0+rocm10.1.0",
     ]
+    (rocm,) = stack.sources("gfx1012")
+    assert rocm.environment == {"ROCM_SDK_TARGET_FAMILY": "gfx1012"}
+    assert 'rocm-sdk-device-gfx1012==10.1.0; extra == "device-gfx1012"' in rocm.requires
+    assert {str(extra) for extra in rocm.extras} == {"libraries", "devel", "device-gfx1012"}
     assert stack.environment.variables == {}
     others = [load_stack(name) for name in stack_names() if name != "therock"]
     named = {(r.os, r.version) for other in others for r in other.releases}

@@ -70,7 +70,7 @@ def library_path(case: Case) -> Outcome:
 
     Wheels from 2.2 on are built so that their own libraries win. Those of 1.13.1 are not:
     with /opt/rocm in LD_LIBRARY_PATH they load libraries that they were not built with.
-    PyTorch of the distribution does so too; of AMD's nightly wheels it is not known.
+    PyTorch of the distribution does so too; of AMD's native wheels it is not known.
     """
     places = [
         v
@@ -84,7 +84,8 @@ def library_path(case: Case) -> Outcome:
     if case.pytorch_source == "distro":
         summary = "LD_LIBRARY_PATH puts another ROCm before the distribution's"
         return Outcome("warn", summary, evidence, remedy)
-    version = _torch_version(case.stack)
+    # PyTorch does not build those with native code, whose ROCm is in packages of its own.
+    version = None if case.stack.pytorch.depends_on_gfx_target else _torch_version(case.stack)
     if version is None:
         summary = "LD_LIBRARY_PATH may replace the ROCm that the PyTorch wheels bring"
         return Outcome("warn", summary, evidence, remedy)

@@ -10,7 +10,7 @@ from support.switched import active_stack, files_of_amd, torch_version
 def test_the_stack_is_the_one_that_is_active(host: Any) -> None:
     command = "/opt/rdna1/therock/bin/rdna1-preflight"
     assert active_stack(host) == ("therock", ["/etc/profile.d/rocm-rdna1-therock.sh"], command)
-    assert torch_version(host, "therock") == "2.14.0+rocm10"
+    assert torch_version(host, "therock") == "2.12.0+rocm10.1.0"
 
 
 def test_the_environment_before_stays_for_the_way_back(host: Any) -> None:
