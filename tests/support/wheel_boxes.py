@@ -64,8 +64,9 @@ def fill_index(folder: Path) -> None:
             needs = [f"rocm[{card}]=={native.rocm_version}"]
             write_stand_in(folder, name, native.rocm_version, needs)
     (rocm,) = native.sources(NATIVE_CARD)
-    for requirement in map(Requirement, rocm.requires):
-        write_stand_in(folder, requirement.name.replace("-", "_"), native.rocm_version)
+    for needed in rocm.requires:
+        name = Requirement(needed.replace("=={version}", "")).name
+        write_stand_in(folder, name.replace("-", "_"), native.rocm_version)
     write_source(folder, rocm.name, native.rocm_version, _ROCM.format(native.rocm_version))
 
 

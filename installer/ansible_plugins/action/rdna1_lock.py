@@ -10,6 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from rdna1.cards import card_list
+from rdna1.errors import InputError
 from rdna1.locks import (
     ChoiceError,
     LockError,
@@ -29,6 +30,8 @@ from rdna1.target.printable import printable_lines
 
 ARGUMENTS = {
     "stack": {"type": "str", "required": True},
+    # Of the stack's wheels; empty for its own choice.
+    "channel": {"type": "str", "default": ""},
     "folder": {"type": "str", "required": True},
     "renew": {"type": "bool", "default": False},
     "gfx_target": {"type": "str", "default": ""},
@@ -59,9 +62,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, variables)
         validated = self.validate_argument_spec(ARGUMENTS)  # type: ignore[no-untyped-call]
         arguments: dict[str, Any] = validated[1]
-        stack = load_stack(arguments["stack"])
         facts = variables["ansible_facts"]["rdna1"]
         try:
+            stack = load_stack(arguments["stack"]).of_channel(arguments["channel"])
             python = choose_python(facts["pythons"] or [], stack.pytorch)
             gfx_target = _gfx_target(stack, facts, arguments["gfx_target"])
             wanted = Wanted(
@@ -77,7 +80,8 @@ class ActionModule(ActionBase):
             if arguments["make"]:
                 for url in (wanted.index_url, wanted.project_index_url):
                     refuse_insecure(url, http=arguments["allow_http"])
-            name = "-".join(filter(None, [stack.name, python.version, _PLATFORM, gfx_target]))
+            kind = [stack.name, arguments["channel"], python.version, _PLATFORM, gfx_target]
+            name = "-".join(filter(None, kind))
             path = Path(arguments["folder"]) / f"{name}.txt"
             text, made = self._lock(path, wanted, arguments)
             if not arguments["make"]:
@@ -86,7 +90,7 @@ class ActionModule(ActionBase):
             if arguments["download"]:
                 files = locked_files(text, wanted, Path(arguments["uv"]))
                 download_wheels(files, Path(arguments["download"]))
-        except (ChoiceError, ExclusiveLockError, LockError, MirrorError) as error:
+        except (ChoiceError, ExclusiveLockError, InputError, LockError, MirrorError) as error:
             raise AnsibleActionFail(printable_lines(str(error))) from error
         return {
             **result,

@@ -31,6 +31,7 @@ _HEAD: Final = (
 _KEPT: Final = frozenset({"UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
 # What builds: uv would take its own settings and network along.
 _BUILDER: Final = "pip>=23"
+_OWN_VERSION: Final = "=={version}"
 _RENEW: Final = "Remedy: -e pytorch_lock_renew=true makes it anew; compare the two before you go on"
 
 
@@ -92,12 +93,36 @@ def _section(
     """A section of a new lock, whose files all come from where its owner trusts."""
     if not requirements:
         return ""
-    text = _compile(requirements, constraints, index_url, wanted, uv)
+    text = _resolve(requirements, constraints, index_url, wanted, uv)
     found = _found([text], index_url, wanted, uv)
     for file in (file for files in found.values() for file in files):
         refuse_insecure_file(file.url, http=wanted.http)
     # Of a source distribution whose dependencies are said uv does not compute the hash here.
     return "".join(_with_hashes(entry, found) for entry in entries(text))
+
+
+def _resolve(
+    requirements: Sequence[str], constraints: str, index_url: str, wanted: Wanted, uv: Path
+) -> str:
+    """What uv finds, source distributions with what is of their own version."""
+    text = _compile(requirements, constraints, index_url, wanted, uv)
+    own = {source.name for source in wanted.sources if _OWN_VERSION in repr(source.requires)}
+    versions = {name: version for name, version in _pins(text).items() if name in own}
+    if not versions:
+        return text
+    # What they need is known now that their version is, and it must stay.
+    constraints += "".join(f"{name}=={version}\n" for name, version in versions.items())
+    sources = [
+        msgspec.structs.replace(
+            source,
+            requires=[
+                need.replace(_OWN_VERSION, f"=={versions.get(source.name, '0')}")
+                for need in source.requires
+            ],
+        )
+        for source in wanted.sources
+    ]
+    return _compile(requirements, constraints, index_url, wanted._replace(sources=sources), uv)
 
 
 def _with_hashes(entry: str, found: Mapping[str, Sequence[LockedFile]]) -> str:
@@ -212,7 +237,14 @@ def _compile(
     uv: Path,
     *options: str,
 ) -> str:
-    sources = [msgspec.to_builtins(source) for source in wanted.sources]
+    sources = [
+        {
+            "name": source.name,
+            "requires": [need.replace(_OWN_VERSION, "") for need in source.requires],
+            "extras": source.extras,
+        }
+        for source in wanted.sources
+    ]
     with tempfile.TemporaryDirectory() as folder:
         limits = Path(folder) / "constraints.txt"
         limits.write_text(constraints)

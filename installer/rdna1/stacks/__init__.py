@@ -38,6 +38,10 @@ class UnknownStackError(InputError):
     """No stack of this name; the message lists the known ones and suggests the nearest."""
 
 
+class UnknownChannelError(InputError):
+    """A stack has no channel of this name; the message lists those that it has."""
+
+
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a stack stands to one release of an operating system.
 
@@ -162,12 +166,12 @@ class PythonNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SourceDistribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A package that the stack's index has as a source distribution alone.
 
-    In all texts ``{rocm_version}`` stands for the stack's and ``{gfx_target}`` for the card's.
+    In all texts ``{gfx_target}`` stands for the card's.
 
     Attributes:
         name: of the distribution.
         requires: PEP 508 requirements of what is built; said here, none of its code is run to
-            lock it.
+            lock it. ``=={version}`` stands for its own version.
         extras: that these requirements have markers for.
         build_requires: PEP 508 requirements of its build.
         environment: variables of its build.
@@ -178,6 +182,13 @@ class SourceDistribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     extras: list[Text] = []
     build_requires: list[Text] = []
     environment: dict[VariableName, str] = {}
+
+
+class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another choice of a stack's wheels: the attributes are those of `Pytorch`."""
+
+    index_url: Annotated[str, msgspec.Meta(pattern="^https://")]
+    requirements: Annotated[list[Text], msgspec.Meta(min_length=1)]
 
 
 class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -193,6 +204,7 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         distro_packages: the distribution's own CPU build, for machines without a card.
         notes: what does not work on some Python versions.
         sources: what has to be built, as the index has no wheels of it.
+        channels: other wheels of the stack, by name.
     """
 
     source: PytorchSource
@@ -203,6 +215,7 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     distro_packages: list[Text]
     notes: list[PythonNote] = []
     sources: list[SourceDistribution] = []
+    channels: dict[Text, Channel] = {}
 
     def notes_on(self, python: str) -> list[str]:
         """What users of this Python version have to know."""
@@ -291,6 +304,26 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The packages of a source on a release, or None where it has none there."""
         sets = self.rocm_sources.get(source, [])
         return next((each for each in sets if (each.os, each.version) == (os, version)), None)
+
+    def of_channel(self, name: str) -> Stack:
+        """Return the stack with the wheels of a channel; an empty name is that of its own.
+
+        Raises:
+            UnknownChannelError: it has no such channel.
+        """
+        if not name:
+            return self
+        channel = self.pytorch.channels.get(name)
+        if channel is None:
+            known = ", ".join(self.pytorch.channels) or "none"
+            raise UnknownChannelError(
+                f"the stack {self.name} has no channel {name!r}. Remedy: leave pytorch_channel "
+                f"empty, or take one of its channels: {known}"
+            )
+        pytorch = msgspec.structs.replace(
+            self.pytorch, index_url=channel.index_url, requirements=channel.requirements
+        )
+        return msgspec.structs.replace(self, pytorch=pytorch)
 
     def wheels(self, gfx_target: str) -> list[str]:
         """Return the requirements of PyTorch for a card."""

@@ -15,7 +15,7 @@ from support.wheels import serve, write_pages, write_source, write_stand_in
 
 ROCM = SourceDistribution(
     "rocm",
-    ["rocm-sdk-core==10.1.0", 'rocm-sdk-libraries==10.1.0; extra == "libraries"'],
+    ["rocm-sdk-core=={version}", 'rocm-sdk-libraries=={version}; extra == "libraries"'],
     ["libraries"],
     ["setuptools>=70.2"],
     {"ROCM_SDK_TARGET_FAMILY": "gfx1010"},
@@ -40,6 +40,8 @@ def archive(index_folder: Path, ran: Path) -> Path:
     write_stand_in(index_folder, "torch", "2.12.0+rocm10.1.0", ["rocm[libraries]==10.1.0"])
     for name in ("rocm_sdk_core", "rocm_sdk_libraries"):
         write_stand_in(index_folder, name, "10.1.0")
+        # Of the night after, for which there is no torch yet.
+        write_stand_in(index_folder, name, "10.2.0")
     write_stand_in(index_folder, "pip", "25.0")
     for version in ("65.0", "81.0.0"):
         write_stand_in(index_folder, "setuptools", version)
@@ -67,7 +69,8 @@ def test_a_source_is_locked_by_hash_and_without_its_code(
     lock = make_lock(with_source, UV)
     stack, project, build = parts(lock)
     assert f"rocm[libraries]==10.1.0 \\\n    {sha256(archive)}\n" in stack
-    assert "rocm-sdk-libraries==10.1.0 " in stack
+    assert "rocm-sdk-libraries==10.1.0 " in stack, "the version is that of the source"
+    assert "rocm-sdk-core==10.1.0 " in stack
     assert "setuptools" not in stack + project
     setuptools = index_folder / "setuptools/setuptools-81.0.0-py3-none-any.whl"
     assert f"setuptools==81.0.0 \\\n    {sha256(setuptools)}\n" in build

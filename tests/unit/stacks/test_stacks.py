@@ -15,6 +15,7 @@ from rdna1.repositories import distribution
 from rdna1.stacks import (
     DEFAULT_STACK,
     MiopenProfileName,
+    UnknownChannelError,
     UnknownStackError,
     load_stack,
     requested_packages,
@@ -32,8 +33,9 @@ def test_stack_loads_and_its_versions_parse(name: str) -> None:
     assert all(SpecifierSet(note.python) for note in stack.pytorch.notes)
     for target in stack.gfx_targets:
         for source in stack.sources(target):
-            assert all(map(Requirement, [*source.requires, *source.build_requires]))
-            assert "{" not in repr([source.requires, source.extras, [*source.environment.values()]])
+            requires = [need.replace("=={version}", "==1") for need in source.requires]
+            assert all(map(Requirement, [*requires, *source.build_requires]))
+            assert "{" not in repr([requires, source.extras, [*source.environment.values()]])
         requirements = [Requirement(text) for text in stack.wheels(target)]
         assert requirements[0].name == "torch"
         assert stack.pytorch.depends_on_gfx_target == bool(requirements[0].extras)
@@ -62,13 +64,24 @@ def test_therock_takes_the_wheels_of_the_card_and_sets_no_override() -> None:
     ]
     (rocm,) = stack.sources("gfx1012")
     assert rocm.environment == {"ROCM_SDK_TARGET_FAMILY": "gfx1012"}
-    assert 'rocm-sdk-device-gfx1012==10.1.0; extra == "device-gfx1012"' in rocm.requires
+    assert 'rocm-sdk-device-gfx1012=={version}; extra == "device-gfx1012"' in rocm.requires
     assert {str(extra) for extra in rocm.extras} == {"libraries", "devel", "device-gfx1012"}
     assert stack.environment.variables == {}
     others = [load_stack(name) for name in stack_names() if name != "therock"]
     named = {(r.os, r.version) for other in others for r in other.releases}
     assert {(r.os, r.version) for r in stack.releases} == named
     assert {(r.support, r.rocm_source) for r in stack.releases} == {("community", "none")}
+
+
+def test_another_channel_has_other_wheels_from_another_index() -> None:
+    stack = load_stack("therock")
+    assert stack.of_channel("") is stack
+    nightly = stack.of_channel("nightly")
+    assert nightly.wheels("gfx1010")[0] == "torch[device-gfx1010]"
+    assert nightly.pytorch.index_url == "https://nightly.repo.amd.com/rocm/whl-next/"
+    assert nightly.sources("gfx1010") == stack.sources("gfx1010")
+    with pytest.raises(UnknownChannelError, match=r"'weekly'\. Remedy: .*: nightly"):
+        stack.of_channel("weekly")
 
 
 @pytest.mark.parametrize(("python", "notes"), [("3.11.9", 0), ("3.12", 1), ("3.12.3", 1)])
