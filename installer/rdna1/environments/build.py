@@ -150,7 +150,8 @@ class Uv:
         described.write_text(settings(spec.index_url, [{"name": name}]))
         try:
             self(
-                *("pip", "compile", "--config-file", str(described), "--python", spec.python),
+                *("pip", "compile", "--config-file", str(described), "--python"),
+                str(shop.tools / "bin" / "python"),
                 *("--no-deps", *only_wheels([{"name": name}]), "--output-file", str(pylock), "-"),
                 given=entry.partition(" \\")[0],
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -49,6 +50,7 @@ setup(
 """
 
 MakeSpec = Callable[..., Spec]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
 
 
 @pytest.fixture
@@ -154,6 +156,37 @@ def test_a_source_is_built_by_nobody_and_installed(make_spec: MakeSpec, place: P
     assert ensure(spec._replace(sources=other)).changed
 
 
+# What builds on a machine runs there with the Python that is there.
+AS_A_USER = """
+import json, sys
+from pathlib import Path
+from rdna1.environments.ensure import ensure
+from rdna1.environments.spec import Spec
+values = json.load(open(sys.argv[1]))
+paths = {name: Path(values.pop(name)) for name in ("prefix", "uv", "wheel")}
+ensure(Spec(**values, **paths))
+"""
+
+
+@needs_root
+def test_a_user_builds_without_root(make_spec: MakeSpec, place: Path) -> None:
+    archive(place)
+    spec = make_spec(uv=Path(shutil.copy(UV, place)))
+    shutil.copytree(ROOT / "installer" / "rdna1", place / "python" / "rdna1")
+    (place / "spec.json").write_text(json.dumps(spec._asdict(), default=str))
+    spec.prefix.mkdir()
+    os.chown(spec.prefix, 64000, 64000)
+    user = ["setpriv", "--reuid", "64000", "--regid", "64000", "--clear-groups"]
+    home = ["env", f"HOME={spec.prefix}", f"PYTHONPATH={place / 'python'}"]
+    command = [*user, *home, str(PYTHON), "-B", "-c", AS_A_USER, str(place / "spec.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    who, card = built(spec)
+    assert card == "gfx1012"
+    assert who in ("64000", "0"), "or root of a user namespace of the user's own"
+    assert spec.link.resolve().stat().st_uid == 64000
+
+
 def test_a_source_is_built_from_a_mirror_without_a_network(
     make_spec: MakeSpec, place: Path, wanted: Wanted
 ) -> None:
@@ -185,7 +218,6 @@ def test_a_source_with_another_hash_is_refused(
     assert not spec.link.exists()
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
 A_LINK = """
 home = os.environ["HOME"]
 if not os.path.islink(home + "/wheels"):
