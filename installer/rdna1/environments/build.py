@@ -12,6 +12,7 @@ from ..target.credentials import text_without_credentials
 from .archives import ArchiveError, archive_in, fetch_archive
 from .built_wheel import BuiltWheelError
 from .bytecode import BytecodeError, compile_bytecode, how_it_ended, package_folders
+from .ownership import open_way
 from .spec import Spec, digest, entry_name
 from .uv_settings import only_wheels, settings
 from .workshop import Workshop, WorkshopError, workshop
@@ -127,6 +128,8 @@ class Uv:
         if not built:
             return
         try:
+            # Whoever builds has to get to the tools.
+            open_way(self._spec.prefix)
             with workshop(self._spec.folder) as shop:
                 self("venv", *python, str(shop.tools))
                 self._install(["--python", str(shop.tools)], *self._spec.build_section())

@@ -70,6 +70,17 @@ def open_to_all(environment: Path, prefix: Path) -> None:
             os.chmod(path, wanted)  # noqa: PTH101 - ten thousand files
 
 
+def open_way(prefix: Path) -> None:
+    """Let everybody enter the folders above the environments, where they are root's.
+
+    Raises:
+        OSError: a mode cannot be changed.
+    """
+    for path in (prefix, prefix / _FOLDER):
+        if path.stat().st_uid == 0:
+            path.chmod(_wanted(_mode(str(path))))
+
+
 def _parts(environment: Path, prefix: Path) -> Iterator[str]:
     """The folders on the way, and all of the environment and of the Python that runs it."""
     yield from (str(prefix), str(environment.parent))

@@ -70,7 +70,15 @@ class Spec(NamedTuple):
         """
         decisive: list[object] = [self.python, self.python_path, self.lock, self.wheel_digest]
         if self.sources:
-            decisive.append([[source["name"], source["environment"]] for source in self.sources])
+            decisive.append(
+                [
+                    [
+                        str(source["name"]),
+                        {str(k): str(v) for k, v in source["environment"].items()},
+                    ]
+                    for source in self.sources
+                ]
+            )
         text = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -144,6 +144,7 @@ def built(spec: Spec) -> tuple[str, str]:
 def test_a_source_is_built_by_nobody_and_installed(make_spec: MakeSpec, place: Path) -> None:
     archive(place)
     spec = make_spec()
+    spec.prefix.mkdir(mode=0o700)  # as under the umask of somebody's login
     done = ensure(spec)
     assert done.packages["rocm"] == "10.1.0"
     assert "setuptools" not in done.packages, "what builds is not what is installed"
