@@ -13,11 +13,12 @@ from ansible.utils.display import Display
 from rdna1.cli.action import ReportAction, terminal_style, write
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.result import RIGHT
-from rdna1.conv.smoke import SmokeReport
+from rdna1.conv.smoke import SmokeReport, is_required
 from rdna1.preflight import Report
 from rdna1.report.json import to_json
 from rdna1.report.limit import limit_line, limit_warning
 from rdna1.report.provision import ProvisionReport, provision_text
+from rdna1.report.smoke import smoke_advice
 from rdna1.stacks import Stack, load_stack
 
 # The files that the commands make as well.
@@ -68,11 +69,14 @@ class ActionModule(ReportAction):
         style = terminal_style()
         text = provision_text(report, width=style.width, colour=style.colour)
         Display().display(f"\n{text}\nReport: {_short(path)}")
-        warning = limit_warning(boundary, stack) if boundary else None
+        warnings = [
+            smoke_advice(report.validation),
+            limit_warning(boundary, stack) if boundary else None,
+        ]
         return {
             "failed": report.validation.verdict == "fail",
             "msg": _message(report),
-            "warnings": [f"{report.host}: {warning}"] if warning else [],
+            "warnings": [f"{report.host}: {warning}" for warning in warnings if warning],
         }
 
     def _installed(self, variables: dict[str, Any]) -> Mapping[str, str]:
@@ -115,7 +119,11 @@ def _short(path: Path) -> Path:
 
 
 def _message(report: ProvisionReport) -> str:
-    bad = [result for result in report.validation.cases if result.outcome not in RIGHT]
+    bad = [
+        result
+        for result in report.validation.cases
+        if result.outcome not in RIGHT and is_required(result.case)
+    ]
     if not bad:
         return f"validation: {report.validation.verdict}"
     return (

@@ -4,8 +4,9 @@ A hang costs the whole deadline, so a search that meets several should not wait 
 each time. Cases have the full timeout until `FEWEST_RUNS` have passed. A later deadline can be
 too short for one thing only: a first run that compiles far longer than all before it. Hence the
 generous factor. Should it happen all the same, a case that works is taken for one that hangs,
-and the limit is found too low, never too high; a caller whose verdict depends on one case can ask
-for the full timeout (`rdna1.conv.supervisor.Supervisor.run`).
+and the limit is found too low, never too high; so the smallest map that hung under such a deadline
+is tried once more with the full timeout (`rdna1.conv.boundary.investigation`). What a busy machine
+does to a case is not counted in the first place (`rdna1.conv.given_time`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FACTOR = 10.0
 # One fast run says little about the next.
 FEWEST_RUNS = 2
 
-# What a busy machine may do to a case that takes milliseconds.
+# A first run that loads a library from a slow disk, whatever those before it took.
 FLOOR_SECONDS = 2.0
 
 

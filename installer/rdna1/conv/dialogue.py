@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from rdna1.conv.given_time import SLICE_SECONDS, GivenTime
 from rdna1.conv.process import DeadlineError, DeathError, Ending, Worker, describe_exit
 from rdna1.conv.protocol import FirstReply, Opening, Preparation, Reply
 from rdna1.conv.result import Outcome
@@ -17,6 +19,7 @@ M = TypeVar("M")
 
 # Small convolutions take milliseconds: what takes longer compiles kernels, or hangs.
 SILENCE_SECONDS = 0.25
+_SHORTEST_SLICE = 0.01
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def listen(
 
     Args:
         worker: any.
-        seconds: that it may take.
+        seconds: that it may take, of the time that the machine gives it.
         phase: what it does.
         on_silence: called once it has taken `SILENCE_SECONDS`.
 
@@ -77,7 +80,7 @@ def listen(
     """
     begun = time.monotonic()
     try:
-        return phase.answers.decode(_receive(worker, begun + seconds, on_silence))
+        return phase.answers.decode(_receive(worker, seconds, on_silence))
     except DeadlineError:
         outcome, cause = phase.late, f"no answer within {seconds:.3g} s, killed"
     except DeathError:
@@ -93,15 +96,20 @@ def listen(
     raise LossError(outcome, elapsed, phase.prefix + with_last_words(cause, worker), ending)
 
 
-def _receive(worker: Worker, deadline: float, on_silence: Callable[[], None]) -> bytes:
-    """As `rdna1.conv.process.Worker.receive`."""
-    noted = time.monotonic() + SILENCE_SECONDS
-    if noted < deadline:
-        try:
-            return worker.receive(noted)
-        except DeadlineError:
-            on_silence()
-    return worker.receive(deadline)
+def _receive(worker: Worker, seconds: float, on_silence: Callable[[], None]) -> bytes:
+    """As `rdna1.conv.process.Worker.receive`, within the seconds that the machine gives."""
+    first = min(SILENCE_SECONDS, seconds)
+    with contextlib.suppress(DeadlineError):
+        return worker.receive(time.monotonic() + first)
+    if first < seconds:
+        on_silence()
+    clock = GivenTime(worker.pid, first)
+    while clock.seconds < seconds:
+        wait = max(_SHORTEST_SLICE, min(SLICE_SECONDS, seconds - clock.seconds))
+        with contextlib.suppress(DeadlineError):
+            return worker.receive(time.monotonic() + wait)
+        clock.tick(wait)
+    raise DeadlineError
 
 
 def describe_left(pids: tuple[int, ...]) -> str:

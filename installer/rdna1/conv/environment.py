@@ -22,6 +22,9 @@ def worker_environment(
     MIOpen 5.2 to 6.2 reads MIOPEN_USER_DB_PATH and MIOPEN_CUSTOM_CACHE_DIR (src/db_path.cpp.in,
     src/binary_cache.cpp) and, like the compiler below it, puts temporary files under TMPDIR,
     where a killed worker would leave them. MIOPEN_FIND_ENFORCE would tune for minutes.
+    OMP_WAIT_POLICY has torch's threads sleep while they wait for one another: on a busy machine
+    those that spin take the processor from the one that they wait for, again in each small
+    convolution.
 
     Args:
         environment: of this process.
@@ -46,4 +49,5 @@ def worker_environment(
         place = folder / name.lower()
         place.mkdir(exist_ok=True)
         result[name] = str(place)
+    result.setdefault("OMP_WAIT_POLICY", "passive")
     return result

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from rdna1.conv import warden
+from rdna1.conv.given_time import SLICE_SECONDS, GivenTime
 
 # The last words of a process; a flood of them is cut from the front.
 _STDERR_BYTES = 2048
@@ -101,6 +102,11 @@ class Worker:
         self._selector.register(self._control, selectors.EVENT_READ, self._report)
 
     @property
+    def pid(self) -> int:
+        """Id of the warden, from which all processes of the worker descend."""
+        return self._warden.pid
+
+    @property
     def last_words(self) -> str:
         """What the process wrote last to its standard error since the last request."""
         return self._stderr.decode(errors="replace").strip()
@@ -144,9 +150,10 @@ class Worker:
         """Have the warden kill the process with its descendants, and wait for their end."""
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + self._patience + _WARDEN_SECONDS
-        while not self._silent and time.monotonic() < deadline:
-            self._pump(deadline - time.monotonic())
+        clock = GivenTime(self.pid)
+        while not self._silent and clock.seconds < self._patience + _WARDEN_SECONDS:
+            self._pump(SLICE_SECONDS)
+            clock.tick(SLICE_SECONDS)
         # It has ended or does not listen; the kernel kills the worker with it.
         self._warden.kill()
         code = self._warden.wait()

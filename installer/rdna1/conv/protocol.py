@@ -52,12 +52,14 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
         max_abs_err: as in `rdna1.conv.result.CaseResult`.
         max_rel_err: likewise.
         fault: what is wrong with the result of either run, empty when it is right.
+        waited_seconds: of ``seconds``, as in `rdna1.conv.result.CaseResult`.
     """
 
     seconds: float
     max_abs_err: float | None
     max_rel_err: float | None
     fault: str
+    waited_seconds: float = 0.0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -56,6 +56,8 @@ class CaseResult(msgspec.Struct, frozen=True):
         detail: what went wrong or was slow, empty after ``pass``.
         first_seconds: on the device in the first run, which compiles and chooses kernels;
             ``seconds`` is of the second. None when the first did not end.
+        waited_seconds: of ``seconds``, those in which threads of the worker were ready to run and
+            had no processor, as the machine was busy.
     """
 
     case: ConvCase
@@ -65,3 +67,4 @@ class CaseResult(msgspec.Struct, frozen=True):
     max_rel_err: float | None = None
     detail: str = ""
     first_seconds: float | None = None
+    waited_seconds: float = 0.0

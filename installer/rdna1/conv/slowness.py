@@ -12,8 +12,8 @@ what the device can do; it is the expected time.
 
 A case is slow when it takes more than `FACTOR` times that, and more than `FLOOR_SECONDS`. Kernels
 for odd shapes reach a small part of the arithmetic that others do, hence the factor. The floor
-is what a process on a busy machine may lose by waiting for its turn: small cases take
-milliseconds, so noise would have to hold one up for three quarters of a second.
+is for noise: small cases take milliseconds. What a process waits for a processor on a busy machine
+is not counted.
 """
 
 from __future__ import annotations
@@ -67,15 +67,16 @@ def mark_slow(results: Sequence[R]) -> list[R]:
 
 
 def _judged(result: R, results: Sequence[R]) -> R:
-    if result.outcome != "pass" or result.seconds <= FLOOR_SECONDS:
+    own = result.seconds - result.waited_seconds
+    if result.outcome != "pass" or own <= FLOOR_SECONDS:
         return result
     # Its own time is among the bounds and never makes it slow.
     expected = expected_seconds(result.case, results)
     if expected is None:
         return result
-    if result.seconds <= FACTOR * expected:
+    if own <= FACTOR * expected:
         return result
-    detail = f"took {result.seconds:.2g} s; {expected:.2g} s is what the other cases lead to expect"
+    detail = f"took {own:.2g} s; {expected:.2g} s is what the other cases lead to expect"
     return msgspec.structs.replace(result, outcome="slow", detail=detail)
 
 

@@ -90,6 +90,7 @@ class Supervisor:
     Attributes:
         device: what the first worker said about it, None until then.
         kernel_messages: what the kernel has said about graphics cards during the run.
+        hurried: the cases that hung under a deadline that others had shortened.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Supervisor:
         """
         self.device: DeviceInfo | None = None
         self.kernel_messages: list[KernelMessage] = []
+        self.hurried: set[ConvCase] = set()
         self._timeout = timeout
         self._allowance = allowance
         self._adaptive = adaptive
@@ -208,7 +210,11 @@ class Supervisor:
             raise DeviceLostError(_lost(case, loss, None)) from loss
         self.device = self.device or ready.device
         self._take_lock(ready)
-        return self._ask(worker, case, self._deadline(case, patient=patient))
+        deadline = self._deadline(case, patient=patient)
+        result = self._ask(worker, case, deadline)
+        if result.outcome == "hang" and deadline < self._timeout:
+            self.hurried.add(case)
+        return result
 
     def _take_lock(self, ready: Ready) -> None:
         """See that no other run has the device; opening it first has told what it is."""
@@ -254,6 +260,7 @@ class Supervisor:
             answer.max_rel_err,
             answer.fault,
             first_seconds,
+            answer.waited_seconds,
         )
 
     def _failure(self, case: ConvCase, worker: Worker, failed: Failed, begun: float) -> CaseResult:

@@ -75,27 +75,29 @@ class Family:
             return False
         return True
 
-    def kill(self, deadline: float) -> list[int]:
+    def kill(self, patience: float) -> list[int]:
         """Kill everything, and wait for its end.
 
         Args:
-            deadline: as `time.monotonic` counts.
+            patience: seconds; those that this process itself was held up are not counted.
 
         Returns:
             Ids of the processes that are still there.
         """
         while self.reap():
-            left = list(_descendants(os.getpid()))
-            if time.monotonic() > deadline:
+            left = list(descendants(os.getpid()))
+            if patience <= 0:
                 return left
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            begun = time.monotonic()
             select.select([self.ends], [], [], _POLL_SECONDS)
+            patience -= min(time.monotonic() - begun, _POLL_SECONDS)
         return []
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     """Children of a process and what descends from them, as far as orphans have not moved."""
     children: dict[int, list[int]] = {}
     for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - pathlib is slow to import
@@ -134,7 +136,7 @@ def main(arguments: list[str]) -> None:
     if early is not None:
         # At once: what follows may take long, and the supervisor waits to name the crash.
         _say(control, str(early))
-    left = family.kill(time.monotonic() + float(arguments[1]))
+    left = family.kill(float(arguments[1]))
     if early is None:
         _say(control, "" if family.code is None else str(family.code))
     _say(control, " ".join(map(str, left)))

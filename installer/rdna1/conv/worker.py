@@ -19,6 +19,7 @@ import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.device_error import DeviceError
+from rdna1.conv.given_time import thread_waits, waited_between
 from rdna1.conv.protocol import CHECK, Answer, Failed, FirstRun, Ready, Started, Unusable, encode
 from rdna1.conv.result import UnusableDeviceError
 from rdna1.conv.sim import load_rules
@@ -150,13 +151,17 @@ def _serve(case: ConvCase, device: TorchDevice, channel: Channel) -> None:
         channel.send(Started())
         first, seconds = device.run(case, inputs)
         channel.send(FirstRun(seconds))
+        waits = thread_waits([os.getpid()])
         second, seconds = device.run(case, inputs)
-        channel.send(_answer([first, second], expected, seconds))
+        waited = min(seconds, waited_between(waits, thread_waits([os.getpid()])))
+        channel.send(_answer([first, second], expected, seconds, waited))
     except RuntimeError as error:
         channel.send(_failure(error))
 
 
-def _answer(runs: list[dict[str, Tensor]], expected: dict[str, Expected], seconds: float) -> Answer:
+def _answer(
+    runs: list[dict[str, Tensor]], expected: dict[str, Expected], seconds: float, waited: float
+) -> Answer:
     """Compare all results of a case's runs; the errors of the answer are the largest of them."""
     from rdna1.conv.reference import compare
 
@@ -168,6 +173,7 @@ def _answer(runs: list[dict[str, Tensor]], expected: dict[str, Expected], second
         max_abs_err=_largest([found.max_abs_err for _, found in compared]),
         max_rel_err=_largest([found.max_rel_err for _, found in compared]),
         fault="; ".join(faults),
+        waited_seconds=waited,
     )
 
 

@@ -15,7 +15,7 @@ from rdna1.conv.result import RIGHT
 from rdna1.conv.smoke import SmokeReport
 from rdna1.preflight import Report
 from rdna1.report.console import as_text, printable
-from rdna1.report.smoke import results_table
+from rdna1.report.smoke import results_table, smoke_advice
 
 _STYLES: Final = {
     "pass": "green",
@@ -118,4 +118,5 @@ def _validation(report: SmokeReport) -> Text:
         (report.verdict, _STYLES[report.verdict]),
         f" ({passed} of {len(report.cases) + report.not_run} convolutions passed, "
         f"{report.workers_lost} workers lost, {report.wall_seconds:.1f} s)",
+        (f"; {advice}" if (advice := smoke_advice(report)) else "", "yellow"),
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, Outcome
-from rdna1.conv.smoke import SMOKE_DIRECTIONS, SmokeReport
+from rdna1.conv.smoke import SMOKE_DIRECTIONS, SmokeReport, is_required
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 from rdna1.report.outcome import kernel_lines
@@ -36,10 +36,16 @@ def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:
             for note in notes
         ),
         *kernel_lines(report.device, report.kernel_log_unavailable, report.resets),
-        Text(smoke_verdict(report), "bold green" if report.verdict == "pass" else "bold red"),
+        Text(smoke_verdict(report), f"bold {_verdict_colour(report)}"),
         width=width,
         colour=colour,
     )
+
+
+def _verdict_colour(report: SmokeReport) -> str:
+    if report.verdict == "fail":
+        return "red"
+    return "yellow" if report.advice else "green"
 
 
 def smoke_junit(report: SmokeReport) -> str:
@@ -57,11 +63,11 @@ def smoke_junit(report: SmokeReport) -> str:
 
     cases = [
         case(r.case.label, r.seconds, None, "" if r.outcome == "pass" else _note(r))
-        if r.outcome in RIGHT
+        if r.outcome in RIGHT or (report.advice and not is_required(r.case))
         else case(r.case.label, r.seconds, _note(r))
         for r in report.cases
     ]
-    if report.not_run:
+    if report.not_run and not report.advice:
         cases.append(case("completeness", 0.0, f"{report.not_run} cases were not run"))
     return junit_xml("rdna1-validate smoke", cases)
 
@@ -74,11 +80,20 @@ def smoke_verdict(report: SmokeReport) -> str:
     parts = [
         f"{passed} of {len(report.cases) + report.not_run} convolutions passed{place}",
         f"{slow} of them slow" if slow else "",
+        smoke_advice(report),
         f"{report.not_run} not run" if report.not_run else "",
         "interrupted" if report.interrupted else "",
         f"{report.wall_seconds:.1f} s",
     ]
     return f"{report.verdict.upper()}: {', '.join(filter(None, parts))}"
+
+
+def smoke_advice(report: SmokeReport) -> str:
+    """What to do though the verdict is pass, empty if nothing is."""
+    if not report.advice:
+        return ""
+    bad = [r.case.dtype for r in report.cases if r.outcome not in RIGHT]
+    return f"{report.advice}: {' and '.join(dict.fromkeys(bad))} failed"
 
 
 def results_table(results: Iterable[CaseResult]) -> Table:

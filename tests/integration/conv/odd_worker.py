@@ -88,6 +88,8 @@ def serve(kind: str) -> None:
             os.write(2, b"word " * 20_000)
     if kind.endswith("deaf"):
         sleep()
+    if kind == "late":
+        time.sleep(1)
     if kind.endswith("abort"):
         os.write(2, b"terminate called\n")
         os.abort()

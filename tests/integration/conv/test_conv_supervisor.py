@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -225,4 +230,40 @@ def test_variables_reach_the_worker(started: Pids, monkeypatch: pytest.MonkeyPat
         pytest.raises(DeviceLostError, match="yes None"),
     ):
         supervisor.run(CASE)
+    assert started() == []
+
+
+SUPERVISE = """
+import sys
+from pathlib import Path
+from rdna1.conv.case import ConvCase
+from rdna1.conv.supervisor import Supervisor
+program = (sys.executable, sys.argv[1])
+with Supervisor("late", timeout=3, program=program, allowance=60, spare=False) as supervisor:
+    supervisor.run(ConvCase(1, 1, 1, 1, 1, 1))
+    Path("ready").touch()
+    print(supervisor.run(ConvCase(1, 1, 32, 1, 1, 1)).outcome)
+"""
+
+
+def test_time_in_which_the_whole_machine_stood_still_is_no_hang(
+    started: Pids, wait_until: WaitUntil, tmp_path: Path
+) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISE, ODD_WORKER[1]],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_until((tmp_path / "ready").exists)
+    # The supervisor first: it wakes up when its deadline is past and nothing has been answered.
+    processes = sorted(started(), key=lambda pid: pid != run.pid)
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(4)
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.2)
+    assert run.communicate()[0] == "pass\n"
     assert started() == []

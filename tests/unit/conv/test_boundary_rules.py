@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rdna1.conv.boundary import layers
 from rdna1.conv.boundary.conclusion import conclude
-from rdna1.conv.boundary.investigation import Investigation, Step
+from rdna1.conv.boundary.investigation import HangBudgetError, Investigation, Step
 from rdna1.conv.boundary.kinds import Form
 from rdna1.conv.boundary.quantity import QUANTITIES, Quantity
 from rdna1.conv.case import ConvCase
@@ -210,6 +210,56 @@ def test_a_lost_device_ends_the_search_with_its_case() -> None:
     assert [each.outcome for each in investigation.cases] == ["pass", "hang"]
     result = conclude(investigation.cases, 512)
     assert (result.safe_side, result.first_bad_side, result.limit_found) == (1, 32, False)
+
+
+def confirming(fails: Callable[[ConvCase], bool], max_hangs: int = 12) -> Investigation:
+    """A search whose deadlines are too short above 42 pixels until one case had the full one."""
+    doubtful: set[ConvCase] = set()
+    is_learnt = False
+    full = pretend(fails)
+
+    def measure(case: ConvCase) -> CaseResult:
+        if fails(case) or is_learnt or side(case) <= 42:
+            doubtful.update([case] if fails(case) else [])
+            return full(case)
+        doubtful.add(case)
+        return CaseResult(case, "hang", 2.0)
+
+    def confirm(case: ConvCase) -> CaseResult:
+        nonlocal is_learnt
+        result = full(case)
+        is_learnt |= result.outcome == "pass"
+        return result
+
+    return Investigation(measure, 512, max_hangs, lambda _: None, None, doubtful, confirm)
+
+
+def test_a_hang_that_does_not_come_again_is_no_limit() -> None:
+    investigation = confirming(lambda case: side(case) > 100)
+    investigation.run()
+    result = conclude(investigation.cases, 512)
+    assert (result.safe_side, result.first_bad_side) == (100, 101)
+    tried = [each.outcome for each in investigation.cases if each.case == layers.reference(43)]
+    assert tried == ["pass"]
+
+
+def test_the_smallest_hang_alone_is_tried_again() -> None:
+    investigation = confirming(lambda case: side(case) > 42)
+    investigation.run()
+    result = conclude(investigation.cases, 512)
+    assert (result.safe_side, result.first_bad_side, result.rule) == (42, 43, "side")
+    again = [each for each in investigation.cases if each.case == layers.reference(43)]
+    assert [each.outcome for each in again] == ["hang", "hang"]
+    assert losses(investigation.cases) == 1 + losses(
+        investigate(pretend(lambda c: side(c) > 42))[1]
+    )
+
+
+def test_a_hang_that_nobody_may_confirm_stays() -> None:
+    investigation = confirming(lambda case: side(case) > 100, max_hangs=2)
+    with pytest.raises(HangBudgetError):
+        investigation.run()
+    assert conclude(investigation.cases, 512).first_bad_side == 43
 
 
 def test_every_step_tells_hangs_and_bracket() -> None:

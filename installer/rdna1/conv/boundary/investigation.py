@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +20,8 @@ from rdna1.conv.supervisor import DeviceLostError
 
 # After these the worker is gone, and the card may be reset.
 LOSSES: tuple[Outcome, ...] = ("hang", "crash")
+
+Measure = Callable[[ConvCase], CaseResult]
 
 
 class HangBudgetError(Exception):
@@ -55,18 +57,23 @@ class Investigation:
         max_hangs: no case is run after so many lost workers.
         on_step: called before each case.
         form: which classes of layers are tried after the reference layer; None tries none.
+        doubtful: cases that hung under a shortened deadline, as they come up.
+        confirm: runs such a case once more, with the full timeout.
 
     Attributes:
-        cases: what was run, in order; complete up to any exception that leaves `run`.
+        cases: what was run, in order, but a hang that was not confirmed; complete up to any
+            exception that leaves `run`.
     """
 
     def __init__(
         self,
-        measure: Callable[[ConvCase], CaseResult],
+        measure: Measure,
         max_side: int,
         max_hangs: int,
         on_step: Callable[[Step], None],
         form: Form | None = None,
+        doubtful: Container[ConvCase] = (),
+        confirm: Measure | None = None,
     ) -> None:
         """Start with no case."""
         self.cases: list[BoundaryCase] = []
@@ -75,6 +82,9 @@ class Investigation:
         self._max_hangs = max_hangs
         self._on_step = on_step
         self._form = form
+        self._doubtful = doubtful
+        self._confirm = confirm or measure
+        self._confirmed: set[ConvCase] = set()
         self._lost = 0
         self._reference: list[CaseResult] = []
 
@@ -96,6 +106,30 @@ class Investigation:
             self._survey(self._form)
 
     def _search(self) -> None:
+        """Narrow the limit of the reference layer to one pixel, by a hang that is confirmed."""
+        self._narrow()
+        while self._is_refuted():
+            self._narrow()
+
+    def _is_refuted(self) -> bool:
+        """Whether the smallest map that hung under a shortened deadline passes with the full one.
+
+        Raises:
+            HangBudgetError: another hang is not allowed.
+        """
+        _, bad = self._bracket()
+        case = layers.reference(bad) if bad else None
+        if case is None or case not in self._doubtful or case in self._confirmed:
+            return False
+        self._confirmed.add(case)
+        self._run(case, "search", "once more, with the full timeout", self._confirm)
+        if self.cases[-1].outcome != "pass":
+            return False
+        self.cases[:] = [e for e in self.cases if e.case != case or e.outcome == "pass"]
+        self._reference[:] = [e for e in self._reference if e.case != case or e.outcome == "pass"]
+        return True
+
+    def _narrow(self) -> None:
         """Narrow the limit of the reference layer to one pixel."""
         if not self.cases:
             self._run(layers.reference(1), "search")
@@ -163,13 +197,19 @@ class Investigation:
             if case not in done:
                 self._run(case, purpose)
 
-    def _run(self, case: ConvCase, purpose: Purpose, subject: str = "") -> None:
+    def _run(
+        self,
+        case: ConvCase,
+        purpose: Purpose,
+        subject: str = "",
+        measure: Measure | None = None,
+    ) -> None:
         if self._lost >= self._max_hangs:
             raise HangBudgetError
         safe, bad = self._bracket()
         self._on_step(Step(case, purpose, subject, self._lost, safe, bad))
         try:
-            self._record(self._measure(case), purpose)
+            self._record((measure or self._measure)(case), purpose)
         except DeviceLostError as lost:
             self._record(lost.result, purpose)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from rdna1.conv.boundary.investigation import HangBudgetError, Investigation
 from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import observe
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, UnusableDeviceError
-from rdna1.conv.smoke import smoke_cases
+from rdna1.conv.smoke import is_required, smoke_cases
 from rdna1.conv.supervisor import DeviceLostError, Supervisor
 from rdna1.conv.tune.candidate import (
     Candidate,
@@ -179,8 +180,8 @@ class _Attempt:
         return ""
 
     def _is_correct(self, supervisor: Supervisor) -> bool:
-        """Run the smoke test up to the first case that fails."""
-        for case in smoke_cases(self._plan.max_side):
+        """Run the smoke test in float32 up to the first case that fails."""
+        for case in filter(is_required, smoke_cases(self._plan.max_side)):
             result = self._measure(supervisor, case)
             self._found["correctness"].append(result)
             if result.outcome not in RIGHT:
@@ -194,16 +195,26 @@ class _Attempt:
 
         Cases are written down in the usual memory format, in which the search knows them.
         """
+        doubtful: set[ConvCase] = set()
 
-        def measure(case: ConvCase) -> CaseResult:
+        def measure(case: ConvCase, *, patient: bool = False) -> CaseResult:
             try:
-                result = self._measure(supervisor, case)
+                result = self._measure(supervisor, case, patient=patient)
             except DeviceLostError as lost:
                 lost.result = msgspec.structs.replace(lost.result, case=case)
                 raise
+            if result.case in supervisor.hurried:
+                doubtful.add(case)
             return msgspec.structs.replace(result, case=case)
 
-        search = Investigation(measure, self._plan.max_side, self._share, lambda _: None)
+        search = Investigation(
+            measure,
+            self._plan.max_side,
+            self._share,
+            lambda _: None,
+            doubtful=doubtful,
+            confirm=functools.partial(measure, patient=True),
+        )
         try:
             search.run()
         except HangBudgetError:
@@ -223,10 +234,12 @@ class _Attempt:
             total += min(result.seconds for result in results)
         return total
 
-    def _measure(self, supervisor: Supervisor, case: ConvCase) -> CaseResult:
+    def _measure(
+        self, supervisor: Supervisor, case: ConvCase, *, patient: bool = False
+    ) -> CaseResult:
         applied = self._candidate.applied(case)
         self._on_step(self._candidate, applied, self._lost_before + supervisor.workers_lost)
-        return supervisor.run(applied)
+        return supervisor.run(applied, patient=patient)
 
 
 def _trial(candidate: Candidate, stack: Stack, **found: Any) -> Trial:

@@ -162,6 +162,9 @@ def _about_measurements(measurements: Sequence[Measurement]) -> Iterable[str]:
             f"{each.kind}: {right} of {len(each.cases)} convolutions gave the right "
             f"result{killed}, in {seconds:.1f} s."
         )
+        bad = dict.fromkeys(case.case.dtype for case in each.cases if not is_right(case))
+        if bad and "float32" not in bad and any(c.case.dtype == "float32" for c in each.cases):
+            yield f"Use float32: {' and '.join(bad)} failed where float32 did not."
         if each.unfinished:
             yield f"{each.kind} is not complete: {each.unfinished}."
         resets = sum(len(place.resets) for place in each.places)
