@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import msgspec
 
-from rdna1.conv.environment import BYPASS_VARIABLE
+from rdna1.conv.environment import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
 from rdna1.conv.result import DeviceInfo
 from rdna1.host.pci import displays
 from rdna1.host.reader import Reader, UnreadableError
@@ -17,7 +17,7 @@ from rdna1.host.unknown import Unknown
 # What the environment role writes down (roles/environment/tasks/main.yml).
 STACK_FILE = "/etc/rdna1/stack.json"
 
-_PREFIXES = ("HSA_", "MIOPEN_", "PYTORCH_MIOPEN_", BYPASS_VARIABLE)
+_PREFIXES = ("HSA_", "MIOPEN_", "PYTORCH_MIOPEN_", BYPASS_VARIABLE, IMMEDIATE_VARIABLE)
 
 # A worker gets its own instead (rdna1.conv.environment), or they only make logs longer.
 _WITHOUT_EFFECT = frozenset(

@@ -14,7 +14,7 @@ from rdna1.conv import sim
 from rdna1.conv.case import ConvCase
 from rdna1.conv.device_error import DeviceError
 from rdna1.conv.device_identity import cuda_identity
-from rdna1.conv.environment import BYPASS_VARIABLE
+from rdna1.conv.environment import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
 from rdna1.conv.reference import convolve
 from rdna1.conv.reference_part import Inputs
 from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
@@ -33,8 +33,8 @@ class TorchDevice:
             else the CPU.
 
     Raises:
-        UnusableDeviceError: torch does not see it, or `BYPASS_VARIABLE` has another value than
-            0 or 1.
+        UnusableDeviceError: torch does not see it, or `BYPASS_VARIABLE` or
+            `IMMEDIATE_VARIABLE` has another value than 0 or 1, or torch has no immediate mode.
         RuntimeError: it is there and does not work.
     """
 
@@ -45,7 +45,9 @@ class TorchDevice:
             requested = "cuda" if torch.cuda.is_available() else "cpu"
         self._device = torch.device(requested)
         torch.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
-        torch.backends.cudnn.enabled = not _bypasses_miopen()
+        torch.backends.cudnn.enabled = not _is_on(BYPASS_VARIABLE)
+        if _is_on(IMMEDIATE_VARIABLE):
+            _use_immediate_mode()
         if self._device.type == "cuda":
             seen = torch.cuda.device_count()
             if (self._device.index or 0) >= seen:
@@ -193,11 +195,19 @@ class SimulatedDevice(TorchDevice):
         return {name: tensor.half() for name, tensor in results.items()}, seconds
 
 
-def _bypasses_miopen() -> bool:
-    text = os.environ.get(BYPASS_VARIABLE, "0")
+def _is_on(variable: str) -> bool:
+    text = os.environ.get(variable, "0")
     if text not in ("0", "1"):
-        raise UnusableDeviceError(f"{BYPASS_VARIABLE}={text}: use 1 to bypass MIOpen, or 0")
+        what = "bypass MIOpen" if variable == BYPASS_VARIABLE else "use its immediate mode"
+        raise UnusableDeviceError(f"{variable}={text}: use 1 to {what}, or 0")
     return text == "1"
+
+
+def _use_immediate_mode() -> None:
+    miopen = getattr(torch.backends, "miopen", None)
+    if miopen is None or not hasattr(miopen, "immediate"):
+        raise UnusableDeviceError(f"torch {torch.__version__} has no immediate mode of MIOpen")
+    miopen.immediate = True
 
 
 def _count(number: int) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 # With the value 1 torch computes convolutions itself, as an im2col and a BLAS product. torch's
 # name for MIOpen is cudnn (ROCm documentation, "PyTorch: HIP (ROCm) semantics").
 BYPASS_VARIABLE = "RDNA1_BYPASS_MIOPEN"
+# With the value 1 torch asks MIOpen for an algorithm and has it run none to find one.
+IMMEDIATE_VARIABLE = "RDNA1_MIOPEN_IMMEDIATE"
 
 # A run neither uses nor changes what the user has there.
 OWN_FOLDERS = ("MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR", "TMPDIR")

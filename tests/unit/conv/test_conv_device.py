@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -99,6 +100,17 @@ def test_miopen_is_bypassed_on_request(
 def test_another_value_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RDNA1_BYPASS_MIOPEN", "yes")
     with pytest.raises(UnusableDeviceError, match="RDNA1_BYPASS_MIOPEN=yes: use 1 to bypass"):
+        device_module.TorchDevice("cpu")
+
+
+def test_the_immediate_mode_is_used_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RDNA1_MIOPEN_IMMEDIATE", "1")
+    new = SimpleNamespace(immediate=False)
+    monkeypatch.setattr(torch.backends, "miopen", new, raising=False)
+    device_module.TorchDevice("cpu")
+    assert new.immediate
+    monkeypatch.setattr(torch.backends, "miopen", SimpleNamespace())
+    with pytest.raises(UnusableDeviceError, match="has no immediate mode of MIOpen"):
         device_module.TorchDevice("cpu")
 
 

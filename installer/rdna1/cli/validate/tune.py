@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
 
 _MAX_SIDE = 256
-_MAX_HANGS = 24
+_MAX_HANGS = 36
 
 _EXAMPLES = """\
 examples:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from packaging.version import Version
 
 from rdna1.conv.case import ConvCase, MemoryFormat
-from rdna1.conv.environment import BYPASS_VARIABLE
+from rdna1.conv.environment import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
 from rdna1.conv.result import DeviceInfo
 from rdna1.stacks import MiopenProfileName, Stack, VariableName
 from rdna1.yaml_data import load
 
+_IMMEDIATE_SINCE = Version("2.12")
 _OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 _Line = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -30,6 +32,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         miopen_profile: the role's ``environment_miopen_profile``.
         variables: the role's ``environment_variables``.
         memory_format: order of the tensors' elements.
+        immediate: whether torch uses MIOpen's immediate mode.
         bypass_miopen: whether torch computes convolutions without MIOpen.
         program: what programs must do themselves, empty if variables are enough.
     """
@@ -41,6 +44,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     miopen_profile: MiopenProfileName | Literal["default"] = "default"
     variables: dict[VariableName, str] = {}
     memory_format: MemoryFormat = "contiguous"
+    immediate: bool = False
     bypass_miopen: bool = False
     program: str = ""
 
@@ -76,6 +80,8 @@ def environment_of(candidate: Candidate, stack: Stack) -> dict[str, str]:
     variables |= candidate.variables
     if candidate.bypass_miopen:
         variables[BYPASS_VARIABLE] = "1"
+    if candidate.immediate:
+        variables[IMMEDIATE_VARIABLE] = "1"
     return {name: value for name, value in sorted(variables.items()) if value}
 
 
@@ -87,7 +93,7 @@ def worker_variables(environment: Mapping[str, str], stack: Stack) -> dict[str, 
         stack: of the machine.
     """
     names = {name for each in candidates() for name in each.variables}
-    names |= set(stack.environment.variables) | {BYPASS_VARIABLE}
+    names |= set(stack.environment.variables) | {BYPASS_VARIABLE, IMMEDIATE_VARIABLE}
     names |= {name for profile in stack.miopen_profiles.values() for name in profile.variables}
     return {name: environment.get(name) for name in sorted(names | set(environment))}
 
@@ -116,8 +122,12 @@ def reason_against(
     if profile != "default" and profile not in stack.miopen_profiles:
         return f"the stack {stack.name} has no MIOpen profile {profile}"
     acts = device.hip is not None or device.type == "sim"
-    if candidate.bypass_miopen and device.type == "cpu":
+    if (candidate.bypass_miopen or candidate.immediate) and device.type == "cpu":
         return "without effect on a CPU, where torch has no MIOpen"
+    if candidate.immediate and Version(device.torch) < _IMMEDIATE_SINCE:
+        return f"torch {device.torch} has no immediate mode of MIOpen, which came with 2.12"
+    if candidate.immediate and not acts:
+        return f"without effect on {device.type}, where torch has no MIOpen"
     has_other = candidate.bypass_miopen or candidate.memory_format != "contiguous"
     if not acts and not has_other and (candidate.variables or profile != "default"):
         return f"without effect on {device.type}: only ROCm reads these variables"
