@@ -81,6 +81,8 @@ def test_therock_takes_the_wheels_of_the_card(
     assert int(builder) in range(61184, 65520), "root does not build"
     lock = box.folder / "locks" / "therock-3.13-x86_64-linux-gfx1010.txt"
     assert "amd-torch-device-gfx1010==10.1.0" in lock.read_text()
+    again = play(box, index, rdna1_stack="therock", pytorch_gfx_target="gfx1010")
+    assert "changed=0" in again.stdout, again.stdout
     other = play(box, index, rdna1_stack="therock", pytorch_gfx_target="gfx1012")
     assert other.returncode != 0
     assert "Cause: the index has no PyTorch with device-gfx1012" in other.stdout

@@ -142,7 +142,10 @@ def built(spec: Spec) -> tuple[str, str]:
 
 
 def test_a_source_is_built_by_nobody_and_installed(make_spec: MakeSpec, place: Path) -> None:
-    archive(place)
+    runs = place / "runs"
+    runs.touch()
+    runs.chmod(0o666)
+    archive(place, f"print(os.geteuid(), file=open({str(runs)!r}, 'a'))")
     spec = make_spec()
     spec.prefix.mkdir(mode=0o700)  # as under the umask of somebody's login
     done = ensure(spec)
@@ -151,6 +154,7 @@ def test_a_source_is_built_by_nobody_and_installed(make_spec: MakeSpec, place: P
     who, card = built(spec)
     assert card == "gfx1012"
     assert int(who) in range(61184, 65520) if os.geteuid() == 0 else int(who) == os.geteuid()
+    assert set(runs.read_text().split()) == {who}, "nobody else ran it, to lock it or to find it"
     assert list(spec.folder.glob(".building-*")) == []
     assert not ensure(spec).changed
     other = [{"name": "rocm", "environment": {"ROCM_SDK_TARGET_FAMILY": "gfx1010"}}]
