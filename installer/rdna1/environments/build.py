@@ -91,6 +91,8 @@ class Uv:
         shared = [] if spec.lock else ["--system-site-packages"]
         self("venv", "--python", python, *kind, *shared, str(environment))
         target = ["--python", str(environment)]
+        # What may fail goes before what takes long.
+        self._install_sources(environment, ["--python", python, *kind])
         for wheels, index in spec.sections():
             self._install(target, wheels, index)
         # Unpacking torch takes one core; others compile meanwhile what is there.
@@ -100,7 +102,6 @@ class Uv:
             self._install(target, *spec.torch_section())
         if compiled:
             compiled.result()
-        self._install_sources(environment, ["--python", python, *kind])
         self("pip", "install", *target, "--no-deps", "--offline", str(spec.wheel))
         if spec.lock:
             self("pip", "check", *target)
