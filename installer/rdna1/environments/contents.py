@@ -14,11 +14,12 @@ import re
 import stat
 from pathlib import Path
 from posixpath import normpath
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 from ..host.reader import MissingError, Reader, UnreadableError
 from ..target.printable import printable
 from ..target.whole_file import write_whole
+from .execstack import HEAD_SIZE, wants_executable_stack
 
 # Written last: an environment without it was never finished.
 _MARKER = "rdna1-environment.json"
@@ -48,11 +49,20 @@ def packages(reader: Reader, environment: str) -> dict[str, str]:
     return {name: version for _, name, version in _distributions(reader, environment)}
 
 
-def differences(reader: Reader, environment: str, installed: dict[str, str]) -> list[Difference]:
+def differences(
+    reader: Reader, environment: str, installed: dict[str, str], cleared: Iterable[str] = ()
+) -> list[Difference]:
     """How an environment differs from ``installed`` and from the lists of its own files.
 
     Sizes are compared, not contents: that takes a fraction of a second for PyTorch's ten thousand
     files, and finds what was removed, replaced or edited but for an edit of equal length.
+
+    Args:
+        reader: of the machine.
+        environment: its folder.
+        installed: normalised name to version of each package.
+        cleared: paths of the libraries whose flag for an executable stack was cleared; one that
+            was installed again has it again.
 
     Raises:
         UnreadableError: a folder cannot be read.
@@ -71,18 +81,35 @@ def differences(reader: Reader, environment: str, installed: dict[str, str]) -> 
         text = _altered(reader, environment, folder)
         if text:
             found.append(Difference(name, f"{name}: {text}"))
+    found += [
+        Difference("", printable(f"{path} wants an executable stack again"))
+        for path in sorted(cleared)
+        if _wants_executable_stack(reader, f"{environment}/{path}")
+    ]
     return found
 
 
-def finish(environment: Path, identity: str, installed: dict[str, str]) -> None:
-    """Mark an environment as complete, once all of it is on the disk: a power loss cuts files."""
+def finish(
+    environment: Path, identity: str, installed: dict[str, str], cleared: dict[str, str]
+) -> None:
+    """Mark an environment as complete, once all of it is on the disk: a power loss cuts files.
+
+    Args:
+        environment: its folder.
+        identity: see `Spec.identity`.
+        installed: normalised name to version of each package.
+        cleared: see `execstack.clear_executable_stacks`.
+    """
     os.sync()
-    text = json.dumps({"identity": identity, "packages": installed}, indent=2) + "\n"
+    content = {"identity": identity, "packages": installed, "cleared": cleared}
+    text = json.dumps(content, indent=2) + "\n"
     write_whole(environment / _MARKER, text.encode(), 0o644)
 
 
 def marker(reader: Reader, environment: str) -> dict[str, Any]:
-    """``identity`` and ``packages`` of a complete environment; nothing of any other folder.
+    """``identity``, ``packages`` and ``cleared`` of a complete environment, see `finish`.
+
+    Nothing of any other folder.
 
     Raises:
         UnreadableError: it cannot be read, or does not hold what `finish` writes.
@@ -97,9 +124,11 @@ def marker(reader: Reader, environment: str) -> dict[str, Any]:
         content = None
     found = content if isinstance(content, dict) else {}
     identity, installed = found.get("identity"), found.get("packages")
-    if not _is_short(identity) or not _are_versions(installed):
+    # Environments of earlier releases have none.
+    cleared = found.get("cleared", {})
+    if not _is_short(identity) or not all(map(_are_words, (installed, cleared))):
         raise UnreadableError(printable(f"{path}: not the mark of a finished environment"))
-    return {"identity": identity, "packages": installed}
+    return {"identity": identity, "packages": installed, "cleared": cleared}
 
 
 def python_version(reader: Reader, environment: str) -> str:
@@ -117,12 +146,20 @@ def _is_short(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
 
 
-def _are_versions(value: object) -> bool:
+def _are_words(value: object) -> bool:
     return (
         isinstance(value, dict)
         and len(value) <= _MOST_PACKAGES
         and all(_is_short(word) for item in value.items() for word in item)
     )
+
+
+def _wants_executable_stack(reader: Reader, path: str) -> bool:
+    # That it is missing is found by the list of its package.
+    try:
+        return wants_executable_stack(reader.head(path, HEAD_SIZE))
+    except MissingError:
+        return False
 
 
 def _distributions(reader: Reader, environment: str) -> list[tuple[str, str, str]]:

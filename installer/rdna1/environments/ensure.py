@@ -13,6 +13,7 @@ from ..target.exclusive_lock import ExclusiveLockError, exclusive_lock
 from ..target.folders import make_folders
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
+from .execstack import ExecstackError, clear_executable_stacks
 from .ownership import closed, foreign, is_own, open_to_all
 from .spec import Spec
 
@@ -134,7 +135,7 @@ def _why_contents_are_not(environment: Path | None, identity: str) -> list[Diffe
             return [Difference("", f"{environment} is not whole")]
         if kept["identity"] != identity:
             return [Difference("", "its wheels, its Python or this project are to be others")]
-        return differences(reader, path, kept["packages"])
+        return differences(reader, path, kept["packages"], kept["cleared"])
     except UnreadableError as error:
         return [Difference("", str(error))]
 
@@ -166,10 +167,14 @@ def _built(spec: Spec, uv: Uv, identity: str) -> Path:
             installed = packages(reader, str(environment))
             wrong = differences(reader, str(environment), installed)
             if not wrong:
+                cleared = clear_executable_stacks(environment, spec.execstack)
                 # Of the files that it shares with the cache, some may be of an earlier umask.
                 open_to_all(environment, spec.prefix)
-                finish(environment, identity, installed)
+                finish(environment, identity, installed, cleared)
                 return environment
+        except ExecstackError as error:
+            shutil.rmtree(environment, ignore_errors=True)
+            raise BuildError(str(error)) from error
         except BaseException:
             shutil.rmtree(environment, ignore_errors=True)
             raise

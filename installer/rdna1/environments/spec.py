@@ -27,6 +27,8 @@ class Spec(NamedTuple):
             copied.
         sources: ``name`` and ``environment``, the variables of its build, of each package that the
             stack's index has as a source distribution alone.
+        execstack: names of libraries whose flag for an executable stack is cleared; none where
+            the machine's glibc ignores it.
         python: version such as ``3.12``.
         python_path: an interpreter of the system, empty for one that uv manages.
         python_mirror: where uv takes its Pythons from, empty for its own choice.
@@ -52,6 +54,7 @@ class Spec(NamedTuple):
     python_cache: str = ""
     uv_digest: str = ""
     sources: Sequence[Mapping[str, Any]] = ()
+    execstack: Sequence[str] = ()
 
     @property
     def folder(self) -> Path:
@@ -79,6 +82,7 @@ class Spec(NamedTuple):
                     for source in self.sources
                 ]
             )
+        decisive += self.execstack
         text = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

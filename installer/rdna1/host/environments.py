@@ -68,8 +68,9 @@ def _closed(reader: Reader, path: str) -> list[Difference]:
 def _environment(reader: Reader, path: str, unknown: Unknown) -> dict[str, object]:
     fact = f"environments.{path}"
     kept = unknown.ask(fact, marker, reader, path) or {}
-    packages = kept.get("packages", {})
-    altered = (unknown.ask(fact, differences, reader, path, packages) or []) if kept else []
+    packages, cleared = kept.get("packages", {}), kept.get("cleared", {})
+    asked = (reader, path, packages, cleared)
+    altered = (unknown.ask(fact, differences, *asked) or []) if kept else []
     # One in a home is for its owner alone.
     if kept and path.startswith(f"{_SYSTEM}/"):
         altered += unknown.ask(fact, _closed, reader, path) or []

@@ -91,6 +91,21 @@ class Reader:
 
         return self._ask(path, content, named_by)
 
+    def head(self, path: str, size: int) -> bytes:
+        """The first bytes of a regular file, at most ``size``.
+
+        Raises:
+            UnreadableError: missing, not permitted, or no regular file.
+        """
+
+        def start(found: Found, budget: Budget | None) -> bytes:
+            data = found.head(size)
+            if budget:
+                budget.take(len(data), size)
+            return data
+
+        return self._ask(path, start)
+
     def optional_text(self, path: str, named_by: Owner | None = None) -> str | None:
         """As `text`, but None when the file does not exist.
 

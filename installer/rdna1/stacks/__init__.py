@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from rdna1.errors import InputError
 from rdna1.repositories import distribution
@@ -128,11 +129,38 @@ class Dependency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     any_of: Annotated[list[Text], msgspec.Meta(min_length=1)]
 
 
+class ExecutableStack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Libraries of the wheels that want an executable stack and do not need one.
+
+    Attributes:
+        refused_from: the first glibc that does not load them.
+        libraries: their names, with ``*`` for any characters.
+    """
+
+    refused_from: Text
+    libraries: Annotated[list[Text], msgspec.Meta(min_length=1)]
+
+
 class GlibcRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """glibc versions the wheels load on: ``minimum`` included, ``below`` not."""
+    """glibc versions the wheels load on.
+
+    Attributes:
+        minimum: the oldest.
+        execstack: what has to be cleared on newer ones; None for nothing.
+    """
 
     minimum: Text
-    below: Text | None = None
+    execstack: ExecutableStack | None = None
+
+    def to_clear(self, glibc: str | None) -> list[str]:
+        """Names of the libraries to clear on a machine; an unknown glibc may refuse them."""
+        if self.execstack is None:
+            return []
+        try:
+            loads = glibc is not None and Version(glibc) < Version(self.execstack.refused_from)
+        except InvalidVersion:
+            loads = False
+        return [] if loads else self.execstack.libraries
 
 
 class KernelRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

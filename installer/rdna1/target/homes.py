@@ -70,6 +70,18 @@ class Found:
                     raise RefusedError(f"larger than {limit} bytes", self.path)
         return b"".join(parts)
 
+    def head(self, size: int) -> bytes:
+        """Return the first bytes of a regular file, at most ``size``.
+
+        Raises:
+            RefusedError: it is another kind of thing.
+            OSError: its owner must not read it.
+        """
+        if not stat.S_ISREG(self.status.st_mode):
+            raise RefusedError("not a regular file", self.path)
+        with self.reopened(_READ) as descriptor:
+            return os.read(descriptor, size)
+
     def names(self, most: int) -> list[str]:
         """Return the sorted names in a folder.
 

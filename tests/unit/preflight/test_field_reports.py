@@ -17,7 +17,7 @@ from rdna1.cli.preflight import main
 from rdna1.host.collect import collect
 from rdna1.preflight import Finding, judge, load_facts
 from rdna1.stacks import load_stack
-from support.machine_tree import BOOKWORM, FOCAL, JAMMY, NOBLE, USER, MachineTree, Release
+from support.machine_tree import BOOKWORM, FOCAL, JAMMY, NOBLE, TRIXIE, USER, MachineTree, Release
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="device files take root")
 
@@ -175,6 +175,26 @@ CASES = [
             "3.10-27 is built for 5.4.0-53",
             "dkms autoinstall -k 5.4.0-54",
         ),
+    ),
+    # ROCm#4329, easydiffusion#1921.
+    *[
+        Case(
+            f"{stack} on glibc 2.41",
+            lambda root: MachineTree(root, TRIXIE).card(),
+            "glibc",
+            "warn",
+            ("only without its executable stack", "libamdhip64.so", "--clear-execstack"),
+            stack=stack,
+        )
+        for stack in ("rocm-5.7", "rocm-5.2")
+    ],
+    Case(
+        "therock on glibc 2.41",
+        lambda root: MachineTree(root, TRIXIE).card(),
+        "glibc",
+        "pass",
+        ("glibc 2.41 loads",),
+        stack="therock",
     ),
     Case(
         "Navi 10 on that kernel",

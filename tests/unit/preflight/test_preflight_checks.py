@@ -136,7 +136,13 @@ ROWS = [
     Row("os-release", "unknown", unknown("os"), "fail", (UNREAD,)),
     Row("glibc", "in the range", {}, "pass", ("glibc 2.39",)),
     Row("glibc", "too old", {"glibc": "2.9"}, "fail", ("2.9 is older than 2.17",)),
-    Row("glibc", "too new", {"glibc": "2.41"}, "fail", ("below 2.41",), "rocm-5.2"),
+    *[
+        Row(
+            "glibc", f"{stack} cleared", {"glibc": "2.41"}, "warn", ("libamdhip64", "clears"), stack
+        )
+        for stack in ("rocm-5.2", "rocm-5.7")
+    ],
+    Row("glibc", "nothing to clear", {"glibc": "2.41"}, "pass", ("2.41",), "therock"),
     Row("glibc", "just below", {"glibc": "2.40"}, "pass", ("2.40",), "rocm-5.2"),
     Row("glibc", "of the distribution", {"glibc": "2.9"}, "skip", (), options=DISTRO_PYTORCH),
     Row("glibc", "no version", {"glibc": "new"}, "skip", ("'new' is no version",)),

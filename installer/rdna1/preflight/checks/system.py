@@ -91,13 +91,19 @@ def _of_release(case: Case, found: OperatingSystem) -> Outcome:
 @check(
     "glibc",
     "C library of the PyTorch wheel",
-    references=("pytorch/builder manywheel/build_docker.sh", "TheTrustedComputer/ROCm-RDNA1"),
+    references=(
+        "pytorch/builder manywheel/build_docker.sh",
+        "ROCm/clr 14cbd8d24 mark stack non-executable",
+        "AUTOMATIC1111/stable-diffusion-webui#17051",
+        "TheTrustedComputer/ROCm-RDNA1",
+    ),
 )
 def glibc(case: Case) -> Outcome:
     """PyTorch's wheels load on a range of glibc versions.
 
-    They are built on CentOS 7 and need glibc 2.17. Wheels of 2022 ask for an executable
-    stack, which glibc refuses from 2.41 on: importing torch then fails.
+    They are built on CentOS 7 and need glibc 2.17. HIP before ROCm 6.1 is linked with the
+    flag for an executable stack, by mistake, and glibc refuses such libraries from 2.41 on:
+    importing torch would fail. Provisioning clears the flag there with patchelf.
     """
     if case.pytorch_source == "distro":
         return Outcome("skip", "PyTorch of the distribution fits the distribution's glibc")
@@ -110,12 +116,15 @@ def glibc(case: Case) -> Outcome:
     if version < Version(limits.minimum):
         summary = f"glibc {text} is older than {limits.minimum}, which the PyTorch wheel needs"
         return Outcome("fail", summary, remedy="Use a newer release of the operating system.")
-    if limits.below is not None and version >= Version(limits.below):
-        return Outcome(
-            "fail",
-            f"glibc {text} does not load the PyTorch wheel: it must be below {limits.below}",
-            remedy="Choose a stack with newer wheels, or an older release of the system.",
+    cleared = limits.to_clear(text)
+    if cleared:
+        summary = f"glibc {text} loads the PyTorch wheel only without its executable stack"
+        evidence = [f"{name} has the flag without need of one" for name in cleared]
+        remedy = (
+            "Nothing to do for an environment of rdna1: provisioning clears the flag. In another "
+            "one: patchelf --clear-execstack on these libraries in its torch/lib."
         )
+        return Outcome("warn", summary, evidence, remedy)
     return Outcome("pass", f"glibc {text} loads the PyTorch wheel")
 
 
