@@ -13,7 +13,7 @@ from rdna1.preflight.facts import Facts, UnknownFactError
 from rdna1.preflight.judgement import judge
 from rdna1.preflight.model import Finding, Verdict
 from rdna1.recommendations import CardKind, Recommendation
-from rdna1.stacks import Stack
+from rdna1.stacks import DEFAULT_STACK, Stack
 
 # No repair of the box undoes a failure of these: it takes another box, release or card.
 _LASTING = ("architecture", "os-release", "glibc", "card", "cyan-skillfish", "wsl")
@@ -47,12 +47,16 @@ class StackAdvice(msgspec.Struct, frozen=True):
         fit: ``after-repair`` is refused now for reasons that the box's owner can remove.
         problems: preflight's failures and warnings; of an ``impossible`` stack only those
             that make it so.
+        known: what others saw with it on such cards.
+        unknown: what nobody is known to have tried.
     """
 
     stack: str
     title: str
     fit: Fit
     problems: list[Finding]
+    known: list[str] = []
+    unknown: list[str] = []
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -103,8 +107,9 @@ def advise(
 ) -> Advice:
     """Choose the best stack for a machine.
 
-    The better verdict of preflight decides, then the better support for the release, then
-    the order of the stacks.
+    A stack that is refused comes last. Then one with code for the card itself is better than
+    one that needs an override, then the better verdict of preflight decides, then the better
+    support for the release, then the order of the stacks.
 
     Args:
         facts: of the machine.
@@ -113,9 +118,9 @@ def advise(
         recommendations: other ways to go.
     """
     # The order of equals stays: sorting is stable.
-    judged = sorted((_judged(facts, stack) for stack in stacks), key=lambda found: found[0])
-    found = [advice for _, advice in judged]
     card = _card(facts, cards)
+    judged = sorted((_judged(facts, stack, card) for stack in stacks), key=lambda found: found[0])
+    found = [advice for _, advice in judged]
     best = next((advice for advice in found if advice.fit != "impossible"), None)
     fits = {advice.stack: advice.fit for advice in found}
     return Advice(
@@ -129,7 +134,9 @@ def advise(
     )
 
 
-def _judged(facts: Facts, stack: Stack) -> tuple[tuple[bool, int, bool], StackAdvice]:
+def _judged(
+    facts: Facts, stack: Stack, card: CardAdvice
+) -> tuple[tuple[bool | int, ...], StackAdvice]:
     """The advice on a stack, after its rank."""
     report = judge(facts, stack)
     failures = [finding for finding in report.checks if finding.status == "fail"]
@@ -139,9 +146,15 @@ def _judged(facts: Facts, stack: Stack) -> tuple[tuple[bool, int, bool], StackAd
     fit: dict[Verdict, Fit] = {"pass": "ready", "warn": "warned", "refuse": refused}
     release = stack.release(facts.os.id, facts.os.version_id or "") if facts.os else None
     supported = release is not None and release.support == "supported"
-    rank = (bool(lasting), _ORDER.index(report.verdict), not supported)
+    is_native = not lasting and stack.is_native and card.gfx_target in stack.gfx_targets
+    order = _ORDER.index(report.verdict)
+    rank = (bool(lasting), report.verdict == "refuse", not is_native, order, not supported)
     problems = lasting or [*failures, *warnings]
-    return rank, StackAdvice(stack.name, stack.title, fit[report.verdict], problems)
+    advice = StackAdvice(stack.name, stack.title, fit[report.verdict], problems)
+    experience = stack.experience
+    if experience is None or lasting:
+        return rank, advice
+    return rank, msgspec.structs.replace(advice, known=experience.known, unknown=experience.unknown)
 
 
 def _card(facts: Facts, cards: CardList) -> CardAdvice:
@@ -195,11 +208,19 @@ def _summary(facts: Facts, card: CardAdvice, best: StackAdvice | None) -> str:
         return "No stack of this project is for this box: it has no AMD card."
     if best is None:
         return "No stack can go on this box as it is: every one is refused for good reasons."
+    named = f"{best.stack} ({best.title})"
+    choice = "" if best.stack == DEFAULT_STACK else f" {_chosen(best)}"
     if best.fit == "after-repair":
-        return f"{best.stack} ({best.title}) suits this box, once its failures are dealt with."
+        return f"{named} suits this box, once its failures are dealt with.{choice}"
     if best.fit == "warned":
-        return f"{best.stack} ({best.title}) can go on this box; mind the warnings."
-    return f"{best.stack} ({best.title}) is the stack for this box; nothing stands against it."
+        return f"{named} can go on this box; mind the warnings.{choice}"
+    return f"{named} is the stack for this box; nothing stands against it.{choice}"
+
+
+def _chosen(best: StackAdvice) -> str:
+    """How to get another stack than the usual one."""
+    chosen = f"site.yml installs {DEFAULT_STACK} unless told otherwise: -e rdna1_stack={best.stack}"
+    return f"{chosen}. What is known of it, and what is not, is below." if best.known else chosen
 
 
 def _alternative(

@@ -10,6 +10,7 @@ import difflib
 
 from rdna1.errors import InputError
 from rdna1.preflight.checks import (
+    allocator,
     amd_driver,
     amd_repository,
     apt,
@@ -76,6 +77,7 @@ CHECKS: tuple[Check, ...] = (
     miopen.miopen_databases,
     environment.other_profile,
     visible_devices.visible_devices,
+    allocator.expandable_segments,
     environment.library_path,
     environment.foreign_modules,
     environment.variable_conflicts,

@@ -52,7 +52,10 @@ def _card(card: CardAdvice) -> str:
 def _stack(advice: StackAdvice) -> RenderableType:
     words, style = _FITS[advice.fit]
     heading = Text.assemble(f"{advice.stack} ({advice.title}): ", (words, style))
-    return _block(heading, (line for problem in advice.problems for line in _problem(problem)))
+    lines = [line for problem in advice.problems for line in _problem(problem)]
+    lines += [("known", line) for line in advice.known]
+    lines += [("?", line) for line in advice.unknown]
+    return _block(heading, lines)
 
 
 def _problem(finding: Finding) -> Iterable[tuple[str, str]]:

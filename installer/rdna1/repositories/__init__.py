@@ -110,14 +110,34 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return next((suites for suites in self.suites if suites.rocm == release), None)
 
 
+class PytorchRelease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A release whose archive has a PyTorch, and all that rdna1 imports.
+
+    Attributes:
+        os: ``ID`` of os-release.
+        version: ``VERSION_ID`` of os-release.
+        torch: version of its python3-torch, a build for the CPU.
+    """
+
+    os: str
+    version: str
+    torch: str
+
+
 class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The archives of Debian and Ubuntu.
 
     Attributes:
         own_requirements: packages of what rdna1 itself imports.
+        pytorch_releases: those where an environment can have the distribution's PyTorch.
     """
 
     own_requirements: list[str]
+    pytorch_releases: list[PytorchRelease]
+
+    def has_pytorch(self, os: str, version: str | None) -> bool:
+        """Whether an environment can have the PyTorch of this release's archive."""
+        return any((each.os, each.version) == (os, version) for each in self.pytorch_releases)
 
 
 @cache

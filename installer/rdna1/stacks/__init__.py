@@ -32,6 +32,7 @@ ReleaseVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 KernelVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$")]
 # What is installed unless the user chooses, where the stack has it.
 DEFAULT_PURPOSES: tuple[Purpose, ...] = ("tools", "runtime")
+FolderName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]*$")]
 VariableName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]*$")]
 
 
@@ -274,15 +275,44 @@ class MiopenProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Profile script of a stack and the variables it sets."""
+    """Profile script of a stack and the variables it sets.
+
+    Attributes:
+        profile: its path.
+        variables: that it sets.
+        caches: variables that name a folder of the user's cache for this stack alone, to its name.
+        unset: variables that must not be set with this stack, to the reason.
+    """
 
     profile: Annotated[str, msgspec.Meta(pattern=r"^/etc/profile\.d/[a-z0-9-]+\.sh$")]
     variables: dict[VariableName, str]
+    caches: dict[VariableName, FolderName] = {}
+    unset: dict[VariableName, Text] = {}
 
     def __post_init__(self) -> None:
         """MIOPEN_FIND_ENFORCE cost its finder 33 minutes a convolution."""
         if "MIOPEN_FIND_ENFORCE" in self.variables:
             raise ValueError("MIOPEN_FIND_ENFORCE must never be set")
+
+
+class ExpandableSegments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What expandable_segments of PyTorch's allocator needs of the kernel driver.
+
+    Attributes:
+        works_with: the oldest version of the driver's interface (DRM) that it was seen to work
+            with.
+        not_before_kernel: no older kernel has that version.
+    """
+
+    works_with: KernelVersion
+    not_before_kernel: KernelVersion
+
+
+class Experience(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What others saw with a stack on RDNA1 cards, with who saw it, and what nobody knows."""
+
+    known: Annotated[list[Text], msgspec.Meta(min_length=1)]
+    unknown: Annotated[list[Text], msgspec.Meta(min_length=1)]
 
 
 class KnownLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -321,6 +351,8 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     miopen_profiles: dict[MiopenProfileName, MiopenProfile] = {}
     kernel: KernelRange | None = None
     dkms: list[Driver] = []
+    expandable_segments: ExpandableSegments | None = None
+    experience: Experience | None = None
 
     def __post_init__(self) -> None:
         """AMD's repository has suites, the distribution's archive brings its own."""
@@ -392,6 +424,11 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         named = [p for name, p in self.miopen_profiles.items() if name == profile]
         usual = [p for p in self.miopen_profiles.values() if p.variables.items() <= variables]
         return next((p.effect for p in named + usual), "all that MIOpen has")
+
+    @property
+    def is_native(self) -> bool:
+        """Whether its code is made for the cards, and needs no override."""
+        return "HSA_OVERRIDE_GFX_VERSION" not in self.environment.variables
 
     @property
     def rocm_packages(self) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.repositories import amd_repository
+from rdna1.repositories import amd_repository, distribution
 from rdna1.stacks import load_stack
 from support.apt_facts import AMD, FINGERPRINT, KEYRING, keyring, source
 from support.findings import UNREAD, Row, assert_row, unknown
@@ -38,7 +38,8 @@ def keys(*keyrings: dict[str, object], **of_source: tuple[str, ...]) -> dict[str
 
 
 def candidates(**found: tuple[str, str] | None) -> dict[str, object]:
-    every = ("libamdhip64-5", "rocm-smi", "rocminfo", "python3-torch")
+    rocm = ("libamdhip64-5", "rocm-smi", "rocminfo")
+    every = [*rocm, "python3-torch", *distribution().own_requirements]
     usual = dict.fromkeys(every, ("5.7.1", f"{UBUNTU} noble/universe amd64 Packages"))
     named = {name.replace("_", "-"): value for name, value in found.items()}
     return {
@@ -202,6 +203,30 @@ ROWS = [
         ("python3-torch: no candidate",),
         options=DISTRO_PYTORCH,
     ),
+    Row(
+        "candidates",
+        "a release without what its PyTorch needs",
+        candidates(python3_msgspec=None),
+        "fail",
+        ("python3-msgspec: no candidate", "rdna1_pytorch_source empty", "or Debian 13 does"),
+        options=DISTRO_PYTORCH,
+    ),
+    Row(
+        "candidates",
+        "a release that has it",
+        {
+            **candidates(python3_msgspec=None),
+            "os": {
+                **dict.fromkeys(("codename", "pretty_name"), "trixie"),
+                "id": "debian",
+                "version_id": "13",
+                "id_like": [],
+            },
+        },
+        "fail",
+        ("python3-msgspec: no candidate", "As root: apt update"),
+        options=DISTRO_PYTORCH,
+    ),
     Row("candidates", "unknown", NO_CANDIDATES, "skip", (UNREAD,)),
     Row(
         "candidates",
@@ -248,7 +273,10 @@ ROWS = [
     Row(
         "amd-dependencies",
         "focal",
-        offered("libtinfo5", "libncurses5", "libpython3.8", "libstdc++-7-dev", "libgcc-7-dev"),
+        offered(
+            *("libtinfo5", "libncurses5", "libpython3.8", "libstdc++-7-dev", "libgcc-7-dev"),
+            "python-is-python2",
+        ),
         "pass",
         ("apt has what",),
         "rocm-5.2",

@@ -178,6 +178,22 @@ VALUE_ROWS = [
         ("is not that of the stack", "the stack therock sets none"),
         "therock",
     ),
+    Row(
+        "gfx-override",
+        "native wheels everywhere",
+        override("10.3.0", "/etc/environment"),
+        "fail",
+        ("hold no code for", "/etc/environment", "the stack therock sets none"),
+        "therock",
+    ),
+    Row(
+        "gfx-override",
+        "native wheels and their own",
+        override("10.1.0", "/etc/environment"),
+        "warn",
+        ("is not that of the stack",),
+        "therock",
+    ),
     Row("gfx-override", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
 ]
 REACH_ROWS = [
@@ -347,6 +363,58 @@ VISIBLE_ROWS = [
     ),
     Row("visible-devices", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
 ]
+ALLOCATOR = setting("PYTORCH_HIP_ALLOC_CONF", "expandable_segments:True", "/etc/environment", 3)
+SPLIT = setting("PYTORCH_ALLOC_CONF", "max_split_size_mb:128, expandable_segments : True")
+
+
+def driver(version: str, *settings: dict[str, object]) -> dict[str, object]:
+    text = f"[drm] Initialized amdgpu {version} for 0000:03:00.0 on minor 1"
+    message = {"place": "/var/log/dmesg", "line": 7, "text": text}
+    return set_to(*settings, **{"kernel.messages": [message]})
+
+
+ALLOCATOR_ROWS = [
+    Row("expandable-segments", "not read by ROCm 5", set_to(ALLOCATOR), "pass", ("does not have",)),
+    *(
+        Row("expandable-segments", name, changes, status, words, "therock")
+        for name, changes, status, words in [
+            ("nowhere", {}, "pass", ("no variable sets",)),
+            (
+                "off",
+                set_to(setting("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:False")),
+                "pass",
+                ("no variable sets",),
+            ),
+            (
+                "Debian 13's driver",
+                driver("3.61.0", ALLOCATOR),
+                "fail",
+                ("older than 3.64", "/etc/environment:3", "/var/log/dmesg:7"),
+            ),
+            ("a newer driver", driver("3.64.0", ALLOCATOR), "pass", ("at least 3.64", "dmesg:7")),
+            ("a driver of two digits more", driver("3.100.0", ALLOCATOR), "pass", ("at least",)),
+            ("with a split size", driver("3.64.0", SPLIT), "warn", ("may lose",)),
+            (
+                "an old kernel",
+                set_to(ALLOCATOR, **{"kernel.release": "6.12.43+deb13-amd64"}),
+                "fail",
+                ("Linux 6.12.43+deb13-amd64 is older",),
+            ),
+            (
+                "a kernel that may have it",
+                set_to(ALLOCATOR, **{"kernel.release": "7.0.0-44-generic"}),
+                "warn",
+                ("hangs on a driver older than 3.64", "is not known"),
+            ),
+            (
+                "an unknown kernel",
+                set_to(ALLOCATOR, **{"kernel.release": None}),
+                "warn",
+                ("is not known",),
+            ),
+        ]
+    ),
+]
 LIBRARIES = "/usr/local/lib:/opt/rocm-5.7.1/lib:$LD_LIBRARY_PATH"
 LIBRARY_ROWS = [
     Row("library-path", "nowhere", {}, "pass", ("no folder of ROCm",)),
@@ -471,6 +539,7 @@ ROWS = [
     *DATABASE_ROWS,
     *PROFILE_ROWS,
     *VISIBLE_ROWS,
+    *ALLOCATOR_ROWS,
     *LIBRARY_ROWS,
     *CONFLICT_ROWS,
     *DEAD_ROWS,

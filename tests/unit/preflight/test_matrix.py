@@ -33,6 +33,10 @@ def find(stack: str, os: str, version: str, gfx_target: str = "gfx1010") -> Matr
         (("rocm-5.7", "debian", "13"), "community", "distro", "rocm-smi are 6.1.2", ""),
         (("rocm-5.7", "ubuntu", "22.04"), "community", "amd", "no card of RDNA1", ""),
         (("rocm-5.7", "ubuntu", "20.04"), "community", "amd", "no card of RDNA1", ""),
+        (("rocm-5.7", "ubuntu", "26.04"), "community", "none", "is 7.1", ""),
+        (("rocm-5.2", "ubuntu", "26.04"), "refused", None, "only", "rocm-5.7 or therock"),
+        (("rocm-5.7", "ubuntu", "26.10"), "refused", None, "only", "Use the stack therock there"),
+        (("therock", "ubuntu", "26.04"), "community", "none", "no RDNA1 card", ""),
         (("rocm-5.7", "debian", "12"), "community", "none", "brings its own", ""),
         (("rocm-5.2", "ubuntu", "22.04"), "community", "amd", "not on 22.04", ""),
         (("rocm-5.2", "ubuntu", "24.04"), "refused", None, "libtinfo5", "Use the stack rocm-5.7"),
@@ -71,6 +75,7 @@ def test_newer_releases_come_first_as_numbers() -> None:
     stack = msgspec.structs.replace(stack, releases=[old, *stack.releases])
     shown = [e.release for e in matrix([stack], CARDS).entries if e.gfx_target == "gfx1010"]
     assert shown == [
+        "Ubuntu 26.04",
         "Ubuntu 24.04",
         "Ubuntu 22.04",
         "Ubuntu 20.04",

@@ -29,6 +29,7 @@ def render(
     variables: dict[str, str],
     device: tuple[str, str] | None,
     template: str = "profile.sh.j2",
+    **more: object,
 ) -> Path:
     """Render a template as the role does, over a tree of files that stands in for sysfs."""
     devices = tmp_path / "pci"
@@ -46,6 +47,10 @@ def render(
             "pci_ids": ["0x1002:0x731f"],
             "variables": variables,
             "prefix": str(tmp_path / "an environment"),
+            "caches": {},
+            "unset": {},
+            "cache_folder": "",
+            **more,
         },
     )
     script = tmp_path / "profile.sh"
@@ -161,6 +166,51 @@ def test_a_script_gets_variables_and_environment(shell: str, tmp_path: Path) -> 
     done = source(shell, script, 'echo "$A_VARIABLE $VIRTUAL_ENV ${PATH%%:*}"')
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == f"1 {environment} {environment}/bin\n"
+
+
+CACHES = {"TRITON_CACHE_DIR": "triton", "TORCHINDUCTOR_CACHE_DIR": "inductor"}
+UNSET = {"HSA_OVERRIDE_GFX_VERSION": "the stack's code is made for the card"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_user_has_caches_of_this_stack_alone(shell: str, tmp_path: Path) -> None:
+    script = render(tmp_path, {}, RX_5700_XT, caches=CACHES)
+    then = 'echo "$TRITON_CACHE_DIR ${TORCHINDUCTOR_CACHE_DIR}"'
+    done = source(shell, script, then, {"HOME": "/home/a b"})
+    folder = "/home/a b/.cache/rdna1/rocm-5.7"
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"{folder}/triton {folder}/inductor\n"
+    without = source(shell, script, 'echo "${TRITON_CACHE_DIR-unset}"', before="unset HOME")
+    assert (without.returncode, without.stdout) == (0, b"unset\n")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("device", "before", "value"),
+    [
+        (RX_5700_XT, "export HSA_OVERRIDE_GFX_VERSION=10.3.0", b"unset"),
+        (RX_5700_XT, "readonly HSA_OVERRIDE_GFX_VERSION=10.3.0", b"10.3.0"),
+        (RX_5700_XT, "", b"unset"),
+        # It may be for another card.
+        (None, "export HSA_OVERRIDE_GFX_VERSION=10.3.0", b"10.3.0"),
+    ],
+    ids=["card", "read-only", "not set", "no card"],
+)
+def test_an_inherited_override_is_unset_for_native_code(
+    shell: str, device: tuple[str, str] | None, before: str, value: bytes, tmp_path: Path
+) -> None:
+    script = render(tmp_path, {}, device, unset=UNSET)
+    done = source(shell, script, 'echo "${HSA_OVERRIDE_GFX_VERSION-unset}"', before=before)
+    assert (done.returncode, done.stdout, done.stderr) == (0, value + b"\n", b"")
+
+
+@pytest.mark.parametrize("home", ["", '/home/a "b" $c'])
+def test_a_service_of_a_user_has_the_caches(home: str, tmp_path: Path) -> None:
+    more = {"caches": CACHES, "unset": UNSET, "cache_folder": home}
+    file = render(tmp_path, {}, None, "environment.env.j2", **more)
+    assert "UnsetEnvironment=MIOPEN_FIND_ENFORCE HSA_OVERRIDE_GFX_VERSION\n" in file.read_text()
+    done = source("dash", file, 'printf %s "${TRITON_CACHE_DIR-unset}"')
+    assert done.stdout.decode() == (f"{home}/rocm-5.7/triton" if home else "unset")
 
 
 def test_every_board_of_the_card_list_is_matched() -> None:

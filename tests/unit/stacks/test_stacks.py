@@ -66,10 +66,13 @@ def test_therock_takes_the_wheels_of_the_card_and_sets_no_override() -> None:
     assert rocm.environment == {"ROCM_SDK_TARGET_FAMILY": "gfx1012"}
     assert 'rocm-sdk-device-gfx1012=={version}; extra == "device-gfx1012"' in rocm.requires
     assert {str(extra) for extra in rocm.extras} == {"libraries", "devel", "device-gfx1012"}
-    assert stack.environment.variables == {}
+    assert stack.is_native
+    assert stack.environment.variables == {"AMDGCN_USE_BUFFER_OPS": "0"}
+    assert list(stack.environment.unset) == ["HSA_OVERRIDE_GFX_VERSION"]
     others = [load_stack(name) for name in stack_names() if name != "therock"]
     named = {(r.os, r.version) for other in others for r in other.releases}
-    assert {(r.os, r.version) for r in stack.releases} == named
+    # Its wheels need glibc 2.28 alone.
+    assert {(r.os, r.version) for r in stack.releases} == named | {("ubuntu", "26.10")}
     assert {(r.support, r.rocm_source) for r in stack.releases} == {("community", "none")}
 
 

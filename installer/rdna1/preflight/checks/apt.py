@@ -10,7 +10,8 @@ from rdna1.preflight.apt_facts import Candidate, Source
 from rdna1.preflight.checks.amd_repository import is_own
 from rdna1.preflight.facts import OperatingSystem
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.stacks import Dependency
+from rdna1.repositories import distribution
+from rdna1.stacks import Dependency, release_name
 
 _PROXY_URL = re.compile(r"(https?|socks5h)://[^\s/]+.*", re.IGNORECASE)
 _DIRECT = "DIRECT"
@@ -80,7 +81,7 @@ def candidates(case: Case) -> Outcome:
     if missing:
         lines = [f"{name}: no candidate" for name in missing]
         summary = f"apt does not offer {', '.join(missing)}"
-        return Outcome("fail", summary, lines, _where_packages_are(case))
+        return Outcome("fail", summary, lines, _where_packages_are(case, missing))
     shown = {name: found for name, found in offered.items() if found}
     lines = [f"{name} {found.version}: {' '.join(found.origins)}" for name, found in shown.items()]
     by_amd = [
@@ -253,7 +254,10 @@ def _rocm_packages(case: Case) -> list[str]:
 
 
 def _pytorch_packages(case: Case) -> list[str]:
-    return case.stack.pytorch.distro_packages if case.pytorch_source == "distro" else []
+    """The distribution's PyTorch, and what rdna1 imports in an environment with it."""
+    if case.pytorch_source != "distro":
+        return []
+    return [*case.stack.pytorch.distro_packages, *distribution().own_requirements]
 
 
 def _of_amd(case: Case) -> list[Source]:
@@ -275,8 +279,17 @@ def _offered(case: Case, names: list[str]) -> dict[str, Candidate | None]:
     return {name: known[name] for name in names}
 
 
-def _where_packages_are(case: Case) -> str:
+def _where_packages_are(case: Case, missing: list[str]) -> str:
     found, sources = case.facts.os, case.facts.apt.sources or []
+    archive = distribution()
+    has_pytorch = found is None or archive.has_pytorch(found.id, found.version_id)
+    if set(missing) & set(_pytorch_packages(case)) and not has_pytorch:
+        offered = [release_name(each.os, each.version) for each in archive.pytorch_releases]
+        return (
+            "Leave rdna1_pytorch_source empty, or set it to index: the archive of this release "
+            "does not have what an environment with the distribution's PyTorch needs, that of "
+            f"{' or '.join(offered)} does."
+        )
     has_universe = any("universe" in source.components for source in sources if source.enabled)
     if found and found.id == "ubuntu" and not has_universe:
         return "As root: add-apt-repository universe && apt update"

@@ -54,7 +54,8 @@ def gfx_override(case: Case) -> Outcome:
 
     The wheels of PyTorch hold code for a few cards, gfx1030 among them and gfx101x not. A
     place that is read later than the stack's profile script wins. Another major version
-    names another instruction set; newer runtimes refuse it.
+    names another instruction set; newer runtimes refuse it. Wheels for gfx101x itself hold
+    that code alone, and with another value there is none for the card.
     """
     wanted = _wanted(case.stack)
     set_ones = [(v, version) for v in _places(case) if (version := _version(v))]
@@ -72,6 +73,9 @@ def gfx_override(case: Case) -> Outcome:
         return Outcome("warn", summary, evidence, remedy)
     if any(version[0] not in _majors(case.stack) for _, version in others):
         summary = f"{_NAME} names another major version than the card's"
+        return Outcome("fail", summary, evidence, remedy)
+    if case.stack.is_native and any(not _is_native(version, case) for _, version in others):
+        summary = f"{_NAME} names a card that the wheels of {case.stack.name} hold no code for"
         return Outcome("fail", summary, evidence, remedy)
     return Outcome("warn", f"{_NAME} is not that of the stack", evidence, remedy)
 
