@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rdna1.cards import card_list
 from rdna1.preflight.facts import Facts, UnknownFactError
+from rdna1.preflight.harm import with_harm
 from rdna1.preflight.model import Case, Check, Finding, Outcome, Report, Scope, Verdict
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 from rdna1.stacks import PytorchSource, RocmSource, Stack
@@ -100,7 +101,7 @@ def _finding(check: Check, outcome: Outcome, ignored: set[str]) -> Finding:
         status="ignored" if is_ignored else outcome.status,
         summary=outcome.summary,
         evidence=outcome.evidence,
-        remedy=outcome.remedy,
+        remedy=with_harm(outcome.remedy),
         references=list(check.references),
     )
 

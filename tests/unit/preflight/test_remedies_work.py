@@ -8,14 +8,26 @@ import shlex
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rdna1.preflight import Finding
+from support.findings import finding_of
 from support.machine_tree import MachineTree
+from unit.preflight import (
+    test_checks_apt,
+    test_checks_environment,
+    test_checks_hardware,
+    test_checks_kernel,
+    test_preflight_checks,
+)
 from unit.preflight.test_field_reports import CASES, Case, findings_of
+
+if TYPE_CHECKING:
+    from unit.preflight.conftest import MakeFacts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="dpkg and usermod take root")
 
@@ -142,12 +154,75 @@ def remedies(case: Case, root: Path) -> list[Finding]:
     return [finding for finding in found if finding.status in ("warn", "fail")]
 
 
-def test_a_remedy_that_can_harm_says_so(tmp_path: Path) -> None:
-    harmful = [
+# What each command in a remedy can do to the machine, and the words that tell of it.
+PACKAGES = "removes packages"
+BOOT = "does not boot|hangs at boot"
+FILES = "no copy|again"
+SESSION = "graphical session"
+HARMLESS = ""
+WORDS_OF_HARM = {
+    "apt purge": PACKAGES,
+    "apt install linux-": BOOT,
+    # It unpacks more; what is there stays.
+    "apt install": HARMLESS,
+    "apt update": HARMLESS,
+    "dkms": BOOT,
+    "dmesg": HARMLESS,
+    "dpkg --configure": HARMLESS,
+    "dpkg --purge": PACKAGES,
+    "dpkg --remove": PACKAGES,
+    "modprobe": SESSION,
+    "mokutil": BOOT,
+    "rm ": FILES,
+    "set --erase": HARMLESS,
+    "udevadm": HARMLESS,
+    "unset": HARMLESS,
+    "update-grub": BOOT,
+    "update-initramfs": BOOT,
+    "usermod": HARMLESS,
+}
+# What has no command: the owner is to do it.
+DEEDS = {
+    r"\bBoot (?:a|the)\b": BOOT,
+    r"in the (?:BIOS|firmware)": "stays dark",
+    r"nomodeset": BOOT,
+}
+
+
+def harm_of(finding: Finding) -> set[str]:
+    """The words that a remedy has to have; every command in it is known."""
+    words = {words for deed, words in DEEDS.items() if re.search(deed, finding.remedy)}
+    for command in commands_of(finding):
+        known = [start for start in WORDS_OF_HARM if command.startswith(start)]
+        assert known, f"{finding.id}: nobody said whether {command!r} can harm"
+        words.add(WORDS_OF_HARM[max(known, key=len)])
+    return words - {HARMLESS}
+
+
+def rows_findings(make_facts: MakeFacts) -> Iterator[Finding]:
+    """What all tables of checks find."""
+    rows = (test_checks_apt, test_checks_environment, test_checks_hardware, test_checks_kernel)
+    for row in [*(r for table in rows for r in table.ROWS), *test_preflight_checks.ROWS]:
+        yield finding_of(row, make_facts)
+
+
+def test_a_remedy_that_can_harm_says_so(
+    tmp_path: Path, make_facts: MakeFacts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees = (
         finding
         for number, case in enumerate(CASES)
         for finding in remedies(case, tmp_path / f"{number}")
-        if finding.id == "boot-options"
+    )
+    found = {f.remedy: f for f in [*trees, *rows_findings(make_facts)] if f.remedy}
+    counts = Counter(words for finding in found.values() for words in harm_of(finding))
+    silent = [
+        f"{finding.id}: {finding.remedy!r} does not say {words!r}"
+        for finding in found.values()
+        for words in sorted(harm_of(finding))
+        if not re.search(words, finding.remedy)
     ]
-    assert harmful
-    assert all("hangs at boot" in finding.remedy for finding in harmful)
+    with capsys.disabled():
+        print(f"\n{len(found)} remedies, that can harm:", dict(counts))
+    assert silent == []
+    assert {PACKAGES, BOOT, FILES, SESSION, "stays dark"} <= counts.keys()
