@@ -126,7 +126,8 @@ def _open(name: str) -> TorchDevice:
     except (ImportError, OSError) as error:
         raise UnusableDeviceError(
             f"{sys.executable} cannot import torch: {error}; "
-            "use the rdna1-validate of an environment that can"
+            "use the rdna1-validate of an environment that can, or add torch to this one with the "
+            "extra rdna1[torch]"
         ) from error
     return TorchDevice(name) if rules is None else SimulatedDevice(rules, Path(file))
 

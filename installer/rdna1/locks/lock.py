@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-import tomllib
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -201,6 +200,9 @@ def _found(
     pinned: Sequence[str], index_url: str, wanted: Wanted, uv: Path
 ) -> dict[str, list[LockedFile]]:
     """Normalised name to files that uv finds of pinned packages (PEP 751)."""
+    # Python 3.11, as the controller has: ansible-core needs it. An environment may have 3.10.
+    import tomllib
+
     options = ("--format=pylock.toml", "--no-deps")
     pylock = _compile(pinned, "", index_url, wanted, uv, *options)
     return {
