@@ -188,6 +188,22 @@ VALUE_ROWS = [
     ),
     Row(
         "gfx-override",
+        "native wheels after another stack",
+        set_to(setting(OVERRIDE, "10.3.0", PROFILE), setting(OVERRIDE, "10.3.0", "x", None)),
+        "warn",
+        ("in a profile script", "the stack therock sets none"),
+        "therock",
+    ),
+    Row(
+        "gfx-override",
+        "native wheels in the session alone",
+        set_to(setting(OVERRIDE, "10.3.0", "environment", None)),
+        "fail",
+        ("hold no code for",),
+        "therock",
+    ),
+    Row(
+        "gfx-override",
         "native wheels and their own",
         override("10.1.0", "/etc/environment"),
         "warn",

@@ -67,7 +67,9 @@ def gfx_override(case: Case) -> Outcome:
     evidence = [shown(v) for v, _ in others] + unread
     ours = "sets " + ".".join(map(str, wanted)) if wanted else "sets none"
     remedy = f"Remove these settings: the stack {case.stack.name} {ours}."
-    if all(is_profile(v.place) for v, _ in others):
+    # A session has them from the script until the next login.
+    ours_set = {v.value for v, _ in others if is_profile(v.place)}
+    if all(is_profile(v.place) or (v.line is None and v.value in ours_set) for v, _ in others):
         summary = f"{_NAME} in a profile script is not that of the stack"
         remedy = f"{_WRITTEN_ANEW}: the stack {case.stack.name} {ours}."
         return Outcome("warn", summary, evidence, remedy)
