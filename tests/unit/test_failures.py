@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rdna1.failures import explain
@@ -198,3 +200,13 @@ def test_a_sentence_of_uv_is_shown_whole() -> None:
         "It said: Because there is no version of torch==2.2.9 and you require torch==2.2.9, we can "
         "conclude that your requirements are unsatisfiable"
     )
+
+
+def test_a_remedy_that_removes_packages_says_so() -> None:
+    removing = [
+        told
+        for output, _ in OUTPUTS.values()
+        if re.search(r"apt purge|dpkg --remove", told := explain(output).partition("Remedy: ")[2])
+    ]
+    assert len(removing) >= 2
+    assert [told for told in removing if "removes packages" not in told] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from rdna1.harm import with_harm
 from rdna1.target.credentials import text_without_credentials
 from rdna1.yaml_data import load
 
@@ -75,7 +76,7 @@ def _explained(output: str) -> str:
             names = [text for name, text in groups.items() if name.startswith("name")]
             words = {**groups, "name": next(iter(names), "")}
             said = _lines(failure, output) or _line_around(output, found.start())
-            cause, remedy = failure.cause.format(**words), failure.remedy.format(**words)
+            cause, remedy = failure.cause.format(**words), with_harm(failure.remedy.format(**words))
             return f"Cause: {cause}\nRemedy: {remedy}\nIt said: {said}"
     return ""
 

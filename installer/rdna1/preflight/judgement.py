@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rdna1.cards import card_list
+from rdna1.harm import with_harm
 from rdna1.preflight.facts import Facts, UnknownFactError
-from rdna1.preflight.harm import with_harm
 from rdna1.preflight.model import Case, Check, Finding, Outcome, Report, Scope, Verdict
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 from rdna1.stacks import PytorchSource, RocmSource, Stack

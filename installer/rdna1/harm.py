@@ -1,4 +1,4 @@
-"""What a remedy can do besides helping, said with the remedy whichever check gives it."""
+"""What a remedy can do besides helping, said with the remedy whoever gives it."""
 
 from __future__ import annotations
 
