@@ -2,7 +2,8 @@
 
 The first investigation started a fresh Python for each of twelve sizes, which imported torch, and
 killed it after 15 s. Both run here one after the other on the same simulated device, where maps of
-more than 42 pixels hang. Each prints what it found: the first one is exact to two pixels.
+more than 42 pixels hang. Each prints what it found: the first one is exact to two pixels. Then the
+search runs once more where workspaces of more than 1 MiB hang. Both limits have to be exact.
 
     python tests/bench/boundary.py
 """
@@ -17,6 +18,8 @@ import time
 from pathlib import Path
 
 RULES = '- {when: "max(h, w) > 42", outcome: hang}\n'
+WORKSPACE_RULES = '- {when: "workspace > 1048576", outcome: hang}\n'
+EXACT = ((42, 43, "side"), (42, 43, "workspace"))
 SIZES = (32, 36, 40, 42, 44, 46, 48, 50, 52, 56, 60, 64)
 TIMEOUT_SECONDS = 15
 LEAST_RATIO = 8.0
@@ -53,7 +56,11 @@ def one_process_a_size(rules: Path) -> str:
 
 
 def search(rules: Path) -> str:
-    """The limit as the command finds it, with its rule."""
+    """The limit as the command finds it, with its rule.
+
+    Raises:
+        SystemExit: it is not exact.
+    """
     command = [
         sys.executable,
         "-m",
@@ -67,8 +74,13 @@ def search(rules: Path) -> str:
     done = subprocess.run(command, check=True, capture_output=True)
     report = json.loads(done.stdout)
     result = report["result"]
+    if (result["safe_side"], result["first_bad_side"], result["rule"]) not in EXACT:
+        sys.exit(f"not exact: {result}")
     limit = f"{result['safe_side']} passes, {result['first_bad_side']} hangs"
-    return f"{limit}, rule {result['rule']}, {report['workers_lost']} hangs"
+    bytes_ = result["safe_workspace_bytes"]
+    workspace = f" up to {bytes_} bytes" if bytes_ else ""
+    hangs = report["workers_lost"]
+    return f"{limit}, rule {result['rule']}{workspace}, {hangs} hangs, {len(report['cases'])} cases"
 
 
 def main() -> None:
@@ -86,6 +98,10 @@ def main() -> None:
             found = find(rules)
             seconds.append(time.monotonic() - begun)
             print(f"{name:20}{seconds[-1]:7.1f} s  {found}", flush=True)
+        rules.write_text(WORKSPACE_RULES, encoding="utf-8")
+        begun = time.monotonic()
+        found = search(rules)
+        print(f"{'boundary, 1 MiB':20}{time.monotonic() - begun:7.1f} s  {found}", flush=True)
     ratio = seconds[0] / seconds[1]
     print(f"ratio {ratio:.1f}, at least {LEAST_RATIO:g} required")
     if ratio < LEAST_RATIO:

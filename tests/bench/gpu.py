@@ -17,6 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
+
+from rdna1.conv.boundary.tried import tried
+from rdna1.conv.result import CaseResult
+
 COMMANDS = {
     "smoke": [],
     "boundary": ["--max-side", "512"],
@@ -72,6 +77,18 @@ def summary(command: str, report: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def coverage(report: dict[str, Any]) -> str:
+    """How much a search has tried, and in what time."""
+    cases = msgspec.convert(report["cases"], list[CaseResult])
+    classes = tried(cases)
+    failing = [each.name for each in classes if each.failed]
+    minutes = report["wall_seconds"] / 60
+    return (
+        f"{len(cases)} cases in {len(classes)} classes of layers took {minutes:.1f} minutes; "
+        f"fails in: {', '.join(failing) or 'none'}."
+    )
+
+
 def timed(case: dict[str, Any]) -> str:
     """One line of the table of times."""
     conv = case["case"]
@@ -92,7 +109,8 @@ def main() -> None:
             name=device["name"],
             torch=device["torch"],
             commands="\n".join(summary(*item) for item in reports.items()),
-            boundary=f"rule {found['rule']}, largest side tried {found['largest_side_tried']}.",
+            boundary=f"rule {found['rule']}, largest side tried {found['largest_side_tried']}; "
+            + coverage(reports["boundary"]),
             timing="\n".join(map(timed, reports["timing"]["cases"])),
         ),
         end="",

@@ -12,7 +12,7 @@ from rdna1.conv.boundary.allowed import PLAIN, allowed, form_of, limits_for, wor
 from rdna1.conv.boundary.keys import keys_of
 from rdna1.conv.boundary.kinds import channels_of_tried_classes
 from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.boundary.tried import Tried, tried
+from rdna1.conv.boundary.tried import Tried, class_of, tried
 from rdna1.conv.case import ConvCase, Dims, MemoryFormat
 from rdna1.conv.circumstances import Circumstances
 from rdna1.conv.limits import QUANTITIES, Limit
@@ -192,8 +192,8 @@ def documented_envelope(stack: Stack) -> Envelope | None:
     )
 
 
-def is_below(envelope: Envelope, documented: Envelope, cases: Iterable[ConvCase]) -> bool:
-    """Whether an envelope forbids a layer that was tried and that a documented one allows.
+def classes_below(envelope: Envelope, documented: Envelope, cases: Iterable[ConvCase]) -> list[str]:
+    """The classes of which an envelope forbids a layer that was run and is documented to work.
 
     That a layer was not tried is no reason.
 
@@ -202,7 +202,8 @@ def is_below(envelope: Envelope, documented: Envelope, cases: Iterable[ConvCase]
         documented: what is said to work.
         cases: that were run.
     """
-    return any(allows(documented, case) and not allows(envelope, case) for case in cases)
+    below = (case for case in cases if allows(documented, case) and not allows(envelope, case))
+    return list(dict.fromkeys(class_of(case) for case in below))
 
 
 def renewed(earlier: str, found: Envelope) -> Envelope:

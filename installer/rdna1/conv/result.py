@@ -13,6 +13,8 @@ Outcome = Literal["pass", "slow", "hang", "crash", "error", "wrong"]
 
 # Outcomes with the right result.
 RIGHT: tuple[Outcome, ...] = ("pass", "slow")
+# After these the worker is gone, and the card may be reset.
+LOSSES: tuple[Outcome, ...] = ("hang", "crash")
 
 
 class UnusableDeviceError(Exception):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.envelope import (
     Envelope,
     EnvelopeError,
+    classes_below,
     documented_envelope,
-    is_below,
     measured_envelope,
 )
 from rdna1.report.boundary import boundary_verdict
 from rdna1.stacks import Stack
+
+_MOST_CLASSES = 3
 
 
 def limit_line(boundary: BoundaryReport | None, left_out: str, stack: Stack) -> str:
@@ -47,13 +51,20 @@ def limit_warning(boundary: BoundaryReport, stack: Stack) -> str | None:
         return f"the limit of the card is not exact: {verdict}"
     documented = documented_envelope(stack)
     cases = (each.case for each in boundary.cases)
-    if documented and is_below(measured, documented, cases):
+    below = classes_below(measured, documented, cases) if documented else []
+    if documented and below:
+        # Where the keys of both are the same, only the classes say what is wrong.
         return (
             f"the measured limit, {_shown(measured)}, is below the one documented for "
-            f"{stack.name}, {_shown(documented)}. Remedy: keep layers within /etc/rdna1/"
-            "envelope.json, or look for better variables with rdna1-validate tune"
+            f"{stack.name}, {_shown(documented)}, in {_listed(below)}. Remedy: keep layers within "
+            "/etc/rdna1/envelope.json, or look for better variables with rdna1-validate tune"
         )
     return None
+
+
+def _listed(classes: Sequence[str]) -> str:
+    more = len(classes) - _MOST_CLASSES
+    return ", ".join(classes[:_MOST_CLASSES]) + (f" and {more} more classes" if more > 0 else "")
 
 
 def _reaches(boundary: BoundaryReport, documented: Envelope) -> bool:

@@ -137,7 +137,7 @@ def test_ctrl_c_writes_what_is_there(folder: Path, wait_until: WaitUntil, starte
     arguments = ["--timeout", "60", "--side", "8,43,9", "--output", "out.json"]
     run = subprocess.Popen(command(*SWEEP, *arguments), cwd=folder, stderr=subprocess.PIPE)
     journal = folder / "out.json.journal"
-    wait_until(lambda: journal.exists() and len(journal.read_bytes().splitlines()) == 2)
+    wait_until(lambda: journal.exists() and journal.read_bytes().count(b'{"started":') == 2)
     run.send_signal(signal.SIGINT)
     _, errors = run.communicate()
     assert run.returncode == 130

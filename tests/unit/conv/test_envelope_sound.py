@@ -33,6 +33,7 @@ def test_no_envelope_is_unsafe(rule: Rule, max_hangs: int) -> None:
         lambda case: case.h % 8 == 4 and case.h > 16,
         lambda case: case.workspace_bytes > 100_000 and side(case) > 14,
         lambda case: case.n > 1 and case.groups > 1 and case.h > 13,
+        lambda case: case.n == 1 and side(case) > 14,
     ],
 )
 def test_no_envelope_of_an_odd_rule_is_unsafe(fails: Callable[[ConvCase], bool]) -> None:

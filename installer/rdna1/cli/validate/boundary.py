@@ -21,7 +21,7 @@ from rdna1.cli.validate.progress import progress_line
 from rdna1.cli.validate.rendering import rendered
 from rdna1.conv.boundary.investigation import Step
 from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.boundary.run import INTERRUPTED, run_boundary
+from rdna1.conv.boundary.run import INTERRUPTED, BoundaryPlan, run_boundary
 from rdna1.conv.envelope import EnvelopeError, measured_envelope
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ examples:
   rdna1-validate boundary --max-side 128 --max-hangs 5
   rdna1-validate boundary --yes                 although the card drives a monitor
   rdna1-validate boundary --device sim:rules.yml   see what a broken card looks like
+
+With --output FILE each result is also kept in FILE.journal; the same command goes on
+from there after an interruption, a reset or a reboot, and removes it at the end.
 
 exit codes: 0 the limit is known, or there is none up to --max-side,
             1 it is not known, nothing passes, or the owner did not say --yes,
@@ -77,12 +80,8 @@ def _run(options: argparse.Namespace) -> int:
         return REFUSED
     with progress_line() as line:
         report = run_boundary(
-            options.device,
-            options.timeout,
-            options.max_side,
-            options.max_hangs,
+            _plan(options),
             lambda step: line.show(_status(step, options.max_hangs)),
-            form="quick" if options.quick else "full",
             wait=options.wait,
             on_wait=line.wait,
         )
@@ -96,6 +95,17 @@ def _run(options: argparse.Namespace) -> int:
     if report.stopped == INTERRUPTED:
         return INTERRUPTED_CODE
     return 0 if report.result.limit_found else 1
+
+
+def _plan(options: argparse.Namespace) -> BoundaryPlan:
+    return BoundaryPlan(
+        options.device,
+        options.timeout,
+        options.max_side,
+        options.max_hangs,
+        "quick" if options.quick else "full",
+        options.output and options.output.with_name(f"{options.output.name}.journal"),
+    )
 
 
 def _write_envelope(report: BoundaryReport, file: Path) -> None:

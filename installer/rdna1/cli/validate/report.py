@@ -15,7 +15,7 @@ from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.envelope import EnvelopeError
 from rdna1.conv.measured import combined
 from rdna1.conv.result_file import ConvReport, load_result
-from rdna1.conv.sweep.merge import merged
+from rdna1.conv.sweep.merge import merged_by_card
 from rdna1.conv.sweep.report import SweepReport
 from rdna1.conv.timing import TimingReport
 
@@ -40,7 +40,8 @@ def add_to(commands: Commands) -> None:
         "report",
         help="show results again, merge the shards of a sweep",
         description="Show results that were written with --format json. Shards of one sweep\n"
-        "become one report.",
+        "become one report; a shard that is there twice is of another card, and a report of\n"
+        "its own. An envelope is made of all of them, whatever was measured.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -63,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
     reports: list[ConvReport] = [each for _, each in loaded if not isinstance(each, SweepReport)]
     shards = [(name, each) for name, each in loaded if isinstance(each, SweepReport)]
     if shards:
-        reports.append(merged(shards))
+        reports += merged_by_card(shards, several=options.envelope is not None)
     write_report(rendered(reports, options.format, options.output), options.output)
     if options.envelope:
         _write_envelope([each for _, each in loaded], options.envelope)

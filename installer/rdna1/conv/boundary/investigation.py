@@ -15,11 +15,8 @@ from rdna1.conv.boundary.report import BoundaryCase, Purpose
 from rdna1.conv.boundary.search import LOSS_COST, next_question
 from rdna1.conv.boundary.survey import Survey
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import CaseResult, Outcome
+from rdna1.conv.result import LOSSES, CaseResult, Outcome
 from rdna1.conv.supervisor import DeviceLostError
-
-# After these the worker is gone, and the card may be reset.
-LOSSES: tuple[Outcome, ...] = ("hang", "crash")
 
 Measure = Callable[[ConvCase], CaseResult]
 

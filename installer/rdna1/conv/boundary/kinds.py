@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from rdna1.conv.boundary.tried import layers_of, use_of
+from rdna1.conv.boundary.tried import class_of
 from rdna1.conv.case import ConvCase, Dims, Direction, DType, MemoryFormat
 from rdna1.conv.limits import QUANTITIES
 from rdna1.conv.result import CaseResult
@@ -118,8 +118,7 @@ class Kind(NamedTuple):
     @property
     def name(self) -> str:
         """For users."""
-        case = self.case(self.template.channels[0], 1, _ROOM, _ROOM)
-        return f"{layers_of(case)} {use_of(case)}"
+        return class_of(self.case(self.template.channels[0], 1, _ROOM, _ROOM))
 
     def case(self, channels: tuple[int, int], n: int, height: int, width: int) -> ConvCase:
         """A layer of the class."""
@@ -231,13 +230,13 @@ def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
 
 def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
     """A layer for each number of channels that is usual in a class of which some were run."""
-    run = {(layers_of(result.case), use_of(result.case)) for result in results}
+    run = {class_of(result.case) for result in results}
     every = (
         kind.case(channels, 1, _ROOM, _ROOM)
         for kind in kinds("full")
         for channels in kind.template.channels
     )
-    return [case for case in every if (layers_of(case), use_of(case)) in run]
+    return [case for case in every if class_of(case) in run]
 
 
 def _affordable(case: ConvCase) -> bool:

@@ -58,6 +58,11 @@ def _class(layers: str, use: str, cases: list[tuple[ConvCase, bool]]) -> Tried:
     )
 
 
+def class_of(case: ConvCase) -> str:
+    """What a layer's class is called."""
+    return f"{layers_of(case)} {use_of(case)}"
+
+
 def layers_of(case: ConvCase) -> str:
     """What a layer's class is called, dtype and direction apart."""
     depthwise = case.groups == case.c_in > 1

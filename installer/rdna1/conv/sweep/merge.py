@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +17,41 @@ _SHARED = ("grid", "timeout", "legal", "illegal", "too_large", "shard_count")
 
 class MergeError(InputError):
     """Reports that are not shards of one sweep."""
+
+
+def merged_by_card(
+    reports: Sequence[tuple[str, SweepReport]], *, several: bool
+) -> list[SweepReport]:
+    """One report for each whole sweep: a shard that is there twice was run on another card.
+
+    Args:
+        reports: at least one, each with the name of its file.
+        several: whether they may be of different sweeps.
+
+    Raises:
+        MergeError: they are of different sweeps, or the same report is there twice.
+    """
+    groups: list[list[tuple[str, SweepReport]]] = []
+    for name, report in reports:
+        for other, earlier in itertools.chain.from_iterable(groups):
+            if earlier == report:
+                raise MergeError(f"{name} has shard {report.parts[0].shard}, as {other} has")
+        group = next((each for each in groups if _lacks(each, report, several=several)), None)
+        if group is None:
+            groups.append([(name, report)])
+        else:
+            group.append((name, report))
+    return [merged(group) for group in groups]
+
+
+def _lacks(group: Sequence[tuple[str, SweepReport]], report: SweepReport, *, several: bool) -> bool:
+    """Whether a report belongs to the sweep of others and has other shards."""
+    of_another = any(getattr(report, key) != getattr(group[0][1], key) for key in _SHARED)
+    if of_another:
+        # Told apart by `merged`, which says how they differ.
+        return not several
+    shards = {part.shard for _, each in group for part in each.parts}
+    return not shards & {part.shard for part in report.parts}
 
 
 def merged(reports: Sequence[tuple[str, SweepReport]]) -> SweepReport:

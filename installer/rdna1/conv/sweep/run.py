@@ -6,21 +6,39 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.circumstances import observe
-from rdna1.conv.result import CaseResult
+from rdna1.conv.journal import STOPPED_MACHINE, Journal, Sitting
+from rdna1.conv.result import LOSSES, CaseResult
 from rdna1.conv.slowness import mark_slow
 from rdna1.conv.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 from rdna1.conv.sweep.grid import Combinations, Grid
-from rdna1.conv.sweep.journal import Header, Journal, Sitting
 from rdna1.conv.sweep.report import SweepCase, SweepPart, SweepReport, verdict
 from rdna1.conv.sweep.shard import Shard, cases_of
 
 INTERRUPTED = "interrupted"
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must be the same for a sweep to go on.
+
+    Attributes:
+        requested: the device as it was asked for.
+        timeout: seconds for each of the two runs of a case.
+        shard: as in ``1/2``.
+        grid: written out.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["sweep-journal"] = "sweep-journal"
+    requested: str
+    timeout: float
+    shard: str
+    grid: Grid
 
 
 class SweepPlan(NamedTuple):
@@ -71,16 +89,23 @@ def run_sweep(
         on_wait: told who has it.
 
     Raises:
-        rdna1.conv.sweep.journal.JournalError: the journal cannot be gone on with.
+        rdna1.conv.journal.JournalError: the journal cannot be gone on with.
         rdna1.conv.result.UnusableDeviceError: the device does not exist here, or another run
             has it.
     """
     header = Header(
         requested=plan.device, timeout=plan.timeout, shard=str(plan.shard), grid=plan.grid
     )
-    with Journal(plan.journal, header) as journal:
+    with Journal(plan.journal, header, SweepCase) as journal:
         begun = time.monotonic()
-        earlier = sum(sitting.workers_lost for sitting in journal.sittings)
+        if journal.cut_short:
+            lost = CaseResult(journal.cut_short, "hang", 0.0, detail=STOPPED_MACHINE)
+            journal.add_case(_numbered(lost, plan.shard.number))
+        # A machine that stopped has not written its sitting down.
+        earlier = max(
+            sum(sitting.workers_lost for sitting in journal.sittings),
+            sum(result.outcome in LOSSES for result in journal.cases),
+        )
         with Supervisor(
             plan.device, plan.timeout, adaptive=True, wait=wait, on_wait=on_wait
         ) as supervisor:
@@ -102,7 +127,7 @@ def run_sweep(
 
 def _run(
     plan: SweepPlan,
-    journal: Journal,
+    journal: Journal[SweepCase],
     supervisor: Supervisor,
     earlier: int,
     on_step: Callable[[SweepStep], None],
@@ -116,9 +141,10 @@ def _run(
             if lost >= plan.max_hangs:
                 return f"the {plan.max_hangs} hangs that are allowed are used up"
             on_step(SweepStep(case, len(done) + number, lost))
+            journal.start(case)
             result = supervisor.run(case)
             if number == 0:
-                journal.check_circumstances(observe(supervisor.device, os.environ))
+                journal.begin(observe(supervisor.device, os.environ))
             journal.add_case(_numbered(result, plan.shard.number))
     except DeviceLostError as lost_device:
         journal.add_case(_numbered(lost_device.result, plan.shard.number))
@@ -132,7 +158,7 @@ def _numbered(result: CaseResult, shard: int) -> SweepCase:
     return SweepCase(**msgspec.structs.asdict(result), shard=shard)
 
 
-def _report(plan: SweepPlan, journal: Journal, stopped: str) -> SweepReport:
+def _report(plan: SweepPlan, journal: Journal[SweepCase], stopped: str) -> SweepReport:
     total = len(cases_of(plan.shard, plan.found.cases))
     last = journal.sittings[-1]
     part = SweepPart(
