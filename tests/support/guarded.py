@@ -106,7 +106,10 @@ def envelopes(draw: st.DrawFn) -> Envelope:
         when = st.sampled_from([(), (("groups", (1,)),), (("direction", ("forward",)),)])
         limit = st.builds(Limit, names, st.sampled_from([20, 60, 200, 1000]), when)
         limits = tuple(draw(st.lists(limit, min_size=1, max_size=2)))
-    return Envelope(*pair, backward=backward, limits=limits)
+    routes = st.sampled_from([None, None, Pair(None, None), Pair(4, None), Pair(None, 700)])
+    return Envelope(
+        *pair, backward=backward, limits=limits, bypass=draw(routes), matmul=draw(routes)
+    )
 
 
 class Backend(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .axis import gradient_windows
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
-from .plan import CPU, NATIVE, Plan, backend_layer, result_axes
+from .plan import BYPASS, CPU, MATMUL, NATIVE, WHOLE, Plan, backend_layer, result_axes
+from .products import multiply
 from .tiles import Block, Gather, Placement, View, blocks, gather, placements
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -34,6 +35,20 @@ def compute(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
         return _whole(layer, first.cpu(), second.cpu()).to(there)
     if plan.kind == NATIVE:
         return _whole(layer, first, second)
+    if plan.route == MATMUL:
+        return multiply(layer, plan.pixels, first, second)
+    if plan.route == BYPASS:
+        # What is set here counts for MIOpen, too; calls that autograd makes run one at a time.
+        with torch.backends.cudnn.flags(enabled=False):
+            return _by_plan(layer, plan, first, second)
+    return _by_plan(layer, plan, first, second)
+
+
+def _by_plan(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
+    if plan.kind == WHOLE:
+        return _whole(layer, first, second)
+    if plan.contiguous:
+        layer = layer._replace(channels_last=False)
     if layer.direction == WEIGHT_GRADIENT:
         return _weight_gradient(layer, plan, first, second)
     return _map(layer, plan, first, second)
@@ -100,6 +115,9 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
     is_gradient = layer.direction == INPUT_GRADIENT
     order = _order(layer)
     source = source.contiguous(memory_format=order)
+    if not layer.channels_last:
+        # torch takes the order of either for both.
+        weight = weight.contiguous()
     program = _program(layer, plan)
     dtype = torch.float32 if program.is_summed and source.dtype in _HALF else source.dtype
     result = torch.empty(program.shape, dtype=dtype, device=source.device, memory_format=order)

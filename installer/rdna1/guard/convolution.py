@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -14,10 +13,9 @@ from torch import Tensor
 
 from . import autograd
 from .autograd import Geometry
-from .envelope import Envelope, load
+from .envelope import Envelope
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 from .plan import CPU, NATIVE, Plan
-from .status import record
 
 Sizes = int | Sequence[int]
 
@@ -52,108 +50,6 @@ class Guard(NamedTuple):
     strict: bool = False
     memory_bytes: int = MEMORY_BYTES
     record: Callable[[Layer, Plan], None] | None = None
-
-
-def conv1d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-    *,
-    envelope: Envelope | str | Path,
-) -> Tensor:
-    """Compute ``torch.nn.functional.conv1d`` inside an envelope, or the path of its file."""
-    return convolve(guard_of(envelope), 1, x, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-    *,
-    envelope: Envelope | str | Path,
-) -> Tensor:
-    """Compute ``torch.nn.functional.conv2d`` inside an envelope, or the path of its file."""
-    return convolve(guard_of(envelope), 2, x, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes | str = 0,
-    dilation: Sizes = 1,
-    groups: int = 1,
-    *,
-    envelope: Envelope | str | Path,
-) -> Tensor:
-    """Compute ``torch.nn.functional.conv3d`` inside an envelope, or the path of its file."""
-    return convolve(guard_of(envelope), 3, x, weight, bias, stride, padding, dilation, groups)
-
-
-def conv_transpose1d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
-    groups: int = 1,
-    dilation: Sizes = 1,
-    *,
-    envelope: Envelope | str | Path,
-) -> Tensor:
-    """Compute ``torch.nn.functional.conv_transpose1d`` inside an envelope."""
-    sizes = stride, padding, output_padding, groups, dilation
-    return convolve_transposed(guard_of(envelope), 1, x, weight, bias, *sizes)
-
-
-def conv_transpose2d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
-    groups: int = 1,
-    dilation: Sizes = 1,
-    *,
-    envelope: Envelope | str | Path,
-) -> Tensor:
-    """Compute ``torch.nn.functional.conv_transpose2d`` inside an envelope."""
-    sizes = stride, padding, output_padding, groups, dilation
-    return convolve_transposed(guard_of(envelope), 2, x, weight, bias, *sizes)
-
-
-def conv_transpose3d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sizes = 1,
-    padding: Sizes = 0,
-    output_padding: Sizes = 0,
-    groups: int = 1,
-    dilation: Sizes = 1,
-    *,
-    envelope: Envelope | str | Path,
-) -> Tensor:
-    """Compute ``torch.nn.functional.conv_transpose3d`` inside an envelope."""
-    sizes = stride, padding, output_padding, groups, dilation
-    return convolve_transposed(guard_of(envelope), 3, x, weight, bias, *sizes)
-
-
-def guard_of(envelope: Envelope | str | Path) -> Guard:
-    """Return the guard of an envelope or of the path of its file."""
-    found = envelope if isinstance(envelope, Envelope) else load(envelope)
-    return Guard(found, record=record)
 
 
 def convolve(

@@ -45,6 +45,20 @@ class Pair(NamedTuple):
     max_workspace_bytes: int | None = None
 
 
+class Form(NamedTuple):
+    """Limits of layers of another form than two-dimensional ones in the usual memory order.
+
+    Attributes:
+        dims: spatial dimensions; one counts as two, as torch hands it to its backends.
+        channels_last: whether the channels vary fastest in memory.
+        limits: as those of the envelope.
+    """
+
+    dims: int
+    channels_last: bool
+    limits: tuple[Limit, ...]
+
+
 @dataclass(frozen=True)
 class Envelope:
     """Limits that a convolution must keep; without any, everything is allowed.
@@ -53,7 +67,13 @@ class Envelope:
         max_side: largest height and width of a map in pixels.
         max_workspace_bytes: largest im2col workspace of an image in bytes.
         backward: the same two for gradients; None where those above hold for them, too.
-        limits: finer ones; where there are any, the pairs above are not looked at.
+        limits: finer ones, of two-dimensional layers in the usual memory order; where there are
+            any, the pairs above are not looked at.
+        forms: those of other layers. Where there are any limits, a form without any was not
+            tried, and nothing of it is allowed.
+        bypass: limits of torch's own im2col and matrix product, without MIOpen; None where it was
+            not measured.
+        matmul: limits of the plain matrix product as a 1x1 convolution, likewise.
         measured: where and with what it was measured, empty if unknown.
         source: file that it was read from, empty if none.
     """
@@ -64,6 +84,9 @@ class Envelope:
     limits: tuple[Limit, ...] = ()
     measured: tuple[tuple[str, object], ...] = ()
     source: str = ""
+    forms: tuple[Form, ...] = ()
+    bypass: Pair | None = None
+    matmul: Pair | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits below 1, which nothing keeps."""
@@ -78,19 +101,34 @@ class Envelope:
 
     def broken_limit(self, layer: Layer) -> str | None:
         """Return what a layer exceeds, as in ``side 224 above 42``, or None."""
-        if not self.limits:
+        if not self.limits and not self.forms:
             side, workspace = self._pair(layer)
             if side is not None and max(layer.size) > side:
                 return f"side {max(layer.size)} above {side}"
             if workspace is not None and layer.workspace_bytes > workspace:
                 return f"workspace {layer.workspace_bytes} above {workspace} bytes"
             return None
+        limits = self._limits_of_form(layer)
+        if not limits:
+            order = "channels_last" if layer.channels_last else "contiguous"
+            return f"{len(layer.size)}d {order} was not measured"
         values, kinds = quantities(layer), attributes(layer)
-        for limit in self.limits:
+        for limit in limits:
             value = values[limit.quantity]
             if value > limit.most and _holds(limit, kinds):
                 return f"{limit.quantity} {value} above {limit.most:g}"
         return None
+
+    def _limits_of_form(self, layer: Layer) -> tuple[Limit, ...]:
+        """Return the limits of a layer's form.
+
+        A transposed convolution has those of the plain one whose gradient it is: to a backend it
+        is the same call.
+        """
+        form = max(len(layer.size), 2), layer.channels_last
+        if form == (2, False):
+            return self.limits
+        return next((each.limits for each in self.forms if each[:2] == form), ())
 
     def _pair(self, layer: Layer) -> tuple[int | None, int | None]:
         """Return the pair of a layer's direction; both of them where it may run as either."""
@@ -123,11 +161,13 @@ def load(path: str | Path) -> Envelope:
 def _parse(content: dict[str, Any], source: str) -> Envelope:
     if content["schema_version"] != 1:
         raise ValueError(f"schema_version is {content['schema_version']!r}")
-    backward = content.get("backward")
     return Envelope(
         *_pair(content),
-        backward=None if backward is None else _pair(backward),
-        limits=tuple(_limit(each) for each in content.get("limits") or ()),
+        backward=_optional_pair(content, "backward"),
+        limits=tuple(map(_limit, content.get("limits") or ())),
+        forms=tuple(_form(each) for each in content.get("forms") or () if not each["transposed"]),
+        bypass=_optional_pair(content.get("routes") or {}, "bypass"),
+        matmul=_optional_pair(content.get("routes") or {}, "matmul"),
         measured=tuple(
             (name, value)
             for name, value in (content.get("measured") or {}).items()
@@ -143,6 +183,18 @@ def _pair(content: Mapping[str, Any]) -> Pair:
         if value is not None and (type(value) is not int or value < 1):
             raise ValueError(f"{name} is {value!r}")
     return Pair(*values)
+
+
+def _optional_pair(content: Mapping[str, Any], name: str) -> Pair | None:
+    found = content.get(name)
+    return None if found is None else _pair(found)
+
+
+def _form(content: Mapping[str, Any]) -> Form:
+    dims, order = content["dims"], content["memory_format"]
+    if dims not in (1, 2, 3) or order not in ("contiguous", "channels_last"):
+        raise ValueError(f"form of dims {dims!r} and memory_format {order!r}")
+    return Form(dims, order == "channels_last", tuple(map(_limit, content["limits"])))
 
 
 def _limit(content: Mapping[str, Any]) -> Limit:

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .axis import Axis, forward_axis, input_gradient_axis
-from .envelope import Envelope
+from .envelope import Envelope, Pair
 from .layer import INPUT_GRADIENT, Layer
 
-NATIVE, SPLIT, CPU = "native", "split", "cpu"
+NATIVE, WHOLE, SPLIT, CPU = "native", "whole", "split", "cpu"
+# Routes: MIOpen or cuDNN as the program has set them, torch's own im2col, and matrix products.
+BACKEND, BYPASS, MATMUL = "", "bypass", "matmul"
 
 # Costs in elements moved: a call of the backend with its copies, and products for each.
 _CALL = 60_000
@@ -23,7 +25,8 @@ class Plan(NamedTuple):
     """How a layer is computed.
 
     Attributes:
-        kind: ``native`` in one call; ``split`` into pieces; ``cpu``: nothing else is allowed.
+        kind: ``native`` in one call as asked; ``whole`` in one by another route; ``split`` into
+            pieces; ``cpu``: nothing else is allowed.
         tile: pixels of the result for each tile, by axis.
         per_call: tiles, of all images, for each call of the backend.
         groups: channel groups for each call.
@@ -31,6 +34,9 @@ class Plan(NamedTuple):
         c_out: output channels of a group for each call.
         cost: in elements moved, to compare plans.
         reason: what the layer itself exceeds, empty for ``native``.
+        route: what computes the pieces: empty for the backend as set, ``bypass`` or ``matmul``.
+        contiguous: the pieces are in the usual memory order, whatever that of the layer.
+        pixels: of each matrix product.
     """
 
     kind: str
@@ -41,6 +47,9 @@ class Plan(NamedTuple):
     c_out: int = 0
     cost: float = 0
     reason: str = ""
+    route: str = BACKEND
+    contiguous: bool = False
+    pixels: int = 0
 
 
 @functools.lru_cache(maxsize=4096)
@@ -55,6 +64,20 @@ def make_plan(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan:
     reason = envelope.broken_limit(layer)
     if reason is None:
         return Plan(NATIVE)
+    plans = [_split(layer, envelope, memory_bytes)]
+    if layer.channels_last and plans[0] is None:
+        usual = _split(layer._replace(channels_last=False), envelope, memory_bytes)
+        plans.append(usual._replace(contiguous=True) if usual else None)
+    if envelope.bypass:
+        plans.append(_bypass(layer, Envelope(*envelope.bypass), memory_bytes))
+    if envelope.matmul and set(layer.kernel) == {1}:
+        plans.append(_matmul(layer, envelope.matmul))
+    best = min((plan for plan in plans if plan), key=lambda plan: plan.cost, default=None)
+    return best._replace(reason=reason) if best else Plan(CPU, reason=reason)
+
+
+def _split(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan | None:
+    """Return the cheapest pieces that an envelope allows, or None."""
     best: Plan | None = None
     for groups, c_in, c_out in _channel_chunks(layer):
         chunk = Plan(SPLIT, (), 0, groups, c_in, c_out)
@@ -62,7 +85,31 @@ def make_plan(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan:
             continue
         plans = (_fit(layer, envelope, memory_bytes, chunk, tile) for tile in _tiles(layer))
         best = min((plan for plan in (best, *plans) if plan), key=lambda p: p.cost, default=None)
-    return best._replace(reason=reason) if best else Plan(CPU, reason=reason)
+    return best
+
+
+def _bypass(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan | None:
+    """Return the cheapest way with torch's own im2col, which writes and reads its workspace."""
+    columns = 2 * layer.n * layer.workspace_bytes / layer.itemsize + layer.n * _CALL
+    if envelope.allows(layer):
+        return Plan(WHOLE, cost=_moved(layer) + columns, route=BYPASS)
+    plan = _split(layer, envelope, memory_bytes)
+    return plan and plan._replace(cost=plan.cost + columns, route=BYPASS)
+
+
+def _matmul(layer: Layer, limits: Pair) -> Plan | None:
+    """Return a 1x1 convolution as products of pixels; one has as many as a map of that side."""
+    total = math.prod(layer.output_size)
+    per_pixel = layer.c_in * layer.itemsize
+    pixels = total if limits.max_side is None else min(total, limits.max_side**2)
+    if limits.max_workspace_bytes is not None:
+        pixels = min(pixels, limits.max_workspace_bytes // per_pixel)
+    if pixels < 1:
+        return None
+    # Each product is copied to its place; with one there is nothing to copy.
+    copies = 0 if pixels == total else layer.n * layer.c_out * total
+    cost = _moved(layer) / 2 + copies + -(-total // pixels) * _CALL
+    return Plan(SPLIT, cost=cost, route=MATMUL, pixels=pixels)
 
 
 def result_axes(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -110,7 +157,11 @@ def backend_layer(layer: Layer, plan: Plan, axes: tuple[Axis, ...], images: int)
 
 
 def count_tiles(layer: Layer, plan: Plan) -> int:
-    """Return the number of tiles of a plan's images; channels in chunks do not count."""
+    """Return the number of pieces of a plan's images; channels in chunks do not count."""
+    if plan.route == MATMUL:
+        return -(-math.prod(layer.output_size) // plan.pixels)
+    if plan.kind != SPLIT:
+        return 1
     return layer.n * math.prod(axis.tiles for axis in result_axes(layer, plan.tile))
 
 
