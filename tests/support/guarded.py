@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rdna1.guard import Envelope, FallbackWarning, Limit, Pair
-from rdna1.guard.convolution import Guard, convolve, convolve_transposed
+from rdna1.guard.convolution import convolve, convolve_transposed
+from rdna1.guard.setting import Guard
 
 PLAIN = (F.conv1d, F.conv2d, F.conv3d)
 TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)

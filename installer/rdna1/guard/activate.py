@@ -16,15 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from . import present
-from .convolution import (
-    MEMORY_BYTES,
-    FallbackWarning,
-    Guard,
-    OutsideEnvelopeError,
-    convolve,
-    convolve_transposed,
-)
+from .convolution import FallbackWarning, OutsideEnvelopeError, convolve, convolve_transposed
 from .envelope import Envelope, EnvelopeError, load
+from .setting import MEMORY_BYTES, Guard
 from .status import record
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -57,11 +51,22 @@ def active(
         EnvelopeError: there is no envelope, or the file is not one.
         OutsideEnvelopeError: see ``strict``.
     """
-    guard = Guard(_found(envelope), strict, memory_bytes, record)
+    guard = Guard(found(envelope), strict, memory_bytes, record)
+    with entered(guard):
+        yield guard
+
+
+@contextlib.contextmanager
+def entered(guard: Guard) -> Iterator[None]:
+    """Put a guard between the program and torch inside the ``with`` block.
+
+    Raises:
+        OutsideEnvelopeError: it is strict, and its envelope was measured on something else.
+    """
     _check_measured(guard)
     _INTERCEPTION.enter(guard)
     try:
-        yield guard
+        yield
     finally:
         _INTERCEPTION.leave(guard)
 
@@ -83,7 +88,7 @@ def wrap(
         strict: as for `active`.
         memory_bytes: as for `active`.
     """
-    settings = Guard(_found(envelope), strict, memory_bytes, record)
+    settings = Guard(found(envelope), strict, memory_bytes, record)
     _check_measured(settings)
     kind = type(model)
 
@@ -99,7 +104,12 @@ def wrap(
     return guarded
 
 
-def _found(envelope: Envelope | str | Path | None) -> Envelope:
+def found(envelope: Envelope | str | Path | None) -> Envelope:
+    """Return an envelope, that of a file, or that of this user or machine.
+
+    Raises:
+        EnvelopeError: there is none, or the file is not one.
+    """
     if isinstance(envelope, Envelope):
         return envelope
     file = envelope or present.default_file()
@@ -122,7 +132,7 @@ def _check_measured(guard: Guard) -> None:
     )
     if guard.strict:
         raise OutsideEnvelopeError(what)
-    warnings.warn(what, FallbackWarning, stacklevel=4)
+    warnings.warn(what, FallbackWarning, stacklevel=6)
 
 
 class _Interception:

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .compute import compute
-from .envelope import Envelope
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
-from .plan import Plan, make_plan
+from .setting import Guard
 
 
 class Geometry(NamedTuple):
@@ -30,9 +29,8 @@ class Geometry(NamedTuple):
         dilation: by axis.
         groups: of channels.
         transposed: whether the program called a transposed convolution.
-        envelope: what each call must keep.
-        memory_bytes: what the tiles of a call and their results may take in addition.
-        record: is told each layer and its plan.
+        guard: how it is kept inside an envelope.
+        site: where the program called it, for a flight recorder.
     """
 
     size: tuple[int, ...]
@@ -42,9 +40,8 @@ class Geometry(NamedTuple):
     dilation: tuple[int, ...]
     groups: int
     transposed: bool
-    envelope: Envelope
-    memory_bytes: int
-    record: Callable[[Layer, Plan], None] | None = None
+    guard: Guard
+    site: str = ""
 
     def layer(self, direction: str, n: int, c_in: int, c_out: int, like: Tensor) -> Layer:
         """Return the layer of a direction, with the element type and order of a tensor."""
@@ -65,10 +62,6 @@ class Geometry(NamedTuple):
             self.transposed,
         )
 
-    def plan(self, layer: Layer) -> Plan:
-        """Return the plan of a layer of this geometry."""
-        return make_plan(layer, self.envelope, self.memory_bytes)
-
 
 class _Function(torch.autograd.Function):
     """A product of two tensors that is linear in each."""
@@ -76,10 +69,12 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def forward(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -> Tensor:
         """Compute it as planned."""
-        plan = geometry.plan(layer)
-        if geometry.record:
-            geometry.record(layer, plan)
-        return compute(layer, plan, first, second)
+        guard = geometry.guard
+        plan = guard.plan(layer)
+        if guard.record:
+            guard.record(layer, plan)
+        with guard.flown(layer, plan, geometry.site):
+            return compute(layer, plan, first, second)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
@@ -13,9 +12,10 @@ from torch import Tensor
 
 from . import autograd
 from .autograd import Geometry
-from .envelope import Envelope
+from .call_site import caller
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 from .plan import CPU, NATIVE, Plan
+from .setting import Guard
 
 Sizes = int | Sequence[int]
 
@@ -23,8 +23,6 @@ _PLAIN = (F.conv1d, F.conv2d, F.conv3d)
 _TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _INTERNAL = (f"{__package__}.", "torch.")
-# What fits the caches of a card leaves its memory alone.
-MEMORY_BYTES = 32 * 1024 * 1024
 
 
 class OutsideEnvelopeError(RuntimeError):
@@ -33,23 +31,6 @@ class OutsideEnvelopeError(RuntimeError):
 
 class FallbackWarning(RuntimeWarning):
     """A convolution that runs elsewhere or outside the envelope; names layer and reason."""
-
-
-class Guard(NamedTuple):
-    """How convolutions are kept inside an envelope.
-
-    Attributes:
-        envelope: that each call keeps.
-        strict: raise `OutsideEnvelopeError` where nothing else is left; else the CPU computes it,
-            with a `FallbackWarning`.
-        memory_bytes: what the tiles of a call and their results may take in addition.
-        record: is told each layer and its plan.
-    """
-
-    envelope: Envelope
-    strict: bool = False
-    memory_bytes: int = MEMORY_BYTES
-    record: Callable[[Layer, Plan], None] | None = None
 
 
 def convolve(
@@ -84,9 +65,8 @@ def convolve(
         dilations,
         groups,
         False,
-        guard.envelope,
-        guard.memory_bytes,
-        guard.record,
+        guard,
+        caller() if guard.flight else "",
     )
     images = x_padded if x.dim() == dims + 2 else x_padded.unsqueeze(0)
     layer = geometry.layer(FORWARD, 1, 1, 1, images)
@@ -143,9 +123,8 @@ def convolve_transposed(
         dilations,
         groups,
         True,
-        guard.envelope,
-        guard.memory_bytes,
-        guard.record,
+        guard,
+        caller() if guard.flight else "",
     )
     images = x if x.dim() == dims + 2 else x.unsqueeze(0)
     if min(size) < 1 or not _needs_pieces(guard, geometry, images, weight, images.shape[1]):
@@ -211,11 +190,14 @@ def _needs_pieces(guard: Guard, geometry: Geometry, x: Tensor, weight: Tensor, c
     others = (FORWARD if geometry.transposed else INPUT_GRADIENT, x), (WEIGHT_GRADIENT, weight)
     directions = [own, *(each for each, by in others if with_grad and by.requires_grad)]
     layers = [geometry.layer(each, x.shape[0], c_in, c_out, x) for each in directions]
-    plans = [geometry.plan(layer) for layer in layers]
+    plans = [guard.plan(layer) for layer in layers]
     for layer, plan in zip(layers, plans, strict=True):
         if plan.kind == CPU:
             _complain(guard, layer, plan)
     if any(plan.kind != NATIVE for plan in plans) or autograd.is_transformed(x, weight):
+        return True
+    if guard.flight:
+        # Gradients that torch computes by itself would not be in it.
         return True
     if guard.record:
         for layer, plan in zip(layers, plans, strict=True):

@@ -13,8 +13,9 @@ from torch.autograd import forward_ad
 from rdna1 import guard
 from rdna1.guard import Envelope, compute, plan, tiles
 from rdna1.guard.autograd import Geometry
-from rdna1.guard.convolution import Guard, convolve
+from rdna1.guard.convolution import convolve
 from rdna1.guard.plan import CPU, NATIVE, SPLIT, Plan
+from rdna1.guard.setting import Guard
 from support.examples import examples
 from support.guarded import Backend, Call, calls, envelopes
 
@@ -294,7 +295,7 @@ def test_integers_are_left_to_torch() -> None:
 
 def test_blocks_cover_all_tiles_once() -> None:
     axes = plan.result_axes(
-        Geometry((20, 13), (3, 3), (1, 1), (1, 1), (1, 1), 1, False, Envelope(), 1).layer(
+        Geometry((20, 13), (3, 3), (1, 1), (1, 1), (1, 1), 1, False, Guard(Envelope())).layer(
             "forward", 5, 1, 1, torch.empty(1, 1, 1, 1)
         ),
         (4, 5),

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdna1.guard import Envelope, Pair
-from rdna1.guard.convolution import Guard, convolve
+from rdna1.guard.convolution import convolve
 from rdna1.guard.layer import Layer
 from rdna1.guard.plan import BYPASS, MATMUL, SPLIT, WHOLE, Plan
+from rdna1.guard.setting import Guard
 from support.examples import examples
 from support.guarded import Backend
 

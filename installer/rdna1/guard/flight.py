@@ -1,0 +1,178 @@
+"""The flight recorder: the last convolutions of a program, in memory that outlives it.
+
+The program writes into a file that it maps and shares with the process that watches it. What was
+written is there whatever kills the program. No torch, for the watcher.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import mmap
+import os
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from .layer import Layer
+from .plan import CPU, MATMUL, NATIVE, SPLIT, Plan, count_tiles
+
+_MAGIC = b"rdna1fl1"
+# Magic, process, convolutions begun and ended, seconds (CLOCK_MONOTONIC) of the last of either.
+_HEADER = struct.Struct("<8sQQQd")
+# State, number, seconds of its beginning, length of the text that follows.
+_ENTRY = struct.Struct("<BQdH")
+_RUNNING, _ENDED = 1, 2
+_ENTRIES, _ENTRY_BYTES = 64, 512
+_BYTES = _HEADER.size + _ENTRIES * _ENTRY_BYTES
+
+
+class Entry(NamedTuple):
+    """A convolution or a gradient that a program began.
+
+    Attributes:
+        number: from 0, in the order of their beginnings.
+        ended: whether the call returned; a GPU may compute after that.
+        began: seconds of CLOCK_MONOTONIC.
+        layer: label with shapes and direction.
+        dtype: of its elements.
+        site: file and line of the caller, and the layer's name where it is known.
+        plan: how it is computed.
+        reason: what it exceeds of the envelope, empty if it is inside.
+    """
+
+    number: int
+    ended: bool
+    began: float
+    layer: str
+    dtype: str
+    site: str
+    plan: str
+    reason: str
+
+
+class Log(NamedTuple):
+    """What a recorder holds.
+
+    Attributes:
+        process: that wrote; 0 as long as none did.
+        begun: number of convolutions.
+        ended: likewise.
+        last: seconds of CLOCK_MONOTONIC at which one began or ended.
+        entries: the last ones, in their order.
+    """
+
+    process: int
+    begun: int
+    ended: int
+    last: float
+    entries: tuple[Entry, ...]
+
+
+class Recorder:
+    """Writes what a process begins and ends."""
+
+    def __init__(self, file: Path) -> None:
+        """Map a file of `create`.
+
+        Raises:
+            OSError: it cannot be opened.
+            ValueError: it is not such a file.
+        """
+        with file.open("r+b") as stream:
+            self._memory = mmap.mmap(stream.fileno(), _BYTES)
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._begun = self._ended = 0
+
+    def begin(self, layer: Layer, plan: Plan, site: str) -> int:
+        """Write that a call begins; returns its number for `end`."""
+        text = _text(layer, plan, site)
+        now = time.monotonic()
+        with self._lock:
+            number = self._begun
+            # A process that was forked from this one shares the memory.
+            if os.getpid() != self._process:
+                return number
+            self._begun += 1
+            place = _HEADER.size + number % _ENTRIES * _ENTRY_BYTES
+            _ENTRY.pack_into(self._memory, place, _RUNNING, number, now, len(text))
+            start = place + _ENTRY.size
+            self._memory[start : start + len(text)] = text
+            self._write_header(now)
+        return number
+
+    def end(self, number: int) -> None:
+        """Write that a call returned."""
+        with self._lock:
+            if os.getpid() != self._process:
+                return
+            self._ended += 1
+            if self._begun - number <= _ENTRIES:
+                self._memory[_HEADER.size + number % _ENTRIES * _ENTRY_BYTES] = _ENDED
+            self._write_header(time.monotonic())
+
+    def _write_header(self, now: float) -> None:
+        _HEADER.pack_into(self._memory, 0, _MAGIC, self._process, self._begun, self._ended, now)
+
+
+def create(file: Path) -> None:
+    """Make an empty recorder that its owner alone can read."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.truncate(_BYTES)
+
+
+def read(file: Path) -> Log:
+    """Read a recorder, also while a program writes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    content = file.read_bytes()
+    magic, process, begun, ended, last = _HEADER.unpack_from(content)
+    if magic != _MAGIC:
+        return Log(0, 0, 0, 0.0, ())
+    places = range(_HEADER.size, len(content) - _ENTRY_BYTES + 1, _ENTRY_BYTES)
+    entries = (_entry(content[place : place + _ENTRY_BYTES]) for place in places)
+    return Log(process, begun, ended, last, tuple(sorted(each for each in entries if each)))
+
+
+def _entry(content: bytes) -> Entry | None:
+    state, number, began, length = _ENTRY.unpack_from(content)
+    text = content[_ENTRY.size : _ENTRY.size + length]
+    try:
+        fields = json.loads(text) if state else None
+    except ValueError:
+        # It is just being written.
+        return None
+    return Entry(number, state == _ENDED, began, *fields) if fields else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _text(layer: Layer, plan: Plan, site: str) -> bytes:
+    room = _ENTRY_BYTES - _ENTRY.size
+    fields = [layer.label, layer.dtype, site, describe(layer, plan), plan.reason]
+    text = json.dumps(fields).encode()
+    while len(text) > room:
+        # The end of a path says more than its beginning.
+        fields[2] = fields[2][len(text) - room + 1 :]
+        text = json.dumps(fields).encode()
+    return text
+
+
+def describe(layer: Layer, plan: Plan) -> str:
+    """Return for people how a plan computes a layer."""
+    if plan.kind == NATIVE:
+        return "as it is"
+    if plan.kind == CPU:
+        return "on the CPU"
+    number = count_tiles(layer, plan)
+    if plan.route == MATMUL:
+        return f"as {number} matrix products of {plan.pixels} pixels"
+    by = f" by {plan.route}" if plan.route else ""
+    if plan.kind != SPLIT:
+        return f"in one call{by}"
+    return f"in {number} tiles of {'x'.join(map(str, plan.tile))}{by}"

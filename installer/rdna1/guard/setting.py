@@ -1,0 +1,66 @@
+"""How convolutions are kept inside an envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+from .envelope import Envelope
+from .flight import Recorder
+from .layer import Layer
+from .plan import NATIVE, Plan, make_plan
+
+# What fits the caches of a card leaves its memory alone.
+MEMORY_BYTES = 32 * 1024 * 1024
+
+
+class Guard(NamedTuple):
+    """How convolutions are kept inside an envelope.
+
+    Attributes:
+        envelope: that each call keeps.
+        strict: raise `OutsideEnvelopeError` where nothing else is left; else the CPU computes it,
+            with a `FallbackWarning`.
+        memory_bytes: what the tiles of a call and their results may take in addition.
+        record: is told each layer and its plan.
+        flight: is told when each begins and ends, gradients of all layers among them.
+        observe: compute everything as the program asks, whatever the envelope says.
+        wait: is called before `flight` is told of an end, for a device to be done.
+    """
+
+    envelope: Envelope
+    strict: bool = False
+    memory_bytes: int = MEMORY_BYTES
+    record: Callable[[Layer, Plan], None] | None = None
+    flight: Recorder | None = None
+    observe: bool = False
+    wait: Callable[[], None] | None = None
+
+    def plan(self, layer: Layer) -> Plan:
+        """Return how a layer is computed."""
+        if self.observe:
+            return Plan(NATIVE, reason=self.envelope.broken_limit(layer) or "")
+        return make_plan(layer, self.envelope, self.memory_bytes)
+
+    def flown(self, layer: Layer, plan: Plan, site: str) -> AbstractContextManager[object]:
+        """Return a context that tells the flight recorder of a call, if there is one."""
+        return _Flown(self, layer, plan, site) if self.flight else _NOTHING
+
+
+class _Flown:
+    def __init__(self, guard: Guard, layer: Layer, plan: Plan, site: str) -> None:
+        self._guard, self._call = guard, (layer, plan, site)
+
+    def __enter__(self) -> None:
+        flight = self._guard.flight
+        self._number = flight.begin(*self._call) if flight else 0
+
+    def __exit__(self, *_: object) -> None:
+        if self._guard.wait:
+            self._guard.wait()
+        if self._guard.flight:
+            self._guard.flight.end(self._number)
+
+
+_NOTHING = nullcontext()

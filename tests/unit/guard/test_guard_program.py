@@ -1,0 +1,184 @@
+"""``python -m rdna1.guard``: programs that are run, watched, hang and die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from rdna1.guard import flight
+from rdna1.guard.__main__ import main
+from rdna1.guard.layer import FORWARD, Layer
+from rdna1.guard.plan import NATIVE, Plan
+
+ROOT = Path(__file__).parents[3]
+ENVELOPE = ROOT / "docs" / "guard-envelope.json"
+TRAINING = ROOT / "docs" / "guard_training.py"
+LAYER = Layer(FORWARD, 1, 3, 4, (9, 9), (3, 3), (1, 1), (0, 0), (1, 1), 1)
+
+
+def guarded(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rdna1.guard", "--envelope", ENVELOPE, *arguments],
+        capture_output=True,
+        text=True,
+    )
+
+
+def script(folder: Path, text: str) -> Path:
+    file = folder / "program.py"
+    file.write_text(textwrap.dedent(text))
+    return file
+
+
+def test_a_program_runs_as_without_a_guard(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("NAME = 'imported'")
+    program = script(
+        tmp_path,
+        """
+        import sys, torch, beside
+        torch.nn.Conv2d(3, 4, 3)(torch.rand(1, 3, 90, 50))
+        print(__name__, sys.argv[1:], beside.NAME)
+        sys.exit(7)
+        """,
+    )
+    done = guarded("--summary", program, "one", "--two")
+    assert done.returncode == 7
+    assert done.stdout == "__main__ ['one', '--two'] imported\n"
+    assert "1 convolutions and gradients: 0 as they are, 1 from " in done.stderr
+
+
+def test_an_error_of_the_program_is_shown_whole(tmp_path: Path) -> None:
+    done = guarded(script(tmp_path, "raise KeyError('of the program')"))
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and "KeyError: 'of the program'" in done.stderr
+
+
+def test_a_strict_guard_ends_the_program_with_one_line(tmp_path: Path) -> None:
+    program = script(tmp_path, "import torch\ntorch.nn.Conv2d(3, 4, 50)(torch.rand(1, 3, 60, 60))")
+    done = guarded("--strict", program)
+    assert done.returncode == 1
+    assert "side 60 above 42, and no pieces of it are inside" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["no-such.py"], "no-such.py: no such file. Remedy"),
+        (["--timeout", "0", __file__], "0 is not above 0"),
+        (["--envelope", "no-such.json", __file__], "no-such.json: No such file or directory"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(arguments)
+    except SystemExit as error:
+        code = int(str(error.code))
+    said = capsys.readouterr().err
+    assert code == 2 and reason in said and said.count("\n") == 1
+
+
+def test_training_ends_with_the_guard() -> None:
+    done = guarded("--watch", "--timeout", "300", TRAINING, "--steps", "2")
+    assert done.returncode == 0, done.stderr
+    assert "step 2: loss" in done.stdout and done.stderr == ""
+
+
+def test_training_hangs_without_it_and_the_recorder_names_the_layer() -> None:
+    done = guarded("--watch", "--timeout", "3", "--kill", "--record-only", TRAINING)
+    assert done.returncode == 1
+    assert "hangs conv2d 1->8 3x3 at 16x1x64x64 forward float32" in done.stderr
+    assert "guard_training.py:" in done.stderr and "(layer body.0)" in done.stderr
+    assert "outside the envelope (side 64 above 42), computed as it is" in done.stderr
+    assert "=> Run it without --record-only" in done.stderr
+
+
+def test_a_gradient_of_a_layer_that_runs_as_it_is_is_recorded(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text("- {when: \"direction == 'backward' and c_in == 3\", outcome: crash}\n")
+    program = script(
+        tmp_path,
+        f"""
+        import torch
+        from pathlib import Path
+        from rdna1.conv.sim_backend import SimulatedBackend
+        layer = torch.nn.Conv2d(3, 4, 3)
+        with SimulatedBackend(Path({str(rules)!r})):
+            loss = layer(torch.rand(1, 3, 20, 20)).sum()
+            loss.backward()
+        """,
+    )
+    done = guarded("--watch", program)
+    assert done.returncode == 128 + signal.SIGSEGV
+    assert "the program was killed by SIGSEGV" in done.stderr
+    assert "died in conv2d 3->4 3x3 at 1x3x20x20 backward-weights float32" in done.stderr
+    assert "inside the envelope, computed as it is" in done.stderr
+    assert "=> The envelope allows it and should not: measure again" in done.stderr
+
+
+def test_a_program_that_is_killed_leaves_its_last_convolutions(tmp_path: Path) -> None:
+    program = script(
+        tmp_path,
+        """
+        import os, signal, torch
+        torch.nn.Conv2d(3, 4, 3)(torch.rand(1, 3, 20, 20))
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    done = guarded("--watch", program)
+    assert done.returncode == 128 + signal.SIGKILL
+    assert "the last one was conv2d 3->4 3x3 at 1x3x20x20 forward" in done.stderr
+
+
+def test_the_program_ends_with_its_watcher(tmp_path: Path) -> None:
+    program = script(tmp_path, "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)")
+    command = [sys.executable, "-m", "rdna1.guard", "--envelope", str(ENVELOPE), "--watch"]
+    with subprocess.Popen([*command, str(program)], stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout is not None
+        number = int(watcher.stdout.readline())
+        handle = os.pidfd_open(number)
+        watcher.kill()
+        # Its end of the pipe is closed when it ends.
+        assert watcher.stdout.read() == ""
+    os.close(handle)
+    assert not Path(f"/proc/{number}").exists() or "Z" in stat(number)
+
+
+def stat(number: int) -> str:
+    return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_the_recorder_keeps_the_last_of_many(tmp_path: Path) -> None:
+    file = tmp_path / "flight"
+    flight.create(file)
+    assert flight.read(file).entries == ()
+    recorder = flight.Recorder(file)
+    plan = Plan(NATIVE, reason="side 9 above 8")
+    for _ in range(200):
+        recorder.end(recorder.begin(LAYER, plan, "a.py:1"))
+    recorder.begin(LAYER, plan, "b" * 5000 + ".py:41")
+    log = flight.read(file)
+    assert (log.begun, log.ended, log.process) == (201, 200, os.getpid())
+    assert [entry.number for entry in log.entries] == list(range(137, 201))
+    last = log.entries[-1]
+    assert not last.ended and all(entry.ended for entry in log.entries[:-1])
+    assert last.site.endswith("bbb.py:41") and last.reason == "side 9 above 8"
+    assert last.layer == LAYER.label
+
+
+def test_a_recorder_that_is_being_written_is_read_as_far_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "flight"
+    flight.create(file)
+    recorder = flight.Recorder(file)
+    recorder.begin(LAYER, Plan(NATIVE), "a.py:1")
+    content = bytearray(file.read_bytes())
+    content[content.index(b"conv2d") - 1] = 0
+    file.write_bytes(content)
+    assert flight.read(file).begun == 1 and flight.read(file).entries == ()
