@@ -26,6 +26,7 @@ from rdna1.mirror import Manifest
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
 from rdna1.preflight.matrix import Matrix, matrix
+from rdna1.report.audit import AuditReport
 from rdna1.report.fleet import FleetReport
 from rdna1.report.json import to_json
 from rdna1.report.matrix import matrix_markdown
@@ -48,6 +49,7 @@ SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "timing": (TimingReport, "what rdna1-validate timing --format json prints"),
     "sweep": (SweepReport, "what rdna1-validate sweep --format json prints"),
     "tune": (TuneReport, "what rdna1-validate tune --format json prints"),
+    "audit": (AuditReport, "what rdna1-audit --format json prints"),
     "mirror": (Manifest, "manifest.json of what playbooks/mirror.yml collects"),
     "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
 }

@@ -17,6 +17,11 @@ def preflight() -> NoReturn:
     _start("preflight")
 
 
+def audit() -> NoReturn:
+    """The program ``rdna1-audit``."""
+    _start("audit")
+
+
 def validate() -> NoReturn:
     """The program ``rdna1-validate``, started again where a variable puts other modules first."""
     foreign = [name for name in _FOREIGN if os.environ.get(name)]

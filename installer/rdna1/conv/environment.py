@@ -15,6 +15,8 @@ IMMEDIATE_VARIABLE = "RDNA1_MIOPEN_IMMEDIATE"
 # A run neither uses nor changes what the user has there.
 OWN_FOLDERS = ("MIOPEN_USER_DB_PATH", "MIOPEN_CUSTOM_CACHE_DIR", "TMPDIR")
 
+_LEFT_OUT = ("MIOPEN_FIND_ENFORCE", "RDNA1_GUARD")
+
 
 def worker_environment(
     environment: Mapping[str, str], folder: Path, variables: Mapping[str, str | None]
@@ -23,7 +25,8 @@ def worker_environment(
 
     MIOpen 5.2 to 6.2 reads MIOPEN_USER_DB_PATH and MIOPEN_CUSTOM_CACHE_DIR (src/db_path.cpp.in,
     src/binary_cache.cpp) and, like the compiler below it, puts temporary files under TMPDIR,
-    where a killed worker would leave them. MIOPEN_FIND_ENFORCE would tune for minutes.
+    where a killed worker would leave them. MIOPEN_FIND_ENFORCE would tune for minutes, and with
+    RDNA1_GUARD the guard would keep the card from what is to be measured.
     OMP_WAIT_POLICY has torch's threads sleep while they wait for one another: on a busy machine
     those that spin take the processor from the one that they wait for, again in each small
     convolution.
@@ -38,7 +41,7 @@ def worker_environment(
     """
     if fixed := sorted(variables.keys() & set(OWN_FOLDERS)):
         raise ValueError(f"{', '.join(fixed)}: a worker has its own, always fresh")
-    result = {key: text for key, text in environment.items() if key != "MIOPEN_FIND_ENFORCE"}
+    result = {key: text for key, text in environment.items() if key not in _LEFT_OUT}
     for key, text in variables.items():
         result.pop(key, None)
         if text is not None:

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--memory",
         metavar="MIB",
         type=_positive,
-        help="what the tiles of a call may take in addition (default: 32)",
+        help="what the tiles of a call may take in addition (default: by device)",
     )
     parser.add_argument(
         "--summary", action="store_true", help="say at the end what was computed, in one line"

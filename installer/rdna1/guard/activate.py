@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from . import present
 from .convolution import FallbackWarning, OutsideEnvelopeError, convolve, convolve_transposed
 from .envelope import Envelope, EnvelopeError, load
-from .setting import MEMORY_BYTES, Guard
+from .setting import Guard
 from .status import record
 
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -34,7 +34,7 @@ def active(
     envelope: Envelope | str | Path | None = None,
     *,
     strict: bool = False,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
 ) -> Iterator[Guard]:
     """Keep all convolutions that start inside the ``with`` block, and their gradients, inside.
 
@@ -45,7 +45,8 @@ def active(
         strict: raise `OutsideEnvelopeError` where no pieces inside the envelope compute a layer,
             and where the envelope was measured on something else; otherwise warn, and let the CPU
             compute such a layer.
-        memory_bytes: what the tiles of a call and their results may take in addition.
+        memory_bytes: what the tiles of a call and their results may take in addition; by default
+            32 MiB on a CPU, and a sixty-fourth of a card's memory up to 128 MiB.
 
     Raises:
         EnvelopeError: there is no envelope, or the file is not one.
@@ -56,6 +57,16 @@ def active(
         yield guard
 
 
+def enter(guard: Guard) -> None:
+    """Put a guard between the program and torch for good.
+
+    Raises:
+        OutsideEnvelopeError: it is strict, and its envelope was measured on something else.
+    """
+    _check_measured(guard)
+    _INTERCEPTION.enter(guard)
+
+
 @contextlib.contextmanager
 def entered(guard: Guard) -> Iterator[None]:
     """Put a guard between the program and torch inside the ``with`` block.
@@ -63,8 +74,7 @@ def entered(guard: Guard) -> Iterator[None]:
     Raises:
         OutsideEnvelopeError: it is strict, and its envelope was measured on something else.
     """
-    _check_measured(guard)
-    _INTERCEPTION.enter(guard)
+    enter(guard)
     try:
         yield
     finally:
@@ -76,7 +86,7 @@ def wrap(
     envelope: Envelope | str | Path | None = None,
     *,
     strict: bool = False,
-    memory_bytes: int = MEMORY_BYTES,
+    memory_bytes: int | None = None,
 ) -> _Module:
     """Return a model that computes as this one does, with its convolutions kept inside.
 

@@ -70,7 +70,7 @@ class _Function(torch.autograd.Function):
     def forward(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -> Tensor:
         """Compute it as planned."""
         guard = geometry.guard
-        plan = guard.plan(layer)
+        plan = guard.plan(layer, first.device)
         if guard.record:
             guard.record(layer, plan)
         with guard.flown(layer, plan, geometry.site):

@@ -123,7 +123,7 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
     result = torch.empty(program.shape, dtype=dtype, device=source.device, memory_format=order)
     zeros = (0,) * len(layer.kernel)
     for step in program.steps:
-        values = torch.ops.aten.convolution(
+        values = torch.convolution(
             _batch(source, step.gather, layer.channels_last),
             _weight_part(weight, step.channels),
             None,
@@ -273,13 +273,13 @@ def _whole(layer: Layer, first: Tensor, second: Tensor) -> Tensor:
         )[1]
         return result
     if layer.direction == FORWARD:
-        result = torch.ops.aten.convolution(first, second, *settings, False, zeros, layer.groups)
+        result = torch.convolution(first, second, *settings, False, zeros, layer.groups)
         return result
     sides = zip(
         layer.size, layer.output_size, layer.stride, layer.padding, layer.reach, strict=True
     )
     missing = [size - (out - 1) * step + 2 * pad - reach for size, out, step, pad, reach in sides]
-    result = torch.ops.aten.convolution(first, second, *settings, True, missing, layer.groups)
+    result = torch.convolution(first, second, *settings, True, missing, layer.groups)
     return result
 
 

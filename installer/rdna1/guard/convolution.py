@@ -190,7 +190,7 @@ def _needs_pieces(guard: Guard, geometry: Geometry, x: Tensor, weight: Tensor, c
     others = (FORWARD if geometry.transposed else INPUT_GRADIENT, x), (WEIGHT_GRADIENT, weight)
     directions = [own, *(each for each, by in others if with_grad and by.requires_grad)]
     layers = [geometry.layer(each, x.shape[0], c_in, c_out, x) for each in directions]
-    plans = [guard.plan(layer) for layer in layers]
+    plans = [guard.plan(layer, x.device) for layer in layers]
     for layer, plan in zip(layers, plans, strict=True):
         if plan.kind == CPU:
             _complain(guard, layer, plan)
@@ -236,6 +236,9 @@ def _autocast(
 
 def _autocast_state(device: str) -> tuple[bool, torch.dtype]:
     """Return whether autocast is on for a device, and to what it casts."""
+    if device == "meta":
+        # It has no autocast, and torch raises an error when it is asked for it.
+        return False, torch.float32
     if hasattr(torch, "get_autocast_dtype"):
         return torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
     # Before torch 2.4 there was a pair of functions for each device.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -94,6 +95,15 @@ class Envelope:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
+
+    def __hash__(self) -> int:
+        """Return one that is computed once: there may be hundreds of limits."""
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        pairs = self.max_side, self.max_workspace_bytes, self.backward, self.bypass, self.matmul
+        return hash((pairs, self.limits, self.forms))
 
     def allows(self, layer: Layer) -> bool:
         """Tell whether a layer keeps all limits."""

@@ -19,6 +19,8 @@ BACKEND, BYPASS, MATMUL = "", "bypass", "matmul"
 # Costs in elements moved: a call of the backend with its copies, and products for each.
 _CALL = 60_000
 _PRODUCTS = 30
+# What is lost at the edges of a tile, where less than a row of memory is copied at once.
+_TILE = 250
 
 
 class Plan(NamedTuple):
@@ -112,6 +114,36 @@ def _matmul(layer: Layer, limits: Pair) -> Plan | None:
     return Plan(SPLIT, cost=cost, route=MATMUL, pixels=pixels)
 
 
+def predicted_overhead(layer: Layer, plan: Plan) -> float:
+    """Return what a plan costs, in what one call without copies costs; 1 for that call itself."""
+    if plan.kind == NATIVE:
+        return 1.0
+    if plan.kind == CPU:
+        return math.inf
+    return max(1.0, plan.cost / native_cost(layer))
+
+
+def native_cost(layer: Layer) -> float:
+    """Return what one call costs, in elements moved."""
+    products = math.prod(layer.output_size) * layer.c_out * layer.c_in // layer.groups
+    elements = layer.c_in * math.prod(layer.size) + layer.c_out * math.prod(layer.output_size)
+    return layer.n * (elements + products * math.prod(layer.kernel) / _PRODUCTS) + _CALL
+
+
+def extra_bytes(layer: Layer, plan: Plan) -> int:
+    """Return what the pieces of a call and their results take, beyond the whole's own tensors."""
+    if plan.kind in (NATIVE, CPU):
+        return 0
+    if plan.route == MATMUL:
+        pixels = 0 if plan.pixels >= math.prod(layer.output_size) else plan.pixels
+        return layer.n * layer.c_out * pixels * layer.itemsize
+    if plan.kind == WHOLE:
+        return layer.workspace_bytes
+    piece = backend_layer(layer, plan, result_axes(layer, plan.tile), plan.per_call)
+    elements = piece.c_in * math.prod(piece.size) + piece.c_out * math.prod(piece.output_size)
+    return piece.n * elements * layer.itemsize
+
+
 def result_axes(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
     """Return how each axis is cut for tiles of a size."""
     cut = input_gradient_axis if layer.direction == INPUT_GRADIENT else forward_axis
@@ -179,7 +211,7 @@ def _fit(
     while per_call > 1 and not envelope.allows(one._replace(n=per_call)):
         per_call //= 2
     calls = -(-tiles // per_call)
-    cost = _chunks(layer, plan) * (tiles * _moved(one) + calls * _CALL)
+    cost = _chunks(layer, plan) * (tiles * (_moved(one) + _TILE) + calls * _CALL)
     return plan._replace(tile=tile, per_call=per_call, cost=cost)
 
 

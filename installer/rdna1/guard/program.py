@@ -15,7 +15,7 @@ import torch
 from .activate import entered, found
 from .convolution import OutsideEnvelopeError
 from .flight import Recorder
-from .setting import MEMORY_BYTES, Guard
+from .setting import Guard
 from .status import record, status
 
 FLIGHT_VARIABLE = "RDNA1_GUARD_FLIGHT"
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     guard = Guard(
         found(options.envelope),
         options.strict,
-        int(options.memory * _MIB) if options.memory else MEMORY_BYTES,
+        int(options.memory * _MIB) if options.memory else None,
         record,
         Recorder(Path(file)) if file else None,
         options.record_only,

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
+
+import torch
 
 from .envelope import Envelope
 from .flight import Recorder
 from .layer import Layer
 from .plan import NATIVE, Plan, make_plan
 
-# What fits the caches of a card leaves its memory alone.
-MEMORY_BYTES = 32 * 1024 * 1024
+_MIB = 1024 * 1024
+# What fits the caches of a processor; of a card's memory a sixty-fourth, 128 MiB of 8 GiB.
+_MEMORY_BYTES, _MOST_MEMORY_BYTES, _SHARE = 32 * _MIB, 128 * _MIB, 64
+
+
+@functools.lru_cache(maxsize=64)
+def default_memory(device: torch.device) -> int:
+    """Return what the tiles of a call may take on a device, in bytes."""
+    if device.type != "cuda":
+        return _MEMORY_BYTES
+    total: int = torch.cuda.get_device_properties(device).total_memory
+    return max(_MEMORY_BYTES, min(total // _SHARE, _MOST_MEMORY_BYTES))
 
 
 class Guard(NamedTuple):
@@ -22,7 +35,8 @@ class Guard(NamedTuple):
         envelope: that each call keeps.
         strict: raise `OutsideEnvelopeError` where nothing else is left; else the CPU computes it,
             with a `FallbackWarning`.
-        memory_bytes: what the tiles of a call and their results may take in addition.
+        memory_bytes: what the tiles of a call and their results may take in addition; by default
+            what suits the device, see `default_memory`.
         record: is told each layer and its plan.
         flight: is told when each begins and ends, gradients of all layers among them.
         observe: compute everything as the program asks, whatever the envelope says.
@@ -31,17 +45,18 @@ class Guard(NamedTuple):
 
     envelope: Envelope
     strict: bool = False
-    memory_bytes: int = MEMORY_BYTES
+    memory_bytes: int | None = None
     record: Callable[[Layer, Plan], None] | None = None
     flight: Recorder | None = None
     observe: bool = False
     wait: Callable[[], None] | None = None
 
-    def plan(self, layer: Layer) -> Plan:
-        """Return how a layer is computed."""
+    def plan(self, layer: Layer, device: torch.device) -> Plan:
+        """Return how a layer is computed on a device."""
         if self.observe:
             return Plan(NATIVE, reason=self.envelope.broken_limit(layer) or "")
-        return make_plan(layer, self.envelope, self.memory_bytes)
+        memory = default_memory(device) if self.memory_bytes is None else self.memory_bytes
+        return make_plan(layer, self.envelope, memory)
 
     def flown(self, layer: Layer, plan: Plan, site: str) -> AbstractContextManager[object]:
         """Return a context that tells the flight recorder of a call, if there is one."""

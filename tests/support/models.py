@@ -1,0 +1,46 @@
+"""Models with random weights."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Bottleneck(nn.Module):
+    """Three convolutions and a way around them (He et al., Deep Residual Learning, 2015)."""
+
+    def __init__(self, c_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        c_out = 4 * width
+        self.body = nn.Sequential(
+            *(nn.Conv2d(c_in, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()),
+            nn.Conv2d(width, width, 3, stride, 1, bias=False),
+            *(nn.BatchNorm2d(width), nn.ReLU()),
+            *(nn.Conv2d(width, c_out, 1, bias=False), nn.BatchNorm2d(c_out)),
+        )
+        is_same = c_in == c_out and stride == 1
+        self.around = (
+            nn.Identity()
+            if is_same
+            else nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the block."""
+        result: Tensor = nn.functional.relu(self.body(x) + self.around(x))
+        return result
+
+
+def resnet50() -> nn.Module:
+    """ResNet-50: 53 convolutions, a thousand classes."""
+    blocks: list[nn.Module] = []
+    c_in = 64
+    for width, number, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for block in range(number):
+            blocks.append(Bottleneck(c_in, width, stride if block == 0 else 1))
+            c_in = 4 * width
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        *(nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
+        *blocks,
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)),
+    )
