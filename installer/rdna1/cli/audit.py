@@ -117,7 +117,7 @@ def _call(direction: Direction) -> Call:
         side=max(layer.size),
         workspace_bytes=layer.workspace_bytes,
         exceeds=plan.reason or None,
-        plan=describe(layer, plan),
+        plan=describe(plan),
         overhead=None if plan.kind == CPU else round(direction.overhead, 3),
         extra_bytes=direction.extra_bytes,
     )

@@ -168,7 +168,7 @@ def output(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         geometry: of the convolution.
     """
     layer = geometry.layer(FORWARD, x.shape[0], x.shape[1], weight.shape[0], x)
-    return _apply(_Output, x, weight, geometry, layer)
+    return apply(layer, x, weight, geometry)
 
 
 def input_gradient(grad: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
@@ -181,7 +181,7 @@ def input_gradient(grad: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """
     c_in = weight.shape[1] * geometry.groups
     layer = geometry.layer(INPUT_GRADIENT, grad.shape[0], c_in, grad.shape[1], grad)
-    return _apply(_InputGradient, grad, weight, geometry, layer)
+    return apply(layer, grad, weight, geometry)
 
 
 def weight_gradient(x: Tensor, grad: Tensor, geometry: Geometry) -> Tensor:
@@ -193,12 +193,19 @@ def weight_gradient(x: Tensor, grad: Tensor, geometry: Geometry) -> Tensor:
         geometry: of the convolution.
     """
     layer = geometry.layer(WEIGHT_GRADIENT, x.shape[0], x.shape[1], grad.shape[1], x)
-    return _apply(_WeightGradient, x, grad, geometry, layer)
+    return apply(layer, x, grad, geometry)
 
 
-def _apply(
-    function: type[_Function], first: Tensor, second: Tensor, geometry: Geometry, layer: Layer
-) -> Tensor:
+def apply(layer: Layer, first: Tensor, second: Tensor, geometry: Geometry) -> Tensor:
+    """Compute a layer in its direction; differentiable.
+
+    Args:
+        layer: of the geometry and the tensors.
+        first: the input; for an input gradient the output's gradient.
+        second: the weight; for a weight gradient the output's gradient.
+        geometry: of the convolution.
+    """
+    function = _FUNCTIONS[layer.direction]
     # To register a function takes longer than a small layer.
     if not _is_differentiated(first, second):
         return function.forward(first, second, geometry, layer)
@@ -276,6 +283,12 @@ def _with_context(function: type[_Function]) -> None:
     function.forward = staticmethod(forward_with_context)  # type: ignore[assignment]
 
 
+_FUNCTIONS = {
+    FORWARD: _Output,
+    INPUT_GRADIENT: _InputGradient,
+    WEIGHT_GRADIENT: _WeightGradient,
+}
+
 if not hasattr(torch.autograd.Function, "setup_context"):
-    for _function in (_Output, _InputGradient, _WeightGradient):
+    for _function in _FUNCTIONS.values():
         _with_context(_function)

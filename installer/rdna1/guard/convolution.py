@@ -69,12 +69,10 @@ def convolve(
         caller() if guard.flight else "",
     )
     images = x_padded if x.dim() == dims + 2 else x_padded.unsqueeze(0)
-    layer = geometry.layer(FORWARD, 1, 1, 1, images)
-    if min(layer.output_size) < 1 or not _needs_pieces(
-        guard, geometry, images, weight, weight.shape[0]
-    ):
+    layer = geometry.layer(FORWARD, len(images), images.shape[1], weight.shape[0], images)
+    if min(layer.output_size) < 1 or not _needs_pieces(guard, layer, images, weight):
         return native(x_padded, weight, bias, stride, inside, dilation, groups)
-    result = _with_bias(autograd.output(images, weight, geometry), bias)
+    result = _with_bias(autograd.apply(layer, images, weight, geometry), bias)
     return result if images is x_padded else result.squeeze(0)
 
 
@@ -127,15 +125,16 @@ def convolve_transposed(
         caller() if guard.flight else "",
     )
     images = x if x.dim() == dims + 2 else x.unsqueeze(0)
-    if min(size) < 1 or not _needs_pieces(guard, geometry, images, weight, images.shape[1]):
+    c_in = weight.shape[1] * groups
+    layer = geometry.layer(INPUT_GRADIENT, len(images), c_in, images.shape[1], images)
+    if min(size) < 1 or not _needs_pieces(guard, layer, images, weight):
         return native(x, weight, bias, stride, padding, output_padding, groups, dilation)
     # With output padding of a stride or more (legal below the dilation), the plain convolution
     # has more pixels than this one's input: they are zero.
-    layer = geometry.layer(INPUT_GRADIENT, 1, 1, 1, images)
     missing = [out - side for out, side in zip(layer.output_size, images.shape[2:], strict=True)]
     if any(missing):
         images = F.pad(images, [side for pad in reversed(missing) for side in (0, pad)])
-    result = _with_bias(autograd.input_gradient(images, weight, geometry), bias)
+    result = _with_bias(autograd.apply(layer, images, weight, geometry), bias)
     return result if x.dim() == dims + 2 else result.squeeze(0)
 
 
@@ -178,18 +177,17 @@ def _is_legal(
     )
 
 
-def _needs_pieces(guard: Guard, geometry: Geometry, x: Tensor, weight: Tensor, c_out: int) -> bool:
-    """Tell whether any direction that will run is not allowed as it is.
+def _needs_pieces(guard: Guard, own: Layer, x: Tensor, weight: Tensor) -> bool:
+    """Tell whether a call or a gradient of it that will run is not allowed as it is.
 
     Raises:
         OutsideEnvelopeError: a strict guard, and one cannot be computed inside the envelope.
     """
-    c_in = weight.shape[1] * geometry.groups
-    with_grad = torch.is_grad_enabled()
-    own = INPUT_GRADIENT if geometry.transposed else FORWARD
-    others = (FORWARD if geometry.transposed else INPUT_GRADIENT, x), (WEIGHT_GRADIENT, weight)
-    directions = [own, *(each for each, by in others if with_grad and by.requires_grad)]
-    layers = [geometry.layer(each, x.shape[0], c_in, c_out, x) for each in directions]
+    layers = [own]
+    if torch.is_grad_enabled():
+        by_input = FORWARD if own.transposed else INPUT_GRADIENT
+        others = (by_input, x), (WEIGHT_GRADIENT, weight)
+        layers += [own._replace(direction=each) for each, by in others if by.requires_grad]
     plans = [guard.plan(layer, x.device) for layer in layers]
     for layer, plan in zip(layers, plans, strict=True):
         if plan.kind == CPU:

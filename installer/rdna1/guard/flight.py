@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .layer import Layer
-from .plan import CPU, MATMUL, NATIVE, SPLIT, Plan, count_tiles
+from .plan import CPU, MATMUL, NATIVE, SPLIT, Plan
 
 _MAGIC = b"rdna1fl1"
 # Magic, process, convolutions begun and ended, seconds (CLOCK_MONOTONIC) of the last of either.
@@ -154,7 +154,7 @@ def _entry(content: bytes) -> Entry | None:
 @functools.lru_cache(maxsize=4096)
 def _text(layer: Layer, plan: Plan, site: str) -> bytes:
     room = _ENTRY_BYTES - _ENTRY.size
-    fields = [layer.label, layer.dtype, site, describe(layer, plan), plan.reason]
+    fields = [layer.label, layer.dtype, site, describe(plan), plan.reason]
     text = json.dumps(fields).encode()
     while len(text) > room:
         # The end of a path says more than its beginning.
@@ -163,16 +163,15 @@ def _text(layer: Layer, plan: Plan, site: str) -> bytes:
     return text
 
 
-def describe(layer: Layer, plan: Plan) -> str:
+def describe(plan: Plan) -> str:
     """Return for people how a plan computes a layer."""
     if plan.kind == NATIVE:
         return "as it is"
     if plan.kind == CPU:
         return "on the CPU"
-    number = count_tiles(layer, plan)
     if plan.route == MATMUL:
-        return f"as {number} matrix products of {plan.pixels} pixels"
+        return f"as {plan.tiles} matrix products of {plan.pixels} pixels"
     by = f" by {plan.route}" if plan.route else ""
     if plan.kind != SPLIT:
         return f"in one call{by}"
-    return f"in {number} tiles of {'x'.join(map(str, plan.tile))}{by}"
+    return f"in {plan.tiles} tiles of {'x'.join(map(str, plan.tile))}{by}"

@@ -39,6 +39,7 @@ class Plan(NamedTuple):
         route: what computes the pieces: empty for the backend as set, ``bypass`` or ``matmul``.
         contiguous: the pieces are in the usual memory order, whatever that of the layer.
         pixels: of each matrix product.
+        tiles: number of the images' pieces; channels in chunks do not count.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Plan(NamedTuple):
     route: str = BACKEND
     contiguous: bool = False
     pixels: int = 0
+    tiles: int = 1
 
 
 @functools.lru_cache(maxsize=4096)
@@ -75,7 +77,9 @@ def make_plan(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan:
     if envelope.matmul and set(layer.kernel) == {1}:
         plans.append(_matmul(layer, envelope.matmul))
     best = min((plan for plan in plans if plan), key=lambda plan: plan.cost, default=None)
-    return best._replace(reason=reason) if best else Plan(CPU, reason=reason)
+    if best is None:
+        return Plan(CPU, reason=reason)
+    return best._replace(reason=reason, tiles=_count_tiles(layer, best))
 
 
 def _split(layer: Layer, envelope: Envelope, memory_bytes: int) -> Plan | None:
@@ -188,8 +192,7 @@ def backend_layer(layer: Layer, plan: Plan, axes: tuple[Axis, ...], images: int)
     )
 
 
-def count_tiles(layer: Layer, plan: Plan) -> int:
-    """Return the number of pieces of a plan's images; channels in chunks do not count."""
+def _count_tiles(layer: Layer, plan: Plan) -> int:
     if plan.route == MATMUL:
         return -(-math.prod(layer.output_size) // plan.pixels)
     if plan.kind != SPLIT:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from .layer import Layer
-from .plan import CPU, NATIVE, Plan, count_tiles
+from .plan import CPU, NATIVE, Plan
 
 
 @dataclass
@@ -54,7 +54,7 @@ class _Recorder:
                 status.fallbacks[layer.label] += 1
             else:
                 status.split += 1
-                status.tiles += count_tiles(layer, plan)
+                status.tiles += plan.tiles
 
     def snapshot(self) -> Status:
         with self._lock:
