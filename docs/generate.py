@@ -37,6 +37,19 @@ ROLES = sorted((ROOT / "roles").iterdir())
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 MATRIX_PAGES = (ROOT / "README.md", ROOT / "docs" / "stacks.md")
 RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
+GUARD_PAGE = ROOT / "docs" / "guard.md"
+# What tests/bench/guard.py writes; its keys, and what the table calls them.
+GUARD_RESULTS = sorted((ROOT / "docs").glob("guard-bench-*.json"), reverse=True)
+_GUARD_COLUMNS = {
+    "native": "native",
+    "guard": "guard",
+    "without_cudnn": "without cuDNN",
+    "hybrid": "hybrid",
+    "native_training": "training native",
+    "guard_training": "training guard",
+    "native_mib": "MiB native",
+    "guard_mib": "MiB guard",
+}
 # What './run faults --record' writes.
 FAULT_RESULTS = ROOT / "docs" / "reliability-results.json"
 SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
@@ -66,6 +79,7 @@ def generated() -> dict[Path, str]:
     pages = readmes | dict.fromkeys(MATRIX_PAGES, ("matrix", f"\n{table}\n"))
     filled = {page: _filled(page, subject, text) for page, (subject, text) in pages.items()}
     filled[RELIABILITY_PAGE] = reliability_page()
+    filled[GUARD_PAGE] = _filled(GUARD_PAGE, "guard-benchmarks", f"\n{guard_tables()}\n")
     return filled | {schema_path(name): schema(name) for name in SCHEMAS}
 
 
@@ -89,6 +103,30 @@ def variables_table(role: Path) -> str:
             meaning += f" One of {choices}."
         rows.append(f"| `{name}` | {kind} | {_shown(option['default'])} | {meaning} |")
     return "\n".join(rows)
+
+
+def guard_tables() -> str:
+    """The Markdown tables of what the guard costs, one for each device."""
+    parts = []
+    for file in GUARD_RESULTS:
+        found = json.loads(file.read_text())
+        rows = [*found["layers"], *found["models"], *found["strips"]]
+        names = [name for name in _GUARD_COLUMNS if any(row.get(name) for row in rows)]
+        head = ["layer", *(_GUARD_COLUMNS[name] for name in names), "guard / native"]
+        lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+        for row in rows:
+            cells = [f"{row[name]:.2f}" if row.get(name) else "" for name in names]
+            ratio = f"{row['guard'] / row['native']:.2f}"
+            lines.append(f"| {' | '.join([row['layer'], *cells, ratio])} |")
+        means = found["geometric_means"]
+        said = [f"{means['inference']:.2f} in inference", f"{means['training']:.2f} in training"]
+        if "strips" in means:
+            said.append(f"{means['strips']:.2f} where only the height is limited (float16)")
+        parts.append(
+            f"{found['device']}, torch {found['torch']}; the layers' geometric mean of guard / "
+            f"native is {', '.join(said)}.\n\n" + "\n".join(lines)
+        )
+    return "\n\n".join(parts)
 
 
 def reliability_page() -> str:

@@ -63,18 +63,23 @@ class Geometry(NamedTuple):
         )
 
 
+def _computed(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -> Tensor:
+    """Compute a layer as planned, outside of autograd."""
+    guard = geometry.guard
+    plan = guard.plan(layer, first.device)
+    if guard.record:
+        guard.record(layer, plan)
+    with guard.flown(layer, plan, geometry.site):
+        return compute(layer, plan, first, second)
+
+
 class _Function(torch.autograd.Function):
     """A product of two tensors that is linear in each."""
 
     @staticmethod
     def forward(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -> Tensor:
         """Compute it as planned."""
-        guard = geometry.guard
-        plan = guard.plan(layer, first.device)
-        if guard.record:
-            guard.record(layer, plan)
-        with guard.flown(layer, plan, geometry.site):
-            return compute(layer, plan, first, second)
+        return _computed(first, second, geometry, layer)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
@@ -205,11 +210,10 @@ def apply(layer: Layer, first: Tensor, second: Tensor, geometry: Geometry) -> Te
         second: the weight; for a weight gradient the output's gradient.
         geometry: of the convolution.
     """
-    function = _FUNCTIONS[layer.direction]
     # To register a function takes longer than a small layer.
     if not _is_differentiated(first, second):
-        return function.forward(first, second, geometry, layer)
-    result: Tensor = function.apply(first, second, geometry, layer)  # type: ignore[no-untyped-call]
+        return _computed(first, second, geometry, layer)
+    result: Tensor = _FUNCTIONS[layer.direction].apply(first, second, geometry, layer)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from rdna1 import guard
-from rdna1.guard import Envelope, compute, plan, tiles
+from rdna1.guard import Envelope, autograd, compute, plan, tiles
 from rdna1.guard.autograd import Geometry
 from rdna1.guard.convolution import convolve
 from rdna1.guard.plan import CPU, NATIVE, SPLIT, Plan
@@ -208,6 +208,14 @@ def test_forward_mode_without_a_transform() -> None:
             result = convolution(forward_ad.make_dual(x, x + 1), weight)  # type: ignore[no-untyped-call]
             tangents.append(forward_ad.unpack_dual(result).tangent)  # type: ignore[no-untyped-call]
     torch.testing.assert_close(*tangents)
+
+
+def test_without_derivatives_no_autograd_function_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before torch 2.0 its ``forward`` has another signature, too."""
+    monkeypatch.setattr(autograd._Output, "forward", None)
+    x, weight = torch.rand(1, 3, 20, 20), torch.rand(4, 3, 3, 3)
+    actual = guard.conv2d(x, weight, envelope=Envelope(8))
+    torch.testing.assert_close(actual, F.conv2d(x, weight))
 
 
 def test_inference_mode() -> None:
