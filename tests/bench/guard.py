@@ -15,6 +15,7 @@ import json
 import math
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "installer"), str(ROOT / "tests")]
 
 from rdna1 import guard  # noqa: E402 - found by the path above
+from rdna1.guard.activate import entered  # noqa: E402 - as above
+from rdna1.guard.flight import Recorder, create  # noqa: E402 - as above
+from rdna1.guard.setting import Guard  # noqa: E402 - as above
 from support.models import resnet50  # noqa: E402 - as above
 
 SIDE = 42
@@ -171,6 +175,26 @@ def model_row(clock: Clock, images: int) -> dict[str, Any]:
     return row
 
 
+def recorder_overhead(clock: Clock, images: int, steps: int = 10) -> float:
+    """Return the time of training with the flight recorder in that without, steps in turn."""
+    model = resnet50().to(clock.device)
+    x = torch.randn(images, 3, 224, 224, device=clock.device)
+
+    def train() -> None:
+        model.zero_grad(set_to_none=True)
+        torch.autograd.backward(model(x).square().mean())
+
+    times: dict[bool, list[float]] = {False: [], True: []}
+    with tempfile.TemporaryDirectory() as folder:
+        create(Path(folder) / "flight")
+        recorder = Recorder(Path(folder) / "flight")
+        for step in range(2 * steps):
+            is_recorded = step % 2 == 1
+            with entered(Guard(guard.Envelope(), flight=recorder if is_recorded else None)):
+                times[is_recorded].append(clock.milliseconds(train, repeats=1))
+    return round(min(times[True]) / min(times[False]), 4)
+
+
 def _hybrid(clock: Clock, infer: Run) -> float:
     """Time a model whose layers above the side run on the CPU."""
     native = nn.functional.conv2d
@@ -217,6 +241,7 @@ def measured(device: torch.device, repeats: int) -> dict[str, Any]:
         "layers": layers,
         "strips": strips,
         "models": models,
+        "recorder": recorder_overhead(clock, 8 if is_cuda else 1),
     }
 
 

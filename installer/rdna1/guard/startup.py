@@ -22,7 +22,9 @@ _OFF, _AUTO, _STRICT = ("", "0"), ("1", "auto"), ("strict",)
 
 def wait_for_torch() -> None:
     """Start a guard when this process has imported torch."""
-    sys.meta_path.insert(0, _Finder())
+    # Python may find the file in several folders.
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(importlib.abc.MetaPathFinder):

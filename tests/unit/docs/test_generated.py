@@ -36,7 +36,10 @@ def test_every_generated_file_is_current(generated: dict[Path, str]) -> None:
 
 def test_every_role_and_page_is_generated(generated: dict[Path, str]) -> None:
     roles = {role / "README.md" for role in (ROOT / "roles").iterdir()}
-    pages = {ROOT / "README.md", *((ROOT / "docs" / f"{n}.md") for n in ("reliability", "stacks"))}
+    pages = {
+        ROOT / "README.md",
+        *((ROOT / "docs" / f"{n}.md") for n in ("guard", "reliability", "stacks")),
+    }
     schemas = set((ROOT / "docs" / "schemas").iterdir())
     assert set(generated) == roles | pages | schemas
 

@@ -76,7 +76,7 @@ def test_the_wheel_brings_the_file_to_site_packages(tmp_path: Path) -> None:
     uv = ROOT / ".cache" / "uv" / "bin" / "uv"
     if not uv.exists():
         pytest.skip("uv is not set up: ./run lint does it")
-    command = [uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path, ROOT]
+    command = [str(uv), "build", "--quiet", "--wheel", "--out-dir", str(tmp_path), str(ROOT)]
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
