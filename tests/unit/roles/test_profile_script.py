@@ -226,3 +226,18 @@ def test_every_board_of_the_card_list_is_matched() -> None:
     assert list(ids) == sorted(
         f"0x1002:0x{device}" for chip in cards["chips"] for device in chip["boards"]
     )
+
+
+@pytest.mark.parametrize(("switch", "expected"), [(False, {}), (True, {"RDNA1_GUARD": "1"})])
+def test_the_guard_is_a_variable_that_the_owner_may_replace(
+    switch: bool, expected: dict[str, str]
+) -> None:
+    variables: dict[str, Any] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    environment = NativeEnvironment()
+    environment.filters["bool"] = bool
+    template = environment.from_string(variables["__environment_guard"])
+    rendered: Any = template.render(environment_guard=switch)
+    assert rendered == expected
+    names = ("__environment_stack_variables", "__environment_guard", "environment_variables")
+    order = [variables["__environment_variables"].index(name) for name in names]
+    assert order == sorted(order)
