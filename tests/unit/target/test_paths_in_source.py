@@ -36,6 +36,7 @@ EXCEPTIONS = {
     "rdna1/environments/built_wheel.py": "opens the folder above that of a build, root's own",
     "rdna1/environments/bytecode.py": "an environment that is being built: root's or the caller's",
     "rdna1/environments/ensure.py": "environments below /opt/rdna1, or the caller's own",
+    "rdna1/environments/execstack.py": "an environment that is being built: root's or the caller's",
     "rdna1/environments/ownership.py": "environments below /opt/rdna1, or the caller's own",
     "rdna1/environments/spec.py": "the program and the wheel that a build is given",
     "rdna1/environments/unprivileged.py": "/proc, /run/systemd and a new file in a workshop",
@@ -76,7 +77,9 @@ OTHERS = frozenset(
     ["open", "glob.glob", "glob.iglob", "sqlite3.connect", "zipfile.ZipFile", "fileinput.input"]
 )
 MODULES = frozenset(["os", "os.path", "shutil", "tempfile", "glob", "io"])
-HARMLESS = frozenset(["shutil.get_terminal_size", "glob.escape", "tempfile.TemporaryFile"])
+HARMLESS = frozenset(
+    ["shutil.get_terminal_size", "glob.escape", "tempfile.TemporaryFile", "msgspec.structs.replace"]
+)
 
 
 def dotted(node: ast.expr) -> str:
@@ -118,6 +121,8 @@ def is_of_path(call: ast.Call) -> bool:
     """Return whether a call is of a method that only paths have."""
     function = call.func
     if not isinstance(function, ast.Attribute) or function.attr not in OF_PATH:
+        return False
+    if dotted(function) in HARMLESS:
         return False
     if function.attr == "replace" and len(call.args) != 1:
         return False
