@@ -48,14 +48,16 @@ class Box:
         """Run a playbook against the box, with output that one can search."""
         return run_playbook(self._inventory(), playbook, arguments)
 
-    def start(self, *arguments: str, playbook: str = "site.yml") -> subprocess.Popen[str]:
-        """Start a playbook against the box, to interrupt it."""
+    def start(
+        self, *arguments: str, playbook: str = "site.yml", output: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
+        """Start a playbook against the box, to interrupt it or to act meanwhile."""
         return subprocess.Popen(
             _command(self._inventory(), playbook, arguments),
             cwd=ROOT,
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=output,
             stderr=subprocess.DEVNULL,
             text=True,
         )

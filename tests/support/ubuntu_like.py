@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +75,15 @@ class AmdBox:
             options: of ``ansible-playbook``.
             variables: beside those that every such run needs.
         """
+        return self.box.play(*self._arguments(variables), *options)
+
+    def start(self, **variables: object) -> subprocess.Popen[str]:
+        """Start what `play` runs; the caller reads what it prints."""
+        return self.box.start(*self._arguments(variables), output=subprocess.PIPE)
+
+    def _arguments(self, variables: Mapping[str, object]) -> list[str]:
         given = {**self.served.variables, "preflight_ignore": IGNORED, **variables}
-        return self.box.play("--tags=rocm", f"--extra-vars={json.dumps(given)}", *options)
+        return ["--tags=rocm", f"--extra-vars={json.dumps(given)}"]
 
 
 @contextmanager
