@@ -20,7 +20,14 @@ from ansible.module_utils.rdna1.snapshot.rollback import (
     differences,
     plan,
 )
-from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, choose, forget, list_runs
+from ansible.module_utils.rdna1.snapshot.runs import (
+    Run,
+    RunError,
+    check_home,
+    choose,
+    forget,
+    list_runs,
+)
 from ansible.module_utils.rdna1.snapshot.state import State, read_state
 from ansible.module_utils.rdna1.target.credentials import text_without_credentials
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
@@ -111,6 +118,7 @@ def main() -> None:
         )
     folder = Path(module.params["path"])
     try:
+        check_home(module.params["home"])
         runs = choose(list_runs(folder), str(module.params["snapshot"]), folder)
         result = STEPS[module.params["step"]](module, folder, runs)
     except (RunError, UnreadableError) as error:

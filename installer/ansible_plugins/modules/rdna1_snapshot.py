@@ -12,7 +12,14 @@ from ansible.module_utils.rdna1.environments.ownership import foreign
 from ansible.module_utils.rdna1.host.dpkg import is_relevant
 from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
 from ansible.module_utils.rdna1.host.system import reboot_required
-from ansible.module_utils.rdna1.snapshot.runs import Run, RunError, begin, finish, list_runs
+from ansible.module_utils.rdna1.snapshot.runs import (
+    Run,
+    RunError,
+    begin,
+    check_home,
+    finish,
+    list_runs,
+)
 from ansible.module_utils.rdna1.snapshot.state import State, read_state
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
@@ -108,6 +115,7 @@ def main() -> None:
     folder = Path(module.params["path"])
     after: State | None = None
     try:
+        check_home(module.params["home"])
         if module.params["moment"] == "before":
             changed = write_before(module, folder)
         else:

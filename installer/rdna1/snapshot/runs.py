@@ -71,6 +71,26 @@ def list_runs(folder: Path) -> list[Run]:
     return sorted(runs, key=lambda run: (run.number, run.name))
 
 
+def check_home(home: str) -> None:
+    """Refuse a home of somebody else: whose it is decides what its records say.
+
+    Root would carry them out where ``sudo`` keeps ``HOME``.
+
+    Args:
+        home: whose records are used; empty for those of the machine.
+
+    Raises:
+        RunError: another user owns it.
+        OSError: it cannot be looked at.
+    """
+    if home and os.stat(home).st_uid != os.geteuid():  # noqa: PTH116 - no object is needed
+        raise RunError(
+            f"{home} is not the home of the user that the play runs as, and its records are "
+            "another user's word. Nothing was changed. Remedy: run as the user whose home it is, "
+            "without sudo"
+        )
+
+
 def choose(runs: list[Run], name: str, folder: Path) -> list[Run]:
     """The run to go back behind, and all later ones.
 
