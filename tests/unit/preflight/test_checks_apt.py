@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OTHER_FINGERPRINT = "F6ECB3762474EDA9D21B7022871920D1991BC93C"
 UBUNTU = "http://archive.ubuntu.com/ubuntu"
+OTHER_SPACED = "F6EC B376 2474 EDA9 D21B 7022 8719 20D1 991B C93C"
 OWN_FILE = amd_repository().sources_file
 WHEEL = {"rocm_source": "none"}
 FROM_AMD = {"rocm_source": "amd"}
@@ -35,6 +36,12 @@ def sources(*entries: dict[str, object]) -> dict[str, object]:
 def keys(*keyrings: dict[str, object], **of_source: tuple[str, ...]) -> dict[str, object]:
     entry = source(**of_source)  # type: ignore[arg-type]
     return {**sources(entry), "apt.keyrings": list(keyrings)}
+
+
+def two_keys(**details: bool) -> dict[str, object]:
+    """A keyring that holds AMD's key and another one."""
+    ring = keyring(**details)  # type: ignore[arg-type]
+    return {**ring, "keys": [*ring["keys"], *keyring(OTHER_FINGERPRINT)["keys"]]}  # type: ignore[misc]
 
 
 def candidates(**found: tuple[str, str] | None) -> dict[str, object]:
@@ -425,6 +432,28 @@ ROWS = [
         (f"{KEYRING}: CA8B B472", "expired on 2021-08-01", "https://repo.radeon.com/rocm/rocm.gpg"),
     ),
     Row("amd-key", "revoked", keys(keyring(revoked=True)), "fail", ("is revoked",)),
+    Row(
+        "amd-key",
+        "AMD's, and another one beside it",
+        keys(two_keys()),
+        "warn",
+        ("more than AMD's key", f"{KEYRING}: {OTHER_SPACED} may sign", "provisioning replaces"),
+        options=FROM_AMD,
+    ),
+    Row(
+        "amd-key",
+        "two keys in the keyring of a mirror that is left alone",
+        {**keys(two_keys()), **sources(source(MIRROR))},
+        "warn",
+        ("more than AMD's key", "Fetch https://repo.radeon.com", "nothing else may be in"),
+    ),
+    Row(
+        "amd-key",
+        "the right one of two is named by its fingerprint",
+        keys(two_keys(for_all=True), signed_by=(FINGERPRINT,)),
+        "pass",
+        (),
+    ),
     Row(
         "amd-key",
         "wrong",

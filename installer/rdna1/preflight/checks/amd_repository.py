@@ -37,7 +37,8 @@ def amd_key(case: Case) -> Outcome:
     The key has one fingerprint since 2016 and was prolonged several times: copies fetched
     before say that it has expired. The newer apt of Debian 13 also refuses keys that are
     vouched for with SHA-1 from 2026-02-01 on. A mirror may sign with a key of its own, whose
-    fingerprint the provisioning is told; it counts for no source of AMD's own host.
+    fingerprint the provisioning is told; it counts for no source of AMD's own host. Whoever has
+    another key of the same keyring can sign packages as AMD, too.
     """
     sources = [source for source in _amd_sources(case) if not source.trusted]
     if not sources:
@@ -46,12 +47,19 @@ def amd_key(case: Case) -> Outcome:
     if wrong and _is_replaced(case, sources):
         return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _fate(case))
     if wrong:
-        remedy = (
-            f"Fetch {case.amd.key_url}, compare its fingerprint with "
-            f"{_spaced(case.amd.fingerprint)}, and put it into {case.amd.keyring} with: "
-            "gpg --dearmor"
+        summary = "apt does not have the key of AMD's repository"
+        return Outcome("fail", summary, wrong, f"{_fetch(case)} with: gpg --dearmor")
+    more = sorted({line for source in sources for line in _more_keys(case, source)})
+    if more:
+        replaced = _is_replaced(case, sources)
+        return Outcome(
+            "warn",
+            "the keyring of AMD's repository holds more than AMD's key",
+            more,
+            _fate(case)
+            if replaced
+            else f"{_fetch(case)} with: gpg --dearmor; nothing else may be in that file",
         )
-        return Outcome("fail", "apt does not have the key of AMD's repository", wrong, remedy)
     keys = [key for source in sources for _, key in _right_keys(case, source)]
     if _refuses_sha1(case) and any(key.sha1 for key in keys):
         return Outcome(
@@ -326,6 +334,26 @@ def _fingerprints(case: Case, source: Source) -> list[str]:
         return [case.mirror_fingerprint]
     # Another mirror than the one that provisioning uses may have AMD's signatures.
     return [case.amd.fingerprint, case.mirror_fingerprint]
+
+
+def _more_keys(case: Case, source: Source) -> list[str]:
+    """The keys besides the right ones in the keyrings that a source names."""
+    if not any("/" in name for name in source.signed_by):
+        return []  # one key, named by its fingerprint; or every keyring, see `amd_signature`
+    expected = _fingerprints(case, source)
+    return [
+        f"{keyring.path}: {_spaced(key.fingerprint)} may sign AMD's packages as well"
+        for keyring, key in _keys_of(case, source)
+        if key.fingerprint not in expected
+    ]
+
+
+def _fetch(case: Case) -> str:
+    """The first half of a remedy: AMD's key alone, put where the source looks for it."""
+    return (
+        f"Fetch {case.amd.key_url}, compare its fingerprint with {_spaced(case.amd.fingerprint)}, "
+        f"and put it into {case.amd.keyring}"
+    )
 
 
 def _wrong_keys(case: Case, source: Source) -> list[str]:
