@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ description:
     command is the same and nothing that it depends on was changed.
   - A measurement that finds wrong convolutions is no failure of the module; one without a verdict
     is.
+  - Reports of earlier versions that every user can read are closed to all but their owner.
 options:
   measurement:
     description: Subcommand of rdna1-validate, and name of the report.
@@ -81,6 +83,7 @@ earlier:
   type: str
 """
 
+_PRIVATE = 0o600
 # Python itself exits with 1 where the program breaks: only with its verdict does 1 mean that
 # convolutions failed, and that the report is of this run.
 _VERDICTS = {
@@ -141,6 +144,14 @@ class Measurement:
         write_whole(self._record, (json.dumps(record, indent=2) + "\n").encode())
 
 
+def open_reports(folder: Path) -> list[Path]:
+    """Return the reports that everybody can read, as versions before 0600 wrote them."""
+    if not folder.is_dir():
+        return []
+    found = ((path, path.lstat().st_mode) for path in sorted(folder.iterdir()))
+    return [path for path, mode in found if stat.S_ISREG(mode) and mode & stat.S_IRWXO]
+
+
 def _state(path: str) -> list[int] | None:
     """What every change of a file or link changes; None where there is none."""
     try:
@@ -188,10 +199,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     folder = Path(module.params["report_dir"])
-    changed, earlier, content = not folder.is_dir(), "", ""
+    earlier, content = "", ""
     try:
+        closed = open_reports(folder)
+        changed = bool(closed) or not folder.is_dir()
         if not module.check_mode:
             make_folders(folder)
+            for report in closed:
+                report.chmod(_PRIVATE)
             measurement = Measurement(module.params)
             if not module.params["again"]:
                 earlier, content = measurement.earlier()

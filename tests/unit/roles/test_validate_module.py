@@ -24,6 +24,7 @@ Run = Callable[..., dict[str, Any]]
 # A stand-in for rdna1-validate: counts its runs in its report, and passes as it is told.
 PROGRAM = """\
 #!/bin/sh
+umask 077
 for argument; do case $argument in --output=*) report=${argument#*=} ;; esac; done
 echo run >> "$0.runs"
 printf '{"runs": %s}' "$(wc -l < "$0.runs")" > "$report"
@@ -90,6 +91,29 @@ def test_but_it_is_where_that_is_asked_for(run: Run) -> None:
     run()
     again = run(again=True)
     assert (runs(again), again["earlier"]) == (2, "")
+
+
+def test_reports_that_everybody_could_read_are_closed(run: Run, box: Path) -> None:
+    other = box / "other.json"
+    other.touch()
+    other.chmod(0o644)
+    run()
+    old = [box / "reports" / name for name in ("smoke.json", "smoke.passed.json", "tune.json")]
+    kept, link = box / "reports/kept.json", box / "reports/link.json"
+    for path in (*old, kept):
+        path.touch()
+        path.chmod(0o644)
+    # A group that its owner chose; and a link, whose file is not a report.
+    kept.chmod(0o640)
+    link.symlink_to(other)
+    assert run(_ansible_check_mode=True)["changed"]
+    assert old[0].stat().st_mode & 0o777 == 0o644
+    closed = run()
+    assert (runs(closed), closed["changed"]) == (1, True)
+    assert [path.stat().st_mode & 0o777 for path in old] == [0o600] * 3
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert other.stat().st_mode & 0o777 == 0o644
+    assert not run()["changed"]
 
 
 @pytest.fixture
