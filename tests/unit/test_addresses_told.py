@@ -26,6 +26,8 @@ from rdna1.locks import LockError, Wanted, make_lock, refuse_insecure
 from rdna1.locks.lock import LockedFile
 from rdna1.mirror import MirrorError, download_wheels
 from rdna1.target import exclusive_lock
+from rdna1.target.credentials import credentials_of, without_credentials
+from support.ansible_module import run_module
 from support.modules import load_by_path
 
 ACTION = load_by_path(Path(__file__).parents[2] / "installer/ansible_plugins/action/rdna1_apt.py")
@@ -164,3 +166,45 @@ def test_what_the_action_for_apt_gives() -> None:
         "stderr": "E: cannot fetch http://host.example/x",
         "rc": 100,
     }
+
+
+def test_the_arguments_that_ansible_shows_of_a_build(tmp_path: Path) -> None:
+    addresses = ("index_url", "project_index_url", "python_mirror")
+    files = {"uv": str(tmp_path / "uv"), "wheel": str(tmp_path / "wheel")}
+    result = run_module(
+        "rdna1_environment",
+        {
+            "stack": "rocm-5.7",
+            "prefix": str(tmp_path / "opt"),
+            "python": "3.12",
+            **files,
+            **dict.fromkeys((f"{name}_digest" for name in files), "0" * 64),
+            **dict.fromkeys(addresses, f"{ADDRESS}/simple"),
+            "compare": True,
+        },
+        tmp_path,
+    )
+    shown = result["invocation"]["module_args"]
+    assert [shown[name] for name in addresses] == ["http://********@host.example/simple"] * 3
+    assert SECRET not in repr(result)
+
+
+def test_the_address_of_a_key_that_cannot_be_fetched(tmp_path: Path) -> None:
+    result = run_module(
+        "rdna1_apt_key",
+        {
+            "path": str(tmp_path / "key.gpg"),
+            "fingerprint": "0" * 40,
+            "url": "http://me:hunter2@127.0.0.1:9/rocm.gpg",
+        },
+        tmp_path,
+    )
+    assert "could not be fetched: http://********@127.0.0.1:9/rocm.gpg: " in result["msg"]
+    assert SECRET not in repr(result)
+
+
+@pytest.mark.parametrize("address", [ADDRESS, PROXY, "http://u:pa/ss@host:80/x", "https://host/a"])
+def test_what_is_taken_out_is_what_is_missing(address: str) -> None:
+    secret = credentials_of(address)
+    assert address.replace(f"{secret}@" if secret else "", "") == without_credentials(address)
+    assert bool(secret) == ("@" in address)

@@ -99,7 +99,8 @@ class ActionModule(ActionBase):
             "path": str(path),
             "python": python.version,
             "python_path": python.path,
-            "index_url": wanted.index_url,
+            # Ansible shows it; another index, whose address may hold a password, the caller knows.
+            "index_url": stack.pytorch.index_url,
             "sources": [{"name": s.name, "environment": s.environment} for s in wanted.sources],
             "execstack": stack.glibc.to_clear(facts["glibc"]),
             "msg": f"{path}: {'made' if made else 'fits'}",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.host import openpgp
+from ansible.module_utils.rdna1.target.credentials import credentials_of
 from ansible.module_utils.rdna1.target.folders import make_folders
 from ansible.module_utils.rdna1.target.printable import printable
 from ansible.module_utils.urls import fetch_url
@@ -87,6 +88,8 @@ def main() -> None:
         add_file_common_args=True,
         supports_check_mode=True,
     )
+    # Of what is said, and of the arguments, which Ansible shows from -vvv on.
+    module.no_log_values.update(filter(None, [credentials_of(module.params["url"] or "")]))
     path = Path(module.params["path"])
     fingerprint = module.params["fingerprint"].replace(" ", "").upper()
     old = path.read_bytes() if path.is_file() else b""

@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.environments.build import BuildError, refuse_another
 from ansible.module_utils.rdna1.environments.ensure import ensure
 from ansible.module_utils.rdna1.environments.spec import Spec, digest
+from ansible.module_utils.rdna1.target.credentials import credentials_of
 from ansible.module_utils.rdna1.target.folders import make_folders
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
@@ -241,6 +242,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    # Ansible shows the arguments from -vvv on.
+    addresses = (
+        module.params[name] for name in ("index_url", "project_index_url", "python_mirror")
+    )
+    module.no_log_values.update(filter(None, map(credentials_of, addresses)))
     try:
         result = build(module)
     except BuildError as error:

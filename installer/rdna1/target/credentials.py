@@ -22,8 +22,20 @@ def without_credentials(address: str) -> str:
 
     A password may have an ``@`` in it that nobody escaped, so the last one before the host counts.
     """
+    begin, end = _credentials(address)
+    return address[:begin] + address[end:]
+
+
+def credentials_of(address: str) -> str:
+    """Return what `without_credentials` takes out, without its ``@``; empty where there is none."""
+    begin, end = _credentials(address)
+    return address[begin : max(begin, end - 1)]
+
+
+def _credentials(address: str) -> tuple[int, int]:
+    """Return where user, password and ``@`` begin and end; twice the same for none."""
     if _LOCAL.match(address):
-        return address
+        return 0, 0
     start = _START.match(address)
     begin = start.end() if start else 0
     rest = address[begin:]
@@ -32,7 +44,7 @@ def without_credentials(address: str) -> str:
     # Neither user nor host and port: a password with a slash in it.
     if "@" not in text and not _HOST.fullmatch(text):
         text = rest
-    return address[:begin] + rest[text.rfind("@") + 1 :]
+    return begin, begin + text.rfind("@") + 1
 
 
 def text_without_credentials(text: str) -> str:
