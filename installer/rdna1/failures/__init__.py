@@ -1,8 +1,9 @@
-"""Name the cause and the remedy of a failed installation (``failures.yml``)."""
+"""Name cause and remedy of what failed: ``failures.yml``, and ``machine.yml`` for machines."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -37,13 +38,13 @@ class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @cache
-def known_failures() -> list[KnownFailure]:
-    """Load ``failures.yml``.
+def known_failures(file: str = "failures.yml") -> list[KnownFailure]:
+    """Load ``failures.yml``, or another file of the kind.
 
     Raises:
         rdna1.yaml_data.DataFileError: the file is damaged.
     """
-    return load(Path(__file__).with_name("failures.yml"), list[KnownFailure])
+    return load(Path(__file__).with_name(file), list[KnownFailure])
 
 
 def explain(output: str) -> str:
@@ -65,9 +66,14 @@ def explain(output: str) -> str:
     )
 
 
-def _explained(output: str) -> str:
+def explain_machine(output: str) -> str:
+    """Return cause and remedy of what Ansible says of a machine that fails it; empty if unknown."""
+    return _explained(text_without_credentials(output), known_failures("machine.yml"))
+
+
+def _explained(output: str, failures: Sequence[KnownFailure] | None = None) -> str:
     """The first failure that is found, in words; nothing where none is."""
-    for failure in known_failures():
+    for failure in known_failures() if failures is None else failures:
         # uv breaks its lines at the width of a terminal.
         pattern = failure.pattern.strip().replace(" ", r"\s+")
         found = re.search(pattern, output, re.IGNORECASE | re.DOTALL)
