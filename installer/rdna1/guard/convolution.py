@@ -14,6 +14,7 @@ from . import autograd
 from .autograd import Geometry
 from .call_site import caller
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
+from .native import CAN_RECORD, run
 from .plan import CPU, NATIVE, Plan
 from .setting import Guard
 
@@ -71,7 +72,8 @@ def convolve(
     images = x_padded if x.dim() == dims + 2 else x_padded.unsqueeze(0)
     layer = geometry.layer(FORWARD, len(images), images.shape[1], weight.shape[0], images)
     if min(layer.output_size) < 1 or not _needs_pieces(guard, layer, images, weight):
-        return native(x_padded, weight, bias, stride, inside, dilation, groups)
+        arguments = x_padded, weight, bias, stride, inside, dilation, groups
+        return run(guard, layer, geometry.site, lambda: native(*arguments))
     result = _with_bias(autograd.apply(layer, images, weight, geometry), bias)
     return result if images is x_padded else result.squeeze(0)
 
@@ -128,7 +130,8 @@ def convolve_transposed(
     c_in = weight.shape[1] * groups
     layer = geometry.layer(INPUT_GRADIENT, len(images), c_in, images.shape[1], images)
     if min(size) < 1 or not _needs_pieces(guard, layer, images, weight):
-        return native(x, weight, bias, stride, padding, output_padding, groups, dilation)
+        arguments = x, weight, bias, stride, padding, output_padding, groups, dilation
+        return run(guard, layer, geometry.site, lambda: native(*arguments))
     # With output padding of a stride or more (legal below the dilation), the plain convolution
     # has more pixels than this one's input: they are zero.
     missing = [out - side for out, side in zip(layer.output_size, images.shape[2:], strict=True)]
@@ -194,7 +197,7 @@ def _needs_pieces(guard: Guard, own: Layer, x: Tensor, weight: Tensor) -> bool:
             _complain(guard, layer, plan)
     if any(plan.kind != NATIVE for plan in plans) or autograd.is_transformed(x, weight):
         return True
-    if guard.flight:
+    if guard.flight and not CAN_RECORD:
         # Gradients that torch computes by itself would not be in it.
         return True
     if guard.record:

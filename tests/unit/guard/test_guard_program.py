@@ -119,7 +119,7 @@ def test_a_gradient_of_a_layer_that_runs_as_it_is_is_recorded(tmp_path: Path) ->
     done = guarded("--watch", program)
     assert done.returncode == 128 + signal.SIGSEGV
     assert "the program was killed by SIGSEGV" in done.stderr
-    assert "died in conv2d 3->4 3x3 at 1x3x20x20 backward-weights float32" in done.stderr
+    assert "died in conv2d 3->4 3x3 at 1x3x20x20 backward float32" in done.stderr
     assert "inside the envelope, computed as it is" in done.stderr
     assert "=> The envelope allows it and should not: measure again" in done.stderr
 
