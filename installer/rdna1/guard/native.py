@@ -15,7 +15,7 @@ from .plan import NATIVE, Plan
 from .setting import Guard
 
 # Before torch 2.0 nothing can be told of a gradient before it is computed.
-CAN_RECORD = hasattr(torch.autograd.graph.Node, "register_prehook")
+CAN_RECORD = hasattr(getattr(torch.autograd.graph, "Node", None), "register_prehook")
 _NODE = "ConvolutionBackward0"
 
 
