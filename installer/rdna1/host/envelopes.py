@@ -16,7 +16,7 @@ from .unknown import Unknown
 
 _SYSTEM = "/etc/rdna1/envelope.json"
 _USER = ".config/rdna1/envelope.json"
-# One of all classes of layers up to 512 pixels has up to 1500 limits, which take 1 MiB.
+# One of all classes of layers takes up to 200 KiB; files of the form's first version took 1 MiB.
 _LARGEST = 2 * 1024 * 1024
 _LONGEST = 8192
 _LARGEST_NUMBER = 2**63

@@ -14,7 +14,8 @@ from rdna1.conv.boundary.model import Model
 from rdna1.conv.case import ConvCase
 from rdna1.conv.limits import Box, contained_in
 
-# Up to which risk a case is run, by the number of hangs that are left.
+# Up to which risk a case is run, by the number of hangs that are left. The last ends the search,
+# and all that was not tried by then is forbidden.
 _TOLERATED = ((7, 0.6), (5, 0.4), (4, 0.3), (3, 0.15), (2, 0.05), (1, 0.01))
 
 # Workers that doubting the rule of the reference layer may cost.
@@ -48,7 +49,10 @@ class Survey:
             self.model.add(case, passed=passed)
 
     def run(self, form: Form, limits: Sequence[int]) -> None:
-        """Go through all classes.
+        """Look at all classes from below, then at each from its largest layers.
+
+        What the classes have in common shows from below and costs little, so the hangs that are
+        left go where they tell most.
 
         Args:
             form: which classes.
