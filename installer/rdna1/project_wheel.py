@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from rdna1.environments.spec import digest
+from rdna1.environments.uv_variables import uv_variables
 from rdna1.errors import InputError
 from rdna1.target.credentials import text_without_credentials
 from rdna1.target.exclusive_lock import exclusive_lock, lock_file
@@ -62,9 +63,16 @@ def _digest(project: Path) -> str:
 def _build(project: Path, uv: Path, folder: Path) -> None:
     """Build beside the place and rename: a killed build leaves no half of a wheel there."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
-        command = [str(uv), "build", "--quiet", "--wheel", "--out-dir", draft, str(project)]
+        command = [str(uv), "build", "--quiet", "--wheel", "--no-config", "--out-dir", draft]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            subprocess.run(  # noqa: S603 (an argument list, no shell)
+                # What root installs no settings of the caller or of a folder above may steer.
+                [*command, str(project)],
+                env=uv_variables(),
+                check=True,
+                capture_output=True,
+                text=True,
+            )
         except OSError as error:
             raise WheelError(f"{uv}: {error.strerror}. Remedy: set pytorch_uv") from error
         except subprocess.CalledProcessError as error:

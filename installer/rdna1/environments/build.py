@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..target.credentials import text_without_credentials
+from ..target.exclusive_lock import ExclusiveLockError
 from .archives import ArchiveError, archive_in, fetch_archive
 from .built_wheel import BuiltWheelError
 from .bytecode import BytecodeError, compile_bytecode, how_it_ended, package_folders
 from .ownership import open_way
 from .spec import Spec, digest, entry_name
+from .uv_locks import begin_environment, close_cache, close_lock, end_environment
 from .uv_settings import only_wheels, settings
+from .uv_variables import uv_variables
 from .workshop import Workshop, WorkshopError, workshop
-
-# What may come from the box's own settings. Everything else of uv's would let an index, a
-# constraint or a link mode in that the lock and the stack do not name.
-_KEPT = frozenset({"UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS", "UV_PYTHON_DOWNLOADS_JSON_URL"})
 
 
 class BuildError(Exception):
@@ -55,19 +53,22 @@ class Uv:
 
         Raises:
             BuildError: it is another one.
-            OSError: it cannot be read.
+            OSError: it cannot be read, or the folder of the cache cannot be made.
         """
         self._spec = spec
         self._inherited = inherited
         refuse_another(spec.uv, spec.uv_digest)
+        close_cache(self._cache)
 
     def install_python(self) -> str:
         """Have uv install a Python of its own unless it has, and give the version to ask for.
 
         Raises:
             BuildError: no such Python, no network, or an archive that is not the known one.
+            OSError: the folder of the Pythons cannot be made.
         """
         mirror = self._spec.python_mirror
+        self._close_lock(self._pythons)
         self(
             "python",
             "install",
@@ -82,13 +83,14 @@ class Uv:
 
         Raises:
             BuildError: with what uv said, or this project's wheel is another one.
-            OSError: this project's wheel cannot be read.
+            OSError: this project's wheel cannot be read, or a folder cannot be made.
         """
         spec = self._spec
         refuse_another(spec.wheel, spec.wheel_digest)
         python = spec.python_path or self.install_python()
         kind = ["--no-python-downloads"] if spec.python_path else ["--managed-python"]
         shared = [] if spec.lock else ["--system-site-packages"]
+        begin_environment(environment)
         self("venv", "--python", python, *kind, *shared, str(environment))
         target = ["--python", str(environment)]
         # What may fail goes before what takes long.
@@ -106,6 +108,7 @@ class Uv:
         if spec.lock:
             self("pip", "check", *target)
         self._compile(environment, [])
+        end_environment(environment)
 
     def _install(self, target: Sequence[str], wheels: str, index: str) -> None:
         """Install a section of the lock."""
@@ -133,6 +136,7 @@ class Uv:
             open_way(self._spec.prefix)
             with workshop(self._spec.folder) as shop:
                 self("venv", *python, str(shop.tools))
+                self._close_lock(shop.tools)
                 self._install(["--python", str(shop.tools)], *self._spec.build_section())
                 for source in self._spec.sources:
                     entry = built.get(source["name"])
@@ -162,6 +166,12 @@ class Uv:
         finally:
             described.unlink()
         return fetch_archive(pylock.read_text(), spec.index_url, entry, shop.sources)
+
+    def _close_lock(self, folder: Path) -> None:
+        try:
+            close_lock(folder)
+        except ExclusiveLockError as error:
+            raise BuildError(str(error)) from error
 
     def _compile(self, environment: Path, folders: Sequence[Path]) -> None:
         """Compile packages of an environment; without any, all of them."""
@@ -201,6 +211,8 @@ class Uv:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=self._environment(),
+                # Where nobody else can put a file that uv would read.
+                cwd=self._spec.prefix,
                 pass_fds=self._inherited,
                 check=False,
             )
@@ -211,11 +223,19 @@ class Uv:
             ended = f"uv {arguments[0]} {how_it_ended(done.returncode)}"
             raise BuildError(f"{said}\n{ended}" if said else ended)
 
-    def _environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in _KEPT}
+    @property
+    def _cache(self) -> Path:
         # Beside the environments: on one file system their files can be links.
-        kept["UV_CACHE_DIR"] = str(self._spec.prefix / "cache")
-        kept["UV_PYTHON_INSTALL_DIR"] = str(self._spec.prefix / "python")
-        if self._spec.python_cache:
-            kept["UV_PYTHON_CACHE_DIR"] = self._spec.python_cache
-        return kept
+        return self._spec.prefix / "cache"
+
+    @property
+    def _pythons(self) -> Path:
+        return self._spec.prefix / "python"
+
+    def _environment(self) -> dict[str, str]:
+        kept = self._spec.python_cache
+        return uv_variables(
+            UV_CACHE_DIR=str(self._cache),
+            UV_PYTHON_INSTALL_DIR=str(self._pythons),
+            **({"UV_PYTHON_CACHE_DIR": kept} if kept else {}),
+        )

@@ -14,7 +14,7 @@ from ..target.folders import make_folders
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
 from .execstack import ExecstackError, clear_executable_stacks
-from .ownership import closed, foreign, is_own, open_to_all
+from .ownership import closed, foreign, is_own, open_to_all, others_could_write
 from .spec import Spec
 
 _UMASK = 0o022
@@ -77,7 +77,7 @@ def _replace(spec: Spec, found: Sequence[Difference], lock: int) -> Result:
     # Another run may have finished while this one waited.
     if current and not _why_not(spec, current, identity):
         return _result(current, current)
-    if current and not _why_contents_are_not(current, identity):
+    if current and _may_be_kept(spec, current, identity):
         open_to_all(current, spec.prefix)
         return _result(current, current)._replace(changed=True, reason=_reason(found))
     _remove_drafts(spec)
@@ -124,6 +124,12 @@ def _why_not(spec: Spec, environment: Path | None, identity: str) -> list[Differ
     return closed(environment, spec.prefix)
 
 
+def _may_be_kept(spec: Spec, environment: Path, identity: str) -> bool:
+    """Whether an environment holds what it should, and nobody else may have added to it."""
+    found = _why_contents_are_not(environment, identity)
+    return not found and not others_could_write(environment, spec.prefix)
+
+
 def _why_contents_are_not(environment: Path | None, identity: str) -> list[Difference]:
     """Why an environment has to be built anew; nothing where it holds what it should."""
     if environment is None:
@@ -155,7 +161,7 @@ def _built(spec: Spec, uv: Uv, identity: str) -> Path:
         BuildError: with what uv said; what was built until then is removed.
     """
     environment = _unused_name(spec, identity)
-    if environment.is_dir() and not _why_contents_are_not(environment, identity):
+    if environment.is_dir() and _may_be_kept(spec, environment, identity):
         open_to_all(environment, spec.prefix)
         return environment
     reader = Reader()

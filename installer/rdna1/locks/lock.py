@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from rdna1.environments.spec import BUILD_MARK, LOCK_MARK, entries, entry_name, parts
 from rdna1.environments.uv_settings import only_wheels, settings
+from rdna1.environments.uv_variables import uv_variables
 from rdna1.locks.address import refuse_insecure_file
 from rdna1.locks.form import LockError, locked
 from rdna1.stacks import SourceDistribution
@@ -26,8 +26,6 @@ _HEAD: Final = (
     "# The wheels of this stack and their hashes, from the first run. Every later run, on every\n"
     "# host, installs these and nothing else. To make it anew: -e pytorch_lock_renew=true\n"
 )
-# What may come from the user's own settings; see rdna1.environments.build.
-_KEPT: Final = frozenset({"UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
 # What builds: uv would take its own settings and network along.
 _BUILDER: Final = "pip>=23"
 _OWN_VERSION: Final = "=={version}"
@@ -270,12 +268,11 @@ def _compile(
             *options,
             *("--constraints", str(limits), "-"),
         ]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in _KEPT}
         try:
             done = subprocess.run(  # noqa: S603 (an argument list, no shell)
                 command,
                 input="\n".join(requirements),
-                env=environment,
+                env=uv_variables(),
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -248,6 +248,33 @@ def test_modes_that_an_earlier_run_left_are_mended_without_a_build(
     assert not ensure(spec).changed
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone has folders of its own")
+@pytest.mark.parametrize(("name", "mode", "owner"), [("", 0o777, 0), ("bin", 0o755, 65534)])
+def test_a_folder_that_others_could_write_is_refused(
+    make_spec: MakeSpec, name: str, mode: int, owner: int
+) -> None:
+    spec = make_spec()
+    folder = spec.prefix / name
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+    os.chown(folder, owner, owner)
+    with pytest.raises(BuildError, match=r"can be written by others than root.*Remedy: look at"):
+        ensure(spec)
+    assert not spec.folder.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts on files that only root reads")
+def test_modes_are_changed_of_no_file_that_a_link_names(make_spec: MakeSpec) -> None:
+    spec = make_spec(python_path="/usr/bin/python3")
+    built = ensure(spec)
+    secret = spec.prefix.parent / "secret"
+    secret.touch(mode=0o600)
+    (site(built.after) / "link.py").symlink_to(secret)
+    (site(built.after) / "torch.py").chmod(0o600)
+    assert ensure(spec).changed
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_killed_uv_is_told_by_its_signal_with_a_remedy(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 LIST = "UV_PYTHON_DOWNLOADS_JSON_URL"
 
 
+def uv_with_list(folder: Path, pythons: Path) -> Path:
+    """Real uv, started with another list: of the caller's variables uv of ours takes none."""
+    program = folder / "uv-with-list"
+    program.write_text(f'#!/bin/sh\n{LIST}={pythons} exec {UV} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """An archive of a Python 3.10 in a folder as a mirror has it."""
@@ -82,15 +90,14 @@ def test_uv_takes_a_python_from_a_list_and_verifies_it(
     make_spec: MakeSpec,
     archive: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     intact: bool,
 ) -> None:
     version = version_of(archive)
     sha256 = hashlib.sha256(archive.read_bytes() if intact else b"another").hexdigest()
     with serve(archive.parents[1]) as address:
         url = f"{address}20220630/{archive.name}"
-        monkeypatch.setenv(LIST, str(write_list(tmp_path, version, url, sha256)))
-        spec = make_spec(python="3.10", python_path="")
+        uv = uv_with_list(tmp_path, write_list(tmp_path, version, url, sha256))
+        spec = make_spec(python="3.10", python_path="", uv=uv)
         if not intact:
             with pytest.raises(BuildError, match=r"(?i)hash mismatch"):
                 ensure(spec)
@@ -101,6 +108,7 @@ def test_uv_takes_a_python_from_a_list_and_verifies_it(
     assert result.python == "3.10"
     interpreter = (spec.link / "bin" / "python").resolve()
     assert interpreter.is_relative_to(spec.prefix / "python")
+    assert (spec.prefix / "python" / ".lock").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_mirror_is_asked_for_the_archives_that_uv_knows(
@@ -113,28 +121,39 @@ def test_the_mirror_is_asked_for_the_archives_that_uv_knows(
             ensure(spec)
 
 
+def test_no_variable_names_the_pythons_that_root_runs(
+    make_spec: MakeSpec, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with serve(archive.parents[1]) as address:
+        url = f"{address}20220630/{archive.name}"
+        monkeypatch.setenv(LIST, str(write_list(tmp_path, version_of(archive), url, sha256)))
+        spec = make_spec(python="3.10", python_path="", python_mirror=f"{address}nothing/")
+        with pytest.raises(BuildError, match=r"(?s)/nothing/.*cpython-3\.10.*404"):
+            ensure(spec)
+
+
 @pytest.mark.parametrize("intact", [True, False])
 def test_a_kept_archive_takes_the_place_of_the_network(
     make_spec: MakeSpec,
     archive: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     intact: bool,
 ) -> None:
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
     cache = tmp_path / "kept"
     with serve(archive.parents[1]) as address:
         url = f"{address}20220630/{archive.name}"
-        monkeypatch.setenv(LIST, str(write_list(tmp_path, version_of(archive), url, sha256)))
+        uv = uv_with_list(tmp_path, write_list(tmp_path, version_of(archive), url, sha256))
         # As playbooks/mirror.yml does.
-        command = [str(UV), "python", "install", "--no-config", "--no-bin", "3.10"]
+        command = [str(uv), "python", "install", "--no-config", "--no-bin", "3.10"]
         folders = {
             "UV_PYTHON_CACHE_DIR": str(cache),
             "UV_PYTHON_INSTALL_DIR": str(tmp_path / "unpacked"),
         }
         subprocess.run(command, env={**os.environ, **folders}, check=True)
     (kept,) = cache.iterdir()
-    spec = make_spec(python="3.10", python_path="", python_cache=str(cache))
+    spec = make_spec(python="3.10", python_path="", python_cache=str(cache), uv=uv)
     if intact:
         assert ensure(spec).python == "3.10"
         return

@@ -27,6 +27,8 @@ def project(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     (folder / "installer" / "rdna1" / "__init__.py").write_text('"""A module."""\n')
+    # That pyproject.toml names.
+    (folder / "installer" / "rdna1" / "guard" / "at_start").mkdir(parents=True)
     return folder
 
 
@@ -66,6 +68,16 @@ def test_everything_that_the_wheel_is_built_from_counts(project: Path) -> None:
             file.write("\n")
         wheels.add(project_wheel(project, UV))
     assert len(wheels) == 4
+
+
+def test_no_settings_of_the_caller_or_of_a_folder_steer_it(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (tmp_path / "uv.toml", project / "uv.toml"):
+        path.write_text("nonsense = 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
+    assert modules(project_wheel(project, UV)) == {"rdna1/__init__.py"}
 
 
 def test_many_at_once_get_the_same_whole_wheel(project: Path) -> None:

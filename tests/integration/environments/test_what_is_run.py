@@ -88,3 +88,34 @@ def test_a_source_that_a_lock_names_is_not_built(
     with pytest.raises(BuildError, match="filelock"):
         ensure(offline)
     assert not ran.exists()
+
+
+def test_no_file_of_the_working_folder_and_no_variable_steers_a_build(
+    make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, spec = tmp_path / "working", make_spec()
+    folder.mkdir()
+    (folder / "uv.toml").write_text('no-index = true\ncache-dir = "from-a-file"\n')
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=4"\n'
+        "[tool.uv]\nno-index = true\n"
+    )
+    (folder / ".python-version").write_text("2.7\n")
+    (folder / ".env").write_text("UV_NO_INDEX=1\n")
+    monkeypatch.chdir(folder)
+    steering = {
+        "UV_CONFIG_FILE": str(folder / "uv.toml"),
+        "UV_ENV_FILE": str(folder / ".env"),
+        "UV_NO_INDEX": "1",
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(folder / "from-a-variable"),
+        "UV_LINK_MODE": "symlink",
+        "UV_CONSTRAINT": str(folder / "nothing.txt"),
+        "UV_PYTHON": "2.7",
+    }
+    for name, value in steering.items():
+        monkeypatch.setenv(name, value)
+    assert ensure(spec).packages["torch"] == "2.2.2+rocm5.7"
+    assert {path.name for path in folder.iterdir()} == {
+        *("uv.toml", "pyproject.toml", ".python-version", ".env")
+    }

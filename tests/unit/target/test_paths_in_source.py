@@ -41,6 +41,7 @@ EXCEPTIONS = {
     "rdna1/environments/spec.py": "the program and the wheel that a build is given",
     "rdna1/environments/unprivileged.py": "/proc, /run/systemd and a new file in a workshop",
     "rdna1/environments/workshop.py": "a workshop among the environments, before the build writes",
+    "rdna1/environments/uv_locks.py": "uv's folders below /opt/rdna1, or the caller's own",
     "ansible_plugins/modules/rdna1_apt.py": "times of apt's lists",
     "ansible_plugins/modules/rdna1_apt_excerpt.py": "the work folder in root's cache",
     "ansible_plugins/modules/rdna1_apt_key.py": "apt's keyrings",
