@@ -49,6 +49,8 @@ _GUARD_COLUMNS = {
     "guard_training": "training guard",
     "native_mib": "MiB native",
     "guard_mib": "MiB guard",
+    "native_unasked_mib": "unasked native",
+    "guard_unasked_mib": "unasked guard",
 }
 # What './run faults --record' writes.
 FAULT_RESULTS = ROOT / "docs" / "reliability-results.json"
@@ -123,7 +125,8 @@ def guard_tables() -> str:
         if "strips" in means:
             said.append(f"{means['strips']:.2f} where only the height is limited (float16)")
         parts.append(
-            f"{found['device']}, torch {found['torch']}; the layers' geometric mean of guard / "
+            f"{found['device']}, torch {found['torch']}, `{found['command']}` at commit "
+            f"{found['commit']}; the layers' geometric mean of guard / "
             f"native is {', '.join(said)}.\n\n" + "\n".join(lines)
         )
     return "\n\n".join(parts)

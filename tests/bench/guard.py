@@ -1,11 +1,12 @@
 """What the guard costs: layers and a model, on the CPU or a CUDA device.
 
     python tests/bench/guard.py --device cuda --output docs/guard-bench-cuda.json
-    python tests/bench/guard.py --device cpu --output docs/guard-bench-cpu.json
+    python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone). It needs torch and
-nothing else, so that it can be run anywhere.
+milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone), with the algorithm
+that cudnn.benchmark chose and with the one that cuDNN takes unasked. It needs torch and nothing
+else, so that it can be run anywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import math
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -125,6 +127,9 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
             row["native_mib"] = clock.peak(lambda: native(x, weight, *options))
             row["guard_mib"] = clock.peak(lambda: guarded(x, weight))
+            with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+                row["native_unasked_mib"] = clock.peak(lambda: native(x, weight, *options))
+                row["guard_unasked_mib"] = clock.peak(lambda: guarded(x, weight))
     row["native_training"] = clock.milliseconds(train(lambda x, w: native(x, w, *options)))
     row["guard_training"] = clock.milliseconds(train(guarded))
     return row
@@ -210,13 +215,19 @@ def _hybrid(clock: Clock, infer: Run) -> float:
         nn.functional.conv2d = native
 
 
+def _commit() -> str:
+    """Commit of the sources, with a word if they were changed since."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def geometric_mean(rows: list[dict[str, Any]], name: str, of: str) -> float:
     """Geometric mean of a ratio over rows."""
     logs = [math.log(row[name] / row[of]) for row in rows]
     return round(math.exp(sum(logs) / len(logs)), 3)
 
 
-def measured(device: torch.device, repeats: int) -> dict[str, Any]:
+def measured(device: torch.device, repeats: int, commit: str) -> dict[str, Any]:
     """Measure everything on a device."""
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False
@@ -234,6 +245,8 @@ def measured(device: torch.device, repeats: int) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name() if is_cuda else f"CPU, {threads} threads",
         "torch": torch.__version__,
+        "commit": commit,
+        "command": f"tests/bench/guard.py --device {device.type} --repeats {repeats}",
         "side": SIDE,
         "geometric_means": means,
         "layers": layers,
@@ -249,13 +262,16 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=30, help="default: %(default)s")
     parser.add_argument("--output", type=Path, metavar="FILE")
+    parser.add_argument("--commit", help="of the sources; default: asked of git")
     parser.add_argument("--recorder", action="store_true", help="the flight recorder alone")
     options = parser.parse_args()
     if options.recorder:
         more = recorder_microseconds()
         print(f"{more} microseconds more for each layer of a training step")
         return
-    text = json.dumps(measured(torch.device(options.device), options.repeats), indent=2) + "\n"
+    commit = options.commit or _commit()
+    found = measured(torch.device(options.device), options.repeats, commit)
+    text = json.dumps(found, indent=2) + "\n"
     if options.output:
         options.output.write_text(text)
     else:

@@ -120,7 +120,10 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
         weight = weight.contiguous()
     program = _program(layer, plan)
     dtype = torch.float32 if program.is_summed and source.dtype in _HALF else source.dtype
-    result = torch.empty(program.shape, dtype=dtype, device=source.device, memory_format=order)
+    empty = functools.partial(
+        torch.empty, program.shape, dtype=dtype, device=source.device, memory_format=order
+    )
+    result = None
     zeros = (0,) * len(layer.kernel)
     for step in program.steps:
         values = torch.convolution(
@@ -134,13 +137,17 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
             program.missing,
             step.channels.groups,
         ).contiguous(memory_format=order)
+        # Not before the first call, whose batch and workspace would be there at the same time.
+        result = empty() if result is None else result
         for placement in step.placements:
             target = _view(result, placement.result)
             if step.add:
                 target.add_(_view(values, placement.values))
             else:
                 target.copy_(_view(values, placement.values))
-    return result.to(source.dtype)
+        # The next call needs as much again.
+        del values
+    return (empty() if result is None else result).to(source.dtype)
 
 
 def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tensor:
