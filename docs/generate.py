@@ -49,8 +49,6 @@ _GUARD_COLUMNS = {
     "guard_training": "training guard",
     "native_mib": "MiB native",
     "guard_mib": "MiB guard",
-    "native_unasked_mib": "unasked native",
-    "guard_unasked_mib": "unasked guard",
 }
 # What './run faults --record' writes.
 FAULT_RESULTS = ROOT / "docs" / "reliability-results.json"

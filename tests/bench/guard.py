@@ -1,12 +1,14 @@
 """What the guard costs: layers and a model, on the CPU or a CUDA device.
 
     python tests/bench/guard.py --device cuda --output docs/guard-bench-cuda.json
+    python tests/bench/guard.py --device cuda --no-search \\
+        --output docs/guard-bench-cuda-no-search.json
     python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone), with the algorithm
-that cudnn.benchmark chose and with the one that cuDNN takes unasked. It needs torch and nothing
-else, so that it can be run anywhere.
+milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone). It needs torch and
+nothing else, so that it can be run anywhere. A search of cudnn.benchmark holds for its process,
+whatever is set later, so --no-search is a run of its own.
 """
 
 from __future__ import annotations
@@ -127,9 +129,6 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
             row["native_mib"] = clock.peak(lambda: native(x, weight, *options))
             row["guard_mib"] = clock.peak(lambda: guarded(x, weight))
-            with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
-                row["native_unasked_mib"] = clock.peak(lambda: native(x, weight, *options))
-                row["guard_unasked_mib"] = clock.peak(lambda: guarded(x, weight))
     row["native_training"] = clock.milliseconds(train(lambda x, w: native(x, w, *options)))
     row["guard_training"] = clock.milliseconds(train(guarded))
     return row
@@ -184,6 +183,8 @@ def recorder_microseconds(layers: int = 10, repeats: int = 150) -> float:
     """Return what the flight recorder adds to a layer of a training step, in processor time."""
     model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(layers)))
     x = torch.rand(1, 4, 8, 8)
+    # Threads that wait take processor time, too.
+    torch.set_num_threads(1)
     times: dict[bool, list[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
@@ -227,9 +228,9 @@ def geometric_mean(rows: list[dict[str, Any]], name: str, of: str) -> float:
     return round(math.exp(sum(logs) / len(logs)), 3)
 
 
-def measured(device: torch.device, repeats: int, commit: str) -> dict[str, Any]:
-    """Measure everything on a device."""
-    torch.backends.cudnn.benchmark = True
+def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, Any]:
+    """Measure everything on a device, with or without a search for the fastest algorithms."""
+    torch.backends.cudnn.benchmark = search
     torch.backends.cudnn.allow_tf32 = False
     clock = Clock(device, repeats)
     is_cuda, threads = device.type == "cuda", torch.get_num_threads()
@@ -245,8 +246,6 @@ def measured(device: torch.device, repeats: int, commit: str) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name() if is_cuda else f"CPU, {threads} threads",
         "torch": torch.__version__,
-        "commit": commit,
-        "command": f"tests/bench/guard.py --device {device.type} --repeats {repeats}",
         "side": SIDE,
         "geometric_means": means,
         "layers": layers,
@@ -261,6 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=30, help="default: %(default)s")
+    parser.add_argument("--no-search", action="store_true", help="without cudnn.benchmark")
     parser.add_argument("--output", type=Path, metavar="FILE")
     parser.add_argument("--commit", help="of the sources; default: asked of git")
     parser.add_argument("--recorder", action="store_true", help="the flight recorder alone")
@@ -269,8 +269,12 @@ def main() -> None:
         more = recorder_microseconds()
         print(f"{more} microseconds more for each layer of a training step")
         return
-    commit = options.commit or _commit()
-    found = measured(torch.device(options.device), options.repeats, commit)
+    found = {
+        "command": f"tests/bench/guard.py --device {options.device} --repeats {options.repeats}"
+        + (" --no-search" if options.no_search else ""),
+        "commit": options.commit or _commit(),
+        **measured(torch.device(options.device), options.repeats, search=not options.no_search),
+    }
     text = json.dumps(found, indent=2) + "\n"
     if options.output:
         options.output.write_text(text)
