@@ -14,8 +14,8 @@ from rdna1.conv.envelope import (
     EnvelopeError,
     documented_envelope,
     measured_envelope,
-    renewed,
 )
+from rdna1.conv.renewal import renewed
 from rdna1.failures import explain
 from rdna1.mirror import MirrorArchive
 from rdna1.mirror.keyrings import signed_by

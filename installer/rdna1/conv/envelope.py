@@ -36,6 +36,18 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     max_workspace_bytes: Most | None
 
 
+class Routes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits of other ways to compute a layer than MIOpen; whoever writes them measured them.
+
+    Attributes:
+        bypass: of PyTorch's own im2col, without MIOpen.
+        matmul: of a 1x1 convolution as a plain matrix product.
+    """
+
+    bypass: Pair | None = None
+    matmul: Pair | None = None
+
+
 class Form(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of layers of another form than two-dimensional ones in the usual memory order.
 
@@ -69,6 +81,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             version, or where the limit is a documented one.
         forms: of other layers; a form that is not here was not tried.
         tried: the classes of layers, and how far they were tried.
+        routes: for `rdna1.guard`; no search measures them.
     """
 
     schema_version: Literal[1] = 1
@@ -80,6 +93,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[Limit] = []
     forms: list[Form] = []
     tried: list[Tried] = []
+    routes: Routes | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def allows(envelope: Envelope, case: ConvCase) -> bool:
@@ -206,24 +220,6 @@ def classes_below(envelope: Envelope, documented: Envelope, cases: Iterable[Conv
     return list(dict.fromkeys(class_of(case) for case in below))
 
 
-def renewed(earlier: str, found: Envelope) -> Envelope:
-    """The envelope to keep after another look: the earlier one if only its date differs.
-
-    Args:
-        earlier: content of the file so far; anything but an envelope of this version is dropped.
-        found: what was measured or is documented. A documented limit does not replace one that
-            was measured with the same stack.
-    """
-    try:
-        kept = msgspec.json.decode(earlier.encode(), type=Envelope)
-    except msgspec.MsgspecError:
-        return found
-    if found.source == "stack" and kept.source == "measured":
-        return kept if kept.measured.stack == found.measured.stack else found
-    dated = msgspec.structs.replace(found.measured, date=kept.measured.date)
-    return kept if msgspec.structs.replace(found, measured=dated) == kept else found
-
-
 def load(path: Path, present: Circumstances) -> Envelope:
     """Read an envelope and make sure that it holds here.
 
@@ -242,13 +238,14 @@ def load(path: Path, present: Circumstances) -> Envelope:
         raise EnvelopeError(f"{path}: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise EnvelopeError(f"{path}: no envelope of version 1: {error}; {_REMEDY}") from error
-    differences = _differences(envelope, present)
-    if differences:
-        raise EnvelopeError(f"{path} does not hold here: {'; '.join(differences)}; {_REMEDY}")
+    different = changes(envelope, present)
+    if different:
+        raise EnvelopeError(f"{path} does not hold here: {'; '.join(different)}; {_REMEDY}")
     return envelope
 
 
-def _differences(envelope: Envelope, present: Circumstances) -> list[str]:
+def changes(envelope: Envelope, present: Circumstances) -> list[str]:
+    """What an envelope depends on and is different now."""
     if envelope.source == "stack":
         return _different({"stack": (envelope.measured.stack, present.stack)})
     return differences(envelope.measured, present)

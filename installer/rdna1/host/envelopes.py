@@ -167,6 +167,8 @@ _ENVELOPE = _fields_of(
             ),
             _MOST_LIMITS,
         ),
-        "routes": _fields_of({"bypass": _fields_of(_KEYS), "matmul": _fields_of(_KEYS)}),
+        "routes": _or_null(
+            _fields_of(dict.fromkeys(("bypass", "matmul"), _or_null(_fields_of(_KEYS))))
+        ),
     }
 )

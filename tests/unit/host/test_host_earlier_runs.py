@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from rdna1.conv.circumstances import Circumstances
-from rdna1.conv.envelope import Envelope, envelope_of, renewed
+from rdna1.conv.envelope import Envelope, envelope_of
+from rdna1.conv.renewal import renewed
 from rdna1.host.collect import collect
 from rdna1.report.json import to_json
 from support.convolutions import investigate, pretend

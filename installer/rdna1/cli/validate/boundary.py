@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import write_report
 from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
+from rdna1.cli.validate.envelope_file import write_envelope
 from rdna1.cli.validate.options import (
     add_command,
     add_max_hangs,
@@ -110,10 +111,8 @@ def _plan(options: argparse.Namespace) -> BoundaryPlan:
 
 def _write_envelope(report: BoundaryReport, file: Path) -> None:
     """Write the envelope; a limit that is not known leaves the file as it is, and says so."""
-    from rdna1.report.json import to_json
-
     try:
-        write_report(to_json(measured_envelope(report)), file)
+        write_envelope(measured_envelope(report), file)
     except EnvelopeError as error:
         print(f"rdna1-validate: --envelope {file}: {error}", file=sys.stderr)
 

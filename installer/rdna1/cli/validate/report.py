@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.cli.output import UsageError, add_report_options, write_report
+from rdna1.cli.validate.envelope_file import write_envelope
 from rdna1.cli.validate.options import FORMS, check_report, check_writable
 from rdna1.cli.validate.rendering import rendered
 from rdna1.conv.boundary.report import BoundaryReport
@@ -77,13 +78,11 @@ def _write_envelope(reports: Sequence[ConvReport], file: Path) -> None:
     Raises:
         UsageError: they are of different cards or circumstances, or nothing passed.
     """
-    from rdna1.report.json import to_json
-
     try:
         envelope, contradictory = combined(reports)
     except EnvelopeError as error:
         raise UsageError(f"--envelope {file}: {error}") from error
-    write_report(to_json(envelope), file)
+    write_envelope(envelope, file)
     for case in contradictory:
         print(
             f"rdna1-validate: {case.label} passed one time and not another: it counts as failed",
