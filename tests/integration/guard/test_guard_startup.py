@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
@@ -46,6 +48,40 @@ def test_the_variable_guards_a_program_from_its_import_of_torch(
 ) -> None:
     done = run({"RDNA1_GUARD_ENVELOPE": str(ENVELOPE), **variables})
     assert (done.stdout, done.stderr) == (f"{split}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "loaded"),
+    [({}, False), ({"RDNA1_GUARD": "0"}, False), ({"RDNA1_GUARD": "1"}, True)],
+)
+def test_a_start_reads_nothing_of_the_folder_of_a_program(
+    tmp_path: Path, variables: dict[str, str], loaded: bool
+) -> None:
+    """An environment's own package is what starts, and only where the variable is set."""
+    venv.create(tmp_path / "environment", symlinks=True)
+    (packages,) = (tmp_path / "environment").glob("lib/python*/site-packages")
+    shutil.copy(AT_START / "rdna1_guard.pth", packages)
+    (packages / "a.pth").write_text(f"{ROOT / 'installer'}\n")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "rdna1.py").write_text("raise SystemExit('theirs was read')\n")
+    (theirs / "program.py").write_text(
+        "import sys\nprint(getattr(sys.modules.get('rdna1'), '__path__', None))\n"
+    )
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RDNA1_", "PYTHON"))
+    }
+    done = subprocess.run(
+        [str(tmp_path / "environment" / "bin" / "python"), "program.py"],
+        cwd=theirs,
+        capture_output=True,
+        text=True,
+        env={**kept, **variables},
+    )
+    expected = [str(ROOT / "installer" / "rdna1")] if loaded else None
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
 def test_the_line_at_exit() -> None:
