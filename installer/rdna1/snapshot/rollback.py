@@ -66,7 +66,7 @@ class Plan(NamedTuple):
     """What to do; nothing of it is done yet.
 
     Attributes:
-        purge: packages to remove with their configuration.
+        purge: packages to remove with their configuration, or of which only that is there.
         remove: packages to remove, whose configuration was there before.
         keep: packages that the runs brought, and the package that needs each now.
         broken: packages to remove that dpkg has only half unpacked, which apt cannot remove.
@@ -115,7 +115,9 @@ def plan(runs: list[Run], now: State) -> Plan:
         name: [u for u in now.groups[name]["members"] if (name, u) not in members] for name in made
     }
     return Plan(
-        purge=[name for name in going if name not in target.leftovers],
+        purge=sorted(
+            [*(name for name in going if name not in target.leftovers), *_leftovers(runs, now)]
+        ),
         remove=[name for name in going if name in target.leftovers],
         keep=keep,
         broken=[name for name in going if is_broken(now.packages[name])],
@@ -148,6 +150,18 @@ def _brought(runs: list[Run], now: State) -> tuple[set[str], set[str]]:
             open_ones |= {name for name in added if not _is_own(name, run, after.packages)}
         certain |= added
     return certain - open_ones, open_ones
+
+
+def _leftovers(runs: list[Run], now: State) -> set[str]:
+    """Names that the runs added, of which a removal that was cut short left the configuration."""
+    target = runs[0].before
+    added: set[str] = set()
+    for run in runs:
+        if run.after is not None:
+            added |= run.after.packages.keys() - run.before.packages.keys()
+        elif run.intended is not None:
+            added.update(run.intended.install)
+    return added & set(now.leftovers) - set(target.leftovers) - target.packages.keys()
 
 
 def _is_own(name: str, run: Run, packages: Packages) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from rdna1.snapshot import rollback
+from rdna1.snapshot.intended import Intended
 from rdna1.snapshot.rollback import plan
 from rdna1.snapshot.runs import Run, RunError, begin, choose, finish, list_runs
 from rdna1.snapshot.state import State
@@ -64,6 +65,17 @@ def test_a_package_whose_configuration_was_there_keeps_it() -> None:
     before = state("base", leftovers=["ours"])
     found = plan([run(before, state("base", "ours"))], state("base", "ours"))
     assert (found.purge, found.remove) == ([], ["ours"])
+
+
+def test_configuration_that_a_removal_cut_short_left_goes() -> None:
+    """apt-get removes a package and purges it later, and was killed in between."""
+    complete = run(state("base"), state("base", "ours", "other"))
+    now = state("base", "other", leftovers=["mine", "ours"])
+    assert plan([complete], now).purge == ["other", "ours"]
+    interrupted = run(state("base"), None)._replace(intended=Intended(["ours"], [], [], []))
+    assert plan([interrupted], state("base", leftovers=["mine", "ours"])).purge == ["ours"]
+    before = state("base", leftovers=["ours"])
+    assert plan([run(before, state("base", "ours"))], before).purge == []
 
 
 def test_an_interrupted_run_leaves_open_what_the_owner_may_have_installed() -> None:
