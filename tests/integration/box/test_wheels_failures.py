@@ -27,7 +27,7 @@ from support.wheels import serve, write_stand_in
 
 FILLER = "/opt/rdna1/filler"
 # uv alone has 60 MB.
-ROOM = "--tmpfs=/opt/rdna1:size=200m"
+ROOM = "--tmpfs=/opt/rdna1:size=200m,mode=755"
 
 
 class Provisioned(NamedTuple):
