@@ -48,6 +48,24 @@ START_FILE = f"""
 with open("{HOME}/.bashrc", "w") as file:
     file.write("# x\\n" * 200_000 + "export MIOPEN_FIND_ENFORCE=3\\n")
 """
+CRON, HOME_FILES = "/etc/cron.d", f"{HOME}/.config/rdna1"
+# Root's Python where sudo keeps HOME, as `sudo -E` does.
+KEPT_HOME = "/usr/local/bin/python3-with-home"
+# Says in the user's own records that a file was one of root's; prints how many entries do so now.
+FORGE = f"""
+import glob, json
+forged = 0
+for path in glob.glob("{HOME}/.local/state/rdna1/snapshots/*/*.json"):
+    with open(path) as file:
+        content = json.loads(file.read().replace("{HOME_FILES}", "{CRON}"))
+    for place, entry in content["files"].items():
+        if place.startswith("{CRON}"):
+            entry.pop("parents", None)
+            forged += place.endswith("/evil")
+    with open(path, "w") as file:
+        json.dump(content, file)
+print(forged)
+"""
 
 
 class Attempt(NamedTuple):
@@ -96,8 +114,14 @@ class Machine:
         )
         return done.stdout + done.stderr
 
-    def ansible(self, *command: str, variables: Mapping[str, object]) -> str:
-        """Run one of Ansible's commands of the checkout against the machine."""
+    def ansible(self, *command: str, variables: Mapping[str, object], refused: bool = False) -> str:
+        """Run one of Ansible's commands of the checkout against the machine.
+
+        Args:
+            command: its words.
+            variables: of the machine.
+            refused: whether it may fail.
+        """
         inventory = self._box.folder / "inventory.json"
         always = {
             "ansible_become": False,
@@ -121,7 +145,7 @@ class Machine:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert refused or done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
 
@@ -181,12 +205,34 @@ def rollback_of_a_named_file(
     attacked.done_as_user(f"rm {real}/ld.so.preload")
     record(attacked, "after", variables)
     attacked.done_as_user(f"rm -r {real}; ln -s /etc {real}")
-    is_users = variables.get("rdna1_scope") == "user"
-    playbook = "playbooks/user_rollback.yml" if is_users else "playbooks/rollback.yml"
-    attacked.ansible("ansible-playbook", playbook, variables=variables)
+    attacked.ansible("ansible-playbook", "playbooks/rollback.yml", variables=variables)
     left = attacked.as_root(f"cat {PRELOAD} 2>/dev/null; rm -rf {PRELOAD} {real}").strip()
     found = f"{PRELOAD} now holds {left}" if left else f"there is no {PRELOAD}"
     return Attempt(f"rollback, {folder} named by a unit, {who}", bool(left), found)
+
+
+def rollback_of_a_forged_record(attacked: Machine) -> Attempt:
+    """Have root carry out a record of a provisioning without root, which is the user's to write."""
+    attacked.as_root(f"rm -rf {HOME}/.local {HOME}/.config; mkdir -p {CRON}; rm -f {CRON}/evil")
+    attacked.done_as_user(f"mkdir -p {HOME_FILES}; echo evil > {HOME_FILES}/evil")
+    users = {"rdna1_scope": "user", "ansible_user": "mallory"}
+    record(attacked, "before", users)
+    attacked.done_as_user(f"rm {HOME_FILES}/evil")
+    record(attacked, "after", users)
+    with attacked.as_user(FORGE) as forging:
+        forged = int(forging.communicate()[0])
+    assert forged > 0, "the record does not hold the file"
+    attacked.as_root(
+        f"printf '#!/bin/sh\\nHOME={HOME} exec /usr/bin/python3 \"$@\"\\n' > {KEPT_HOME};"
+        f"chmod 755 {KEPT_HOME}"
+    )
+    roots = {"rdna1_scope": "user", "ansible_python_interpreter": KEPT_HOME}
+    playbook = "playbooks/user_rollback.yml"
+    attacked.ansible("ansible-playbook", playbook, variables=roots, refused=True)
+    left = attacked.as_root(f"cat {CRON}/evil 2>/dev/null; rm -f {CRON}/evil").strip()
+    found = f"{CRON}/evil now holds {left}" if left else f"there is no {CRON}/evil"
+    found += f"; {forged} entry forged"
+    return Attempt("rollback of a user's record by root, whose HOME is kept", bool(left), found)
 
 
 def record(attacked: Machine, moment: str, variables: Mapping[str, object]) -> None:
@@ -203,8 +249,7 @@ def attempts(attacked: Machine, rounds: int = 5) -> Iterator[Attempt]:
         yield rollback_of_a_named_file(attacked, folder, {}, "no user named")
     named = {"rdna1_users": ["mallory"]}
     yield rollback_of_a_named_file(attacked, "/var/tmp/mallory", named, "the user named")  # noqa: S108
-    rootless = {"rdna1_scope": "user", "ansible_user": "mallory"}
-    yield rollback_of_a_named_file(attacked, f"{HOME}/conf", rootless, "without root")
+    yield rollback_of_a_forged_record(attacked)
 
 
 def main() -> int:
