@@ -12,25 +12,23 @@ import argparse
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from faults.cases.bench import Verdict
 from faults.cases.table import Case, cases, take_case
 from faults.machines import virgin
 from faults.record import record
 from faults.reference import UndisturbedError, measure
+from faults.results import REPORT, NoReportError, Results, current_commit, go_on
 from faults.steps import Outcome, Reference, draw, take
-from faults.summary import Summary, case_line, illegal, step_line, table
-from rdna1.report.json import to_json
+from faults.summary import case_line, step_line, table
 from support.boxes import ROOT
 
-T = TypeVar("T")
+Job = Callable[[], tuple[Outcome | Verdict, str]]
 KILLS = 60
 REPORTS = ROOT / "reports" / "faults"
 EXAMPLES = """\
@@ -41,9 +39,12 @@ examples:
   ./run faults --list                   the names of the cases
   ./run faults --case umask-077         one case
   ./run faults --kills 12 --no-cases    kills alone
+  ./run faults --seed 2 --continue      what is missing in the report of an earlier run of it
+  ./run faults --seed 2 --continue --only 17   this step again, in place of its earlier result
 
-exit status: 0 every state was legal, 1 one was not, 2 wrong usage
-Reports are in reports/faults/seed-S: report.json, report.txt, and what every step printed.
+exit status: 0 every state was legal, 1 one was not, 2 wrong usage, 130 interrupted
+Reports are in reports/faults/seed-S: report.json and report.txt, written again after each step,
+and what every step printed.
 Do not change the project's files meanwhile: its wheel is a part of every environment.
 """
 
@@ -56,22 +57,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     chosen = chosen_cases(options)
     folder = options.output or REPORTS / f"seed-{options.seed}"
-    shutil.rmtree(folder, ignore_errors=True)
-    started = time.monotonic()
     try:
-        reference, outcomes, verdicts = _run(options, chosen, folder)
+        results = _results(options, folder)
+    except NoReportError as error:
+        parser().error(str(error))
+    try:
+        _run(options, chosen, results)
     except UndisturbedError as error:
         print(f"faults: {error}", file=sys.stderr)
         return 1
-    seconds = round(time.monotonic() - started, 1)
-    count = illegal(outcomes, verdicts)
-    summary = Summary(options.seed, reference.seconds, outcomes, verdicts, count, seconds)
-    (folder / "report.json").write_text(to_json(summary))
-    (folder / "report.txt").write_text(f"{table(summary)}\n")
+    except KeyboardInterrupt:
+        print(f"\nfaults: interrupted. Go on with --continue; so far: {folder / REPORT}")
+        return 130
+    summary = results.summary()
     if options.record:
         record(summary)
-    print(f"\n{table(summary)}\nreport: {folder / 'report.json'}")
+    print(f"\n{table(summary)}\nreport: {folder / REPORT}")
     return 1 if summary.illegal else 0
+
+
+def _results(options: argparse.Namespace, folder: Path) -> Results:
+    """The results to add to: none, or those of an earlier run."""
+    if options.go_on:
+        return go_on(folder, options.seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return Results(folder, options.seed, current_commit())
 
 
 def chosen_cases(options: argparse.Namespace) -> list[Case]:
@@ -85,34 +96,39 @@ def chosen_cases(options: argparse.Namespace) -> list[Case]:
     return [known[name] for name in matching]
 
 
-def _run(
-    options: argparse.Namespace, chosen: Sequence[Case], folder: Path
-) -> tuple[Reference, list[Outcome], list[Verdict]]:
+def _run(options: argparse.Namespace, chosen: Sequence[Case], results: Results) -> None:
     """Make the machines, time them undisturbed, and disturb them.
 
     Raises:
         UndisturbedError: even an undisturbed run failed.
     """
     kills = options.kills if options.kills is not None else 0 if options.case else KILLS
-    numbers = options.only or list(range(1, kills + 1))
-    name = str(os.getpid())
+    numbers = options.only or [n for n in range(1, kills + 1) if n not in results.steps]
+    missing = [case for case in chosen if options.case or case.name not in results.cases]
+    name, folder = str(os.getpid()), results.folder
     served = folder / "served"
-    served.mkdir(parents=True)
+    for place in (served, folder / "reference"):
+        shutil.rmtree(place, ignore_errors=True)
+    served.mkdir()
     with virgin(served, name) as start:
         _say("timing an undisturbed run and rollback")
         reference = measure(start, name, folder / "reference")
+        results.undisturbed = reference.seconds
         _say(", ".join(f"{k} {v:.1f} s" for k, v in reference.seconds.items()))
         take_one = partial(_take, options.seed, reference, folder)
-        outcomes = list(_told(options.parallel, [partial(take_one, n) for n in numbers]))
         case_of = partial(_case, options.lock_seconds, reference, folder)
-        together = [partial(case_of, case) for case in chosen if not case.alone]
-        alone = [partial(case_of, case) for case in chosen if case.alone]
-        verdicts = [*_told(options.parallel, together), *_told(1, alone)]
+        jobs: list[tuple[int, list[Job]]] = [
+            (options.parallel, [partial(take_one, n) for n in numbers]),
+            (options.parallel, [partial(case_of, case) for case in missing if not case.alone]),
+            (1, [partial(case_of, case) for case in missing if case.alone]),
+        ]
+        for parallel, some in jobs:
+            for result in _told(parallel, some):
+                results.add(result)
     shutil.rmtree(served, ignore_errors=True)
-    return reference, outcomes, verdicts
 
 
-def _told(parallel: int, jobs: Sequence[Callable[[], tuple[T, str]]]) -> Iterator[T]:
+def _told(parallel: int, jobs: Sequence[Job]) -> Iterator[Outcome | Verdict]:
     """Do jobs, some at a time, and tell of each when it ends."""
     pool = ThreadPoolExecutor(parallel)
     running = [pool.submit(job) for job in jobs]
@@ -127,14 +143,18 @@ def _told(parallel: int, jobs: Sequence[Callable[[], tuple[T, str]]]) -> Iterato
 
 
 def _take(seed: int, reference: Reference, folder: Path, number: int) -> tuple[Outcome, str]:
-    outcome = take(draw(seed, number), reference, folder / f"step-{number}")
+    place = folder / f"step-{number}"
+    shutil.rmtree(place, ignore_errors=True)
+    outcome = take(draw(seed, number), reference, place)
     return outcome, step_line(outcome, seed)
 
 
 def _case(
     lock_seconds: float, reference: Reference, folder: Path, case: Case
 ) -> tuple[Verdict, str]:
-    verdict = take_case(case, reference, folder / case.name, lock_seconds)
+    place = folder / case.name
+    shutil.rmtree(place, ignore_errors=True)
+    verdict = take_case(case, reference, place, lock_seconds)
     return verdict, case_line(verdict)
 
 
@@ -164,6 +184,12 @@ def parser() -> argparse.ArgumentParser:
         "--case", action="append", metavar="NAME", help="this case alone; a pattern, repeatable"
     )
     made.add_argument("--no-cases", action="store_true", help="kills alone")
+    made.add_argument(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="keep the results of an earlier run in the same folder, take what is missing",
+    )
     made.add_argument("--list", action="store_true", help="show the named cases")
     made.add_argument(
         "--output",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,25 +16,24 @@ RESULTS = ROOT / "docs" / "reliability-results.json"
 def record(summary: Summary, file: Path = RESULTS) -> None:
     """Add the results of a run to those of earlier ones, in place of the same cases and seed."""
     known: dict[str, Any] = json.loads(file.read_text())
-    commit = _commit()
     for verdict in summary.cases:
         known["cases"][verdict.name] = {
-            "commit": commit,
+            "commit": verdict.commit,
             "legal": not verdict.problems,
             "preflight": verdict.preflight,
         }
     known["cases"] = dict(sorted(known["cases"].items()))
     if summary.steps:
         others = [run for run in known["kills"] if run["seed"] != summary.seed]
-        known["kills"] = sorted([*others, _kills(summary, commit)], key=lambda run: run["seed"])
+        known["kills"] = sorted([*others, _kills(summary)], key=lambda run: run["seed"])
     file.write_text(json.dumps(known, indent=1) + "\n")
 
 
-def _kills(summary: Summary, commit: str) -> dict[str, Any]:
+def _kills(summary: Summary) -> dict[str, Any]:
     steps = [outcome.step for outcome in summary.steps]
     return {
         "seed": summary.seed,
-        "commit": commit,
+        "commit": " and ".join(dict.fromkeys(outcome.commit for outcome in summary.steps)),
         "kills": len(steps),
         "hit": sum(outcome.hit > 0 for outcome in summary.steps),
         "reruns": sum(step.follow == "rerun" for step in steps),
@@ -43,10 +41,3 @@ def _kills(summary: Summary, commit: str) -> dict[str, Any]:
         "targets": dict(sorted(Counter(step.target for step in steps).items())),
         "illegal": illegal(summary.steps, ()),
     }
-
-
-def _commit() -> str:
-    """The commit that was run, marked where files differ from it."""
-    shown = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
-    done = subprocess.run(shown, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

@@ -60,6 +60,7 @@ class Outcome(msgspec.Struct, frozen=True):
         workers: processes that the killed playbook left on the controller.
         seconds: that the step took.
         log: folder of what was printed.
+        commit: that was run.
     """
 
     step: Step
@@ -71,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True):
     workers: int
     seconds: float
     log: str
+    commit: str = ""
 
 
 @dataclass(frozen=True)

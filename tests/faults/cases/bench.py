@@ -36,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True):
         seconds: that it took.
         log: folder of what was printed.
         preflight: checks that preflight reports in the unfinished state and not before.
+        commit: that was run.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Verdict(msgspec.Struct, frozen=True):
     seconds: float
     log: str
     preflight: list[str] = []
+    commit: str = ""
 
 
 @dataclass
