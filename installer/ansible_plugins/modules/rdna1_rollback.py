@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,13 @@ options:
       - Home of the user who runs without root; nothing else is looked at. Empty for the machine.
     type: path
     default: ""
+  restored_homes:
+    description:
+      - Users whose homes were restored from a backup or moved to another disk since the runs, so
+        that their folders are other ones than those that were written down.
+    type: list
+    elements: str
+    default: []
 author: [rdna1 contributors]
 """
 
@@ -107,6 +115,7 @@ def main() -> None:
                 "required": True,
             },
             "home": {"type": "path", "default": ""},
+            "restored_homes": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -132,7 +141,7 @@ def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, 
     """Say what is to be done."""
     found = compared(module, runs)
     simulate(module, found)
-    files = restore_files(found.files, dry_run=True)
+    files = restored(module, found.files, dry_run=True)
     groups = restore_groups(found.members, found.groups, lambda _: None, dry_run=True)
     return {
         "changed": False,
@@ -171,7 +180,7 @@ def restore(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, A
     found = compared(module, runs)
     dry_run = bool(module.check_mode)
     around = folders_around(found, folder)
-    files = restore_files([c for c in found.files if c not in around], dry_run=dry_run)
+    files = restored(module, [c for c in found.files if c not in around], dry_run=dry_run)
 
     def run(command: list[str]) -> str | None:
         code, _, complaint = module.run_command(command)
@@ -208,7 +217,7 @@ def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, An
         forget(folder, runs)
         if not list_runs(folder):
             remove_own_folder(folder.parent)
-            undone = restore_files(folders_around(found, folder), dry_run=False).left
+            undone = restored(module, folders_around(found, folder), dry_run=False).left
     return {"changed": is_complete, "done": [], "left": left, "undone": undone}
 
 
@@ -216,7 +225,8 @@ def remaining(module: AnsibleModule, found: Plan, folder: Path) -> list[str]:
     """What of the runs is still there, though nothing keeps it."""
     around = folders_around(found, folder)
     ours = [change for change in found.files if change.ours and change not in around]
-    files = restore_files([change for change in ours if not was_left_out(change)], dry_run=True)
+    looked_at = [change for change in ours if not was_left_out(change)]
+    files = restored(module, looked_at, dry_run=True)
     lines = [f"package {name}: not removed" for name in found.purge + found.remove]
     lines += [f"package {name}: not {version} again" for name, version in found.versions.items()]
     lines += [f"package {name}: its mark" for name in found.auto + found.manual]
@@ -226,6 +236,26 @@ def remaining(module: AnsibleModule, found: Plan, folder: Path) -> list[str]:
     if not module.params["home"]:
         lines += unfinished(Status(Reader())).lines()
     return lines
+
+
+def restored(module: AnsibleModule, changes: list[FileChange], *, dry_run: bool) -> Restored:
+    """Put files back, in restored homes too.
+
+    Raises:
+        RunError: a user is named whom this machine does not know.
+    """
+    users = {_uid_of(name) for name in module.params["restored_homes"]}
+    return restore_files(changes, dry_run=dry_run, restored_homes=users)
+
+
+def _uid_of(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise RunError(
+            f"rollback_restored_homes: this machine has no user {name}. Remedy: name users, as "
+            "'getent passwd' lists them"
+        ) from None
 
 
 def folders_around(found: Plan, folder: Path) -> list[FileChange]:

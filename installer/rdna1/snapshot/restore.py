@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import itertools
 import os
+import pwd
 import subprocess
-from typing import Callable, Iterable, NamedTuple, Sequence
+from typing import AbstractSet, Callable, Iterable, NamedTuple, Sequence
 
 from ..target.drafts import first_free, give_to, new_file, remove
 from ..target.homes import Place as Spot
@@ -29,7 +30,9 @@ class Restored(NamedTuple):
     left: list[str]
 
 
-def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
+def restore_files(
+    changes: list[FileChange], *, dry_run: bool, restored_homes: AbstractSet[int] = frozenset()
+) -> Restored:
     """Put back what the runs changed.
 
     A file that its owner changed after the runs is kept beside, as ``NAME.rdna1-kept``. In
@@ -39,6 +42,8 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
     Args:
         changes: see `rdna1.snapshot.rollback.Plan`.
         dry_run: say what would be done, do nothing.
+        restored_homes: user ids in whose homes the folders may be other ones than those that were
+            written down, as after a backup was restored.
     """
     result = Restored([], [])
     tree = Tree()
@@ -55,7 +60,7 @@ def restore_files(changes: list[FileChange], *, dry_run: bool) -> Restored:
         step = _return_folder if is_moved_folder(change) else _restore
         try:
             with tree.folder(change.path) as spot:
-                _check_recorded(spot, change)
+                _check_recorded(spot, change, restored_homes)
                 step(spot, change, result, dry_run)
         except (FileNotFoundError, NotADirectoryError) as error:
             _without_folder(change, result, dry_run, error)
@@ -103,7 +108,7 @@ def _without_folder(change: FileChange, result: Restored, dry_run: bool, error: 
         result.left.append(f"{change.path}: {error.strerror or error}")
 
 
-def _check_recorded(spot: Spot, change: FileChange) -> None:
+def _check_recorded(spot: Spot, change: FileChange, restored_homes: AbstractSet[int]) -> None:
     """Refuse what was written down elsewhere, or of somebody else.
 
     The number of a device may be another one after the machine was started again, so that only
@@ -121,8 +126,23 @@ def _check_recorded(spot: Spot, change: FileChange) -> None:
                 f"written down of user id {entry['uid']}, and now in a home of {spot.owner.uid}",
                 change.path,
             )
-        if recorded is not None and _comparable(recorded) != _comparable(parents_of(spot)):
-            raise RefusedError("now in another folder than the one written down", change.path)
+        if recorded is None or spot.owner is None or spot.owner.uid in restored_homes:
+            continue
+        if _comparable(recorded) != _comparable(parents_of(spot)):
+            raise RefusedError(_other_folder(spot.owner.uid), change.path)
+
+
+def _other_folder(uid: int) -> str:
+    """Say why something stays that is in another folder, and what to do if that is right."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    return (
+        f"now in another folder than the one written down. Remedy: if the home of {name} was "
+        "restored from a backup or moved to another disk since, roll back with -e "
+        f"""'{{"rollback_restored_homes": ["{name}"]}}'; else move the folder back that was there"""
+    )
 
 
 def _comparable(parents: Iterable[Sequence[int]]) -> list[tuple[int, int, bool]]:

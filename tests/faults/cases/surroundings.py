@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from faults.assess import full_state
 from faults.cases.bench import Bench, refused, said, shell, wait_for_phase
-from faults.machines import PREFIX, Machine, podman
+from faults.machines import PREFIX, USER, Machine, podman
 from faults.plays import PROVISION, ROLLBACK, Play
 from support.boxes import ROOT
 
@@ -233,6 +234,23 @@ def slow(bench: Bench) -> list[str]:
         return bench.follow("rerun", bench.machine())
     finally:
         server.delay = 0.0
+
+
+def home_restored(bench: Bench) -> list[str]:
+    """A home that is restored from a backup after the run: its files stay until it is named."""
+    machine = bench.machine(image=bench.reference.provisioned)
+    shutil.copytree(bench.reference.locks, bench.folder / "inventory" / "locks")
+    shell(
+        machine,
+        f"cd /home; tar -cpf /tmp/backup.tar {USER}; mv {USER} lost; tar -xpf /tmp/backup.tar;"
+        "rm -r lost /tmp/backup.tar",
+    )
+    play, status = bench.play(machine, ROLLBACK, log="1-rollback")
+    variable = json.dumps({"rollback_restored_homes": [USER]})
+    problems = refused(play, status, "restored from a backup", f"-e '{variable}'")
+    play, status = bench.play(machine, [*ROLLBACK, f"--extra-vars={variable}"], log="2-rollback")
+    problems += [] if status == 0 else [f"the rollback with the remedy ended with {status}"]
+    return [*problems, *bench.old(machine)]
 
 
 def unreachable_second_host(bench: Bench) -> list[str]:

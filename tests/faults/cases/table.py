@@ -82,6 +82,7 @@ def _settings() -> Iterator[Case]:
         )
     yield Case("read-only-etc", surroundings.read_only_etc)
     yield Case("read-only-root", surroundings.read_only_root)
+    yield Case("home-restored", surroundings.home_restored)
     yield Case("unwritable-home", surroundings.unwritable_home)
     yield Case("unreachable-second-host", surroundings.unreachable_second_host)
 
