@@ -24,10 +24,11 @@ def inside(init: int, command: str = "") -> list[int]:
     return [
         pid
         for pid in _pids()
-        if pid != init
+        # Most have another name, and this is asked many times a second.
+        if (not command or _name(pid) == command)
+        and pid != init
         and namespace
         and _namespace(pid) == namespace
-        and (not command or _name(pid) == command)
     ]
 
 
@@ -96,9 +97,16 @@ def _namespace(pid: int) -> str:
 
 def _name(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+        descriptor = os.open(f"/proc/{pid}/comm", os.O_RDONLY)
     except OSError:
         return ""
+    try:
+        # At most 15 bytes; the process may end meanwhile.
+        return os.read(descriptor, 64).decode(errors="replace").strip()
+    except ProcessLookupError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _parent(pid: int) -> int:

@@ -14,7 +14,7 @@ from faults.steps import Reference
 
 PROGRAMS = ("apt-get", "dpkg", "uv")
 FOLDERS = ("/usr", "/opt", "/var")
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 
 
 class UndisturbedError(Exception):

@@ -23,7 +23,7 @@ PROVISIONING_SHARE = 0.8
 LATEST = 1.1
 # A killed machine's controller hears of it from its connection.
 NOTICE_SECONDS = 90
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.02
 NO_SNAPSHOT = "there is no snapshot in"
 PLAYBOOKS = {"provision": PROVISION, "rollback": ROLLBACK}
 

@@ -24,7 +24,7 @@ NO_MESSAGES = (
     "MODULE FAILURE",
     "ended with -9",
 )
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 
 
 class Verdict(msgspec.Struct, frozen=True):
