@@ -6,6 +6,7 @@ tests compare the files with what it would write.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import troubleshooting
 import yaml
+from generated_parts import ROOT, filled, joined
 
 from rdna1.cards import card_list
 from rdna1.conv.boundary.report import BoundaryReport
@@ -32,10 +35,11 @@ from rdna1.report.json import to_json
 from rdna1.report.matrix import matrix_markdown
 from rdna1.stacks import load_stack, stack_names
 
-ROOT = Path(__file__).parent.parent
 ROLES = sorted((ROOT / "roles").iterdir())
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
-MATRIX_PAGES = (ROOT / "README.md", ROOT / "docs" / "stacks.md")
+STACKS_PAGE = ROOT / "docs" / "stacks.md"
+BENCHMARKS_PAGE = ROOT / "docs" / "benchmarks.md"
+TROUBLESHOOTING_PAGE = ROOT / "docs" / "troubleshooting.md"
 RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
 GUARD_PAGE = ROOT / "docs" / "guard.md"
 # What tests/bench/guard.py writes; its keys, and what the table calls them.
@@ -75,12 +79,17 @@ def generated() -> dict[Path, str]:
         ValueError: a page lacks the marks of a generated part.
     """
     table = matrix_markdown(matrix(map(load_stack, stack_names()), card_list())).rstrip("\n")
-    readmes = {role / "README.md": ("variables", variables_table(role)) for role in ROLES}
-    pages = readmes | dict.fromkeys(MATRIX_PAGES, ("matrix", f"\n{table}\n"))
-    filled = {page: _filled(page, subject, text) for page, (subject, text) in pages.items()}
-    filled[RELIABILITY_PAGE] = reliability_page()
-    filled[GUARD_PAGE] = _filled(GUARD_PAGE, "guard-benchmarks", f"\n{guard_tables()}\n")
-    return filled | {schema_path(name): schema(name) for name in SCHEMAS}
+    pages = {role / "README.md": {"variables": variables_table(role)} for role in ROLES} | {
+        STACKS_PAGE: {"matrix": f"\n{table}\n"},
+        GUARD_PAGE: {"guard-benchmarks": f"\n{guard_tables()}\n"},
+        BENCHMARKS_PAGE: {"benchmarks": f"\n{benchmarks_table()}\n"},
+        RELIABILITY_PAGE: reliability_tables(),
+        TROUBLESHOOTING_PAGE: {
+            subject: f"\n{text}\n" for subject, text in troubleshooting.parts().items()
+        },
+    }
+    texts = {page: filled(page, parts) for page, parts in pages.items()}
+    return texts | {schema_path(name): schema(name) for name in SCHEMAS}
 
 
 def argument_spec(role: Path) -> dict[str, Any]:
@@ -102,6 +111,16 @@ def variables_table(role: Path) -> str:
         if choices:
             meaning += f" One of {choices}."
         rows.append(f"| `{name}` | {kind} | {_shown(option['default'])} | {meaning} |")
+    return "\n".join(rows)
+
+
+def benchmarks_table() -> str:
+    """Return the Markdown table of the benchmarks, from the docstrings of their files."""
+    rows = ["| command | what it measures |", "|---|---|"]
+    for file in sorted((ROOT / "tests" / "bench").glob("*.py")):
+        docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+        meaning = joined(docstring.partition("\n\n")[0])
+        rows.append(f"| `python {file.relative_to(ROOT)}` | {meaning} |")
     return "\n".join(rows)
 
 
@@ -130,8 +149,8 @@ def guard_tables() -> str:
     return "\n\n".join(parts)
 
 
-def reliability_page() -> str:
-    """The page about what a run may leave, with its tables."""
+def reliability_tables() -> dict[str, str]:
+    """Return the tables of the page about what a run may leave."""
     data = yaml.safe_load((ROOT / "docs" / "reliability.yml").read_text())
     results = json.loads(FAULT_RESULTS.read_text())
     tables = {
@@ -139,10 +158,7 @@ def reliability_page() -> str:
         "faults": faults_table(data["faults"], results["cases"]),
         "kills": kills_table(results["kills"]),
     }
-    text = RELIABILITY_PAGE.read_text()
-    for subject, table in tables.items():
-        text = _filled(RELIABILITY_PAGE, subject, f"\n{table}\n", text)
-    return text
+    return {subject: f"\n{table}\n" for subject, table in tables.items()}
 
 
 def states_table(states: list[dict[str, str]], cases: dict[str, Any]) -> str:
@@ -219,23 +235,9 @@ def schema(name: str) -> str:
 def _describe(part: dict[str, Any]) -> None:
     """Give the properties of a structure what its docstring says of them."""
     text, _, attributes = inspect.cleandoc(part.get("description", "")).partition("Attributes:\n")
-    part["description"] = _joined(text)
+    part["description"] = joined(text)
     for name, meaning in _ATTRIBUTE.findall(attributes.partition("\nRaises:\n")[0]):
-        part["properties"][name]["description"] = _joined(meaning)
-
-
-def _joined(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _filled(page: Path, subject: str, text: str, content: str = "") -> str:
-    """A page, or its content so far, with the part between the marks of a subject renewed."""
-    begin, end = f"<!-- begin {subject} -->", f"<!-- end {subject} -->"
-    before, _, rest = (content or page.read_text()).partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise ValueError(f"{page.relative_to(ROOT)}: the marks {begin} and {end} are missing")
-    return f"{before}{begin}\n{text}\n{end}{after}"
+        part["properties"][name]["description"] = joined(meaning)
 
 
 def _shown(default: Any) -> str:

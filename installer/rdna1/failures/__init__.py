@@ -25,6 +25,8 @@ class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pattern: regular expression, searched without regard to case; a named group that
             starts with ``name`` is what ``{name}`` in the cause stands for, another group what
             its own name does.
+        example: what a tool printed, for docs/troubleshooting.md; this failure is the first
+            that it matches.
         cause: what happened.
         remedy: what to do; may hold the same names.
         lines: regular expression of the lines, or sentences over several lines, that tell it one
@@ -32,6 +34,7 @@ class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     pattern: str
+    example: str
     cause: str
     remedy: str
     lines: str = ""
