@@ -37,7 +37,7 @@ _SHOWN_LINES = 12
 def full_state(machine: Machine) -> State:
     """Files with contents, modes and owners, accounts, packages, and what dpkg keeps of them."""
     # Marks are compared by themselves; the order of apt's own list is its own affair.
-    found = state(machine)
+    found = state(machine, machine.mounts)
     contents = {line for line in found["contents"] if not line.endswith(_MARKS)}
     kept = ("sh", "-c", f"cd {_DPKG} && ls info && cat diversions* statoverride* || true")
     return {**found, "contents": contents, "dpkg": set(machine.run(*kept).splitlines())}

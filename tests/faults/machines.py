@@ -81,9 +81,11 @@ class Machine(Box):
 
     Attributes:
         variables: of its inventory.
+        mounts: folders that are file systems of their own.
     """
 
     variables: Mapping[str, object] = field(default_factory=dict)
+    mounts: tuple[str, ...] = ()
 
     def inventory(self, **more: object) -> Path:
         """Write the inventory, with further variables."""
@@ -143,7 +145,13 @@ class Virgin:
     server: Weather
 
     def start(
-        self, name: str, folder: Path, options: Sequence[str] = (), *, image: str = ""
+        self,
+        name: str,
+        folder: Path,
+        options: Sequence[str] = (),
+        *,
+        image: str = "",
+        mounts: Mapping[str, str] | None = None,
     ) -> Machine:
         """Start a machine.
 
@@ -152,12 +160,15 @@ class Virgin:
             folder: for its inventory, reports and logs.
             options: further ones of ``podman run``.
             image: another than the virgin one.
+            mounts: folders of the machine, and the volume that is mounted at each.
         """
         folder.mkdir(parents=True, exist_ok=True)
         container = f"{self.image.rpartition('/')[2].partition(':')[0]}-{name}"
         remove_box(container)
-        run_container(container, image or self.image, [*_options(container, self.python), *options])
-        machine = Machine(container, folder, self.variables)
+        volumes = [f"--volume={volume}" for volume in (mounts or {}).values()]
+        given = [*_options(container, self.python), *volumes, *options]
+        run_container(container, image or self.image, given)
+        machine = Machine(container, folder, self.variables, tuple(mounts or ()))
         if image:
             machine.run("python3", "-c", ADOPT)
         return machine

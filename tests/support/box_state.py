@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,10 +30,15 @@ PACKAGE = "${db:Status-Abbrev} ${binary:Package} ${Version}\\n"
 State = dict[str, set[str]]
 
 
-def state(box: Box) -> State:
-    """The whole file system of a box but for `PASSING`, packages with marks, accounts."""
+def state(box: Box, mounts: Sequence[str] = ()) -> State:
+    """The whole file system of a box but for `PASSING`, packages with marks, accounts.
+
+    Args:
+        box: that runs.
+        mounts: folders that are file systems of their own, and belong to it all the same.
+    """
     pruned = [word for path in PASSING for word in ("-path", path, "-o")][:-1]
-    found = ["find", "/", "-xdev", "(", *pruned, ")", "-prune", "-o", *COPIES]
+    found = ["find", "/", *mounts, "-xdev", "(", *pruned, ")", "-prune", "-o", *COPIES]
     contents = [*found, "-type", "f", "-exec", "sha256sum", "{}", "+"]
     return {
         "packages": set(box.run("dpkg-query", "-W", "-f", PACKAGE).splitlines()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,10 +67,17 @@ class Bench:
     preflight: list[str] = field(default_factory=list)
     machines: list[Machine] = field(default_factory=list)
 
-    def machine(self, *options: str, image: str = "", name: str = "") -> Machine:
-        """A virgin machine, with further options of ``podman run``."""
+    def machine(
+        self,
+        *options: str,
+        image: str = "",
+        name: str = "",
+        mounts: Mapping[str, str] | None = None,
+    ) -> Machine:
+        """A virgin machine, with further options of ``podman run``; see `Virgin.start`."""
+        folder = self.folder / (name or ".")
         made = self.reference.virgin.start(
-            f"{self.name}{name}", self.folder / (name or "."), options, image=image
+            f"{self.name}{name}", folder, options, image=image, mounts=mounts
         )
         self.machines.append(made)
         return made

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults.assess import full_state
+from faults.assess import full_state, not_new
 from faults.cases.bench import Bench, refused, said, shell, wait_for_phase
 from faults.machines import PREFIX, USER, Machine, podman
 from faults.plays import PROVISION, ROLLBACK, Play
@@ -59,7 +59,7 @@ def full(bench: Bench, path: str, part: float, way: str) -> list[str]:
         counted = os.statvfs(place)
         used = (counted.f_blocks - counted.f_bfree) * counted.f_frsize
         _resize(place, used + int(added * part))
-        machine = bench.machine(f"--volume={place}:{path}")
+        machine = bench.machine(mounts={path: f"{place}:{path}"})
         play, status = bench.play(machine, log="1-full")
         problems = said(play, "disk is full", "Remedy") if status else []
         if status is None:
@@ -85,7 +85,7 @@ def _resize(place: Path, size: int) -> None:
 def read_only_etc(bench: Bench) -> list[str]:
     """A read-only /etc: refused with cause and remedy, and nothing else changed."""
     with own_file_system(bench, "/etc") as place:
-        machine = bench.machine(f"--volume={place}:/etc:ro")
+        machine = bench.machine(mounts={"/etc": f"{place}:/etc:ro"})
         before = full_state(machine)
         play, status = bench.play(machine)
         problems = refused(play, status, "/etc", "Remedy")
@@ -97,22 +97,26 @@ def read_only_etc(bench: Bench) -> list[str]:
 
 
 def read_only_root(bench: Bench) -> list[str]:
-    """A read-only /root, where Ansible wants its temporary files: refused, or done without."""
+    """A read-only /root, where Ansible wants its temporary files: refused, and the remedy works."""
     with own_file_system(bench, "/root") as place:
-        machine = bench.machine(f"--volume={place}:/root:ro")
-        play, status = bench.play(machine)
-        if status == 0:
-            return bench.roll_back(machine)
-        return [*refused(play, status, "/root", "Remedy"), *bench.old(machine)]
+        machine = bench.machine(mounts={"/root": f"{place}:/root:ro"})
+        play, status = bench.play(machine, log="1-refused")
+        problems = refused(play, status, "/root", "Remedy", "ANSIBLE_REMOTE_TMP=/var/tmp/ansible-")
+        # Before anything is changed, and not in the middle of a run.
+        problems += bench.old(machine)
+        remedy = {"ANSIBLE_REMOTE_TMP": "/var/tmp/ansible-root"}  # noqa: S108 - the machine's own
+        play, status = bench.play(machine, log="2-remedy", environment=remedy)
+        problems += [] if status == 0 else [f"the run with the remedy ended with {status}"]
+        problems += not_new(machine, bench.reference.new)
+        _, status = bench.play(machine, ROLLBACK, log="3-rollback", environment=remedy)
+        problems += [] if status == 0 else [f"the rollback ended with {status}"]
+        shell(machine, "rm -rf /var/tmp/ansible-root")
+        return [*problems, *bench.old(machine)]
 
 
 def unwritable_home(bench: Bench) -> list[str]:
-    """A controller whose HOME cannot be written to: refused with a remedy, or done without."""
-    machine = bench.machine()
-    play, status = bench.play(machine, environment={"HOME": "/sys"})
-    if status == 0:
-        return bench.new(machine)
-    return [*refused(play, status, "Remedy"), *bench.old(machine)]
+    """A controller whose HOME cannot be written to: ./run has Ansible keep its files elsewhere."""
+    return _through_run(bench, {"HOME": "/sys"})
 
 
 def _with_clock(bench: Bench) -> Machine:
@@ -178,17 +182,22 @@ def umask_of_a_machine(bench: Bench, mask: str) -> list[str]:
 
 def locale(bench: Bench, name: str) -> list[str]:
     """A session with a locale that is not UTF-8, or that was never generated, through ./run."""
-    machine = bench.machine()
     kept = {k: v for k, v in os.environ.items() if not k.startswith("LC_") and k != "LANG"}
     given: Mapping[str, str] = {
         **dict.fromkeys(os.environ.keys() - kept.keys(), ""),
         "LC_ALL": name,
     }
+    return _through_run(bench, given)
+
+
+def _through_run(bench: Bench, environment: Mapping[str, str]) -> list[str]:
+    """A run by ./run provision in an environment: it ends well."""
+    machine = bench.machine()
     play = Play(
         machine,
         PROVISION[1:],
         bench.folder / "1.log",
-        environment=given,
+        environment=environment,
         prefix=(str(ROOT / "run"), "provision"),
     )
     status = play.wait()
