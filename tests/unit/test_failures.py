@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rdna1.failures import explain
+from rdna1.failures import explain, explain_machine
 
 OUTPUTS = {
     "disk": ("dpkg: error: failed to write: No space left on device", "a disk is full"),
@@ -210,3 +210,29 @@ def test_a_remedy_that_removes_packages_says_so() -> None:
     ]
     assert len(removing) >= 2
     assert [told for told in removing if "removes packages" not in told] == []
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        (
+            "Task failed: [Errno 30] Read-only file system: '/etc/apt/keyrings/tmpx'",
+            "mounted read-only, and /etc/apt/keyrings/tmpx is on it",
+        ),
+        (
+            "/etc/profile.d/x.sh: Read-only file system",
+            "mounted read-only, and /etc/profile.d/x.sh is on it",
+        ),
+        ("Module failed: [Errno 28] No space left on device", "a disk is full on the machine"),
+        ("/opt/rdna1/x: Disk quota exceeded", "a quota is used up"),
+        ("mkdir: did not have permissions on the target directory", "cannot write its folder"),
+    ],
+)
+def test_what_ansible_says_of_a_machine_has_a_cause_and_a_remedy(output: str, cause: str) -> None:
+    said = explain_machine(output).splitlines()
+    assert cause in said[0]
+    assert said[1].startswith("Remedy: ")
+
+
+def test_what_a_message_names_already_is_not_told_twice() -> None:
+    assert explain_machine("E: You don't have enough free space") == ""
