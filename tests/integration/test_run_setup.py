@@ -1,0 +1,150 @@
+"""Two commands at once in a checkout that is not set up: one sets it up, the other waits for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# In the place of uv: it makes what ./run looks for, says when it is at work, and ends when it may.
+UV = """#!/bin/sh
+set -eu
+echo "$*" >>calls
+case "$*" in
+*" venv "*)
+    mkdir .venv || { echo "two set up at once" >&2; exit 1; }
+    touch started
+    while ! [ -e go ]; do sleep 0.05; done
+    mkdir .venv/bin
+    ln -s /usr/bin/python3 .venv/bin/python
+    ;;
+*--editable*)
+    printf '#!/bin/sh\\necho looked\\n' >.venv/bin/rdna1-preflight
+    chmod 755 .venv/bin/rdna1-preflight
+    ;;
+esac
+"""
+LIMIT_SECONDS = 300
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that is not set up, with a uv that is a program of the test."""
+    folder = tmp_path / "checkout"
+    (folder / "requirements").mkdir(parents=True)
+    for name in ("run", "pyproject.toml"):
+        shutil.copy2(ROOT / name, folder)
+    (folder / "requirements" / "provision.txt").touch()
+    wheel = tmp_path / "uv-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        script = zipfile.ZipInfo("uv-1.data/scripts/uv")
+        script.external_attr = 0o100755 << 16
+        archive.writestr(script, UV)
+        archive.writestr("uv-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1\n")
+        archive.writestr(
+            "uv-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("uv-1.dist-info/RECORD", "")
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirement = f"uv @ file://{wheel} --hash=sha256:{found}\n"
+    (folder / "requirements" / "uv.txt").write_text(requirement)
+    return folder
+
+
+@contextmanager
+def started(checkout: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A command of the checkout, and the file with what it says; ended with all it started."""
+    log = checkout / f"log-{time.monotonic_ns()}"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["./run", *arguments],
+            cwd=checkout,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            umask=0o022,
+        )
+    try:
+        yield process, log
+    finally:
+        kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_for(process: subprocess.Popen[str], file: Path, text: str = "") -> None:
+    """Wait until a file is there with a text in it, while a command runs."""
+    while not (file.exists() and text in file.read_text()):
+        assert process.poll() is None, "it ended before"
+        time.sleep(0.05)
+
+
+def test_the_second_waits_and_says_for_whom(checkout: Path) -> None:
+    with started(checkout, "preflight") as (first, first_log):
+        wait_for(first, checkout / "started")
+        lock = checkout / ".cache" / "setup.lock"
+        assert lock.stat().st_mode & 0o777 == 0o600
+        with started(checkout, "preflight", "--help") as (second, second_log):
+            wait_for(second, second_log, f"Waiting until './run preflight' (process {first.pid})")
+            (checkout / "go").touch()
+            assert second.wait(LIMIT_SECONDS) == 0, second_log.read_text()
+        assert first.wait(LIMIT_SECONDS) == 0, first_log.read_text()
+    assert second_log.read_text().endswith("looked\n")
+    assert (checkout / "calls").read_text().count(" venv ") == 1
+
+
+def test_many_at_once_from_the_very_beginning(checkout: Path) -> None:
+    (checkout / "go").touch()
+    with started(checkout, "preflight") as one, started(checkout, "preflight") as other:
+        for process, log in (one, other):
+            assert process.wait(LIMIT_SECONDS) == 0, log.read_text()
+            assert log.read_text().endswith("looked\n")
+    assert (checkout / "calls").read_text().count(" venv ") == 1
+
+
+def test_after_a_kill_the_next_one_goes_on(checkout: Path) -> None:
+    with started(checkout, "preflight") as (first, _):
+        wait_for(first, checkout / "started")
+        with started(checkout, "preflight") as (second, log):
+            wait_for(second, log, "Waiting until")
+            kill_group(first)
+            shutil.rmtree(checkout / ".venv")
+            (checkout / "go").touch()
+            assert second.wait(LIMIT_SECONDS) == 0, log.read_text()
+
+
+def test_what_a_killed_one_started_is_waited_for(checkout: Path) -> None:
+    with started(checkout, "preflight") as (first, _):
+        wait_for(first, checkout / "started")
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        with started(checkout, "preflight") as (second, log):
+            wait_for(second, log, f"process {first.pid})")
+            (checkout / "go").touch()
+            assert second.wait(LIMIT_SECONDS) == 0, log.read_text()
+    assert (checkout / "calls").read_text().count(" venv ") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="removes containers")
+def test_a_lock_that_is_not_ones_own_names_the_remedy(checkout: Path) -> None:
+    lock = checkout / ".cache" / "setup.lock"
+    lock.mkdir(parents=True)
+    with started(checkout, "preflight") as (process, log):
+        assert process.wait(LIMIT_SECONDS) == 1
+    assert f"{lock} cannot be written" in log.read_text()
+    assert "Remedy" in log.read_text()
