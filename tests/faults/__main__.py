@@ -23,7 +23,7 @@ from faults.cases.table import Case, cases, take_case
 from faults.machines import virgin
 from faults.record import record
 from faults.reference import UndisturbedError, measure
-from faults.results import REPORT, NoReportError, Results, current_commit, go_on
+from faults.results import REPORT, NoReportError, Results, commit_of, go_on
 from faults.steps import Outcome, Reference, draw, take
 from faults.summary import case_line, step_line, table
 from support.boxes import ROOT
@@ -41,6 +41,7 @@ examples:
   ./run faults --kills 12 --no-cases    kills alone
   ./run faults --seed 2 --continue      what is missing in the report of an earlier run of it
   ./run faults --seed 2 --continue --only 17   this step again, in place of its earlier result
+  ./run faults --checkout ../earlier --case locale-C   whether an earlier commit had a fault
 
 exit status: 0 every state was legal, 1 one was not, 2 wrong usage, 130 interrupted
 Reports are in reports/faults/seed-S: report.json and report.txt, written again after each step,
@@ -56,7 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(f"{case.name:36} {case.meaning}" for case in cases()))
         return 0
     chosen = chosen_cases(options)
-    folder = options.output or REPORTS / f"seed-{options.seed}"
+    is_earlier = options.checkout.resolve() != ROOT
+    if is_earlier and options.record:
+        parser().error("--record is for this checkout's own results, not those of --checkout")
+    name = commit_of(options.checkout) if is_earlier else f"seed-{options.seed}"
+    folder = options.output or REPORTS / name
     try:
         results = _results(options, folder)
     except NoReportError as error:
@@ -78,11 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _results(options: argparse.Namespace, folder: Path) -> Results:
     """The results to add to: none, or those of an earlier run."""
+    commit = commit_of(options.checkout)
     if options.go_on:
-        return go_on(folder, options.seed)
+        return go_on(folder, options.seed, commit)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    return Results(folder, options.seed, current_commit())
+    return Results(folder, options.seed, commit)
 
 
 def chosen_cases(options: argparse.Namespace) -> list[Case]:
@@ -110,9 +116,11 @@ def _run(options: argparse.Namespace, chosen: Sequence[Case], results: Results) 
     for place in (served, folder / "reference"):
         shutil.rmtree(place, ignore_errors=True)
     served.mkdir()
-    with virgin(served, name) as start:
+    checkout = options.checkout.resolve()
+    with virgin(served, name, checkout) as start:
         _say("timing an undisturbed run and rollback")
-        reference = measure(start, name, folder / "reference")
+        is_earlier = checkout != ROOT
+        reference = measure(start, name, folder / "reference", is_earlier=is_earlier)
         results.undisturbed = reference.seconds
         _say(", ".join(f"{k} {v:.1f} s" for k, v in reference.seconds.items()))
         take_one = partial(_take, options.seed, reference, folder)
@@ -189,6 +197,13 @@ def parser() -> argparse.ArgumentParser:
         dest="go_on",
         action="store_true",
         help="keep the results of an earlier run in the same folder, take what is missing",
+    )
+    made.add_argument(
+        "--checkout",
+        type=Path,
+        default=ROOT,
+        metavar="DIR",
+        help="run the playbooks of another one, of an earlier commit, that is set up",
     )
     made.add_argument("--list", action="store_true", help="show the named cases")
     made.add_argument(

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from faults.weather import Weather, weather
 from rdna1.stacks import DEFAULT_STACK
 from support.apt_repository import SigningKey, StandIn, publish, signing_key, stand_ins
-from support.boxes import VARIABLES, Box, remove_box, run_container
+from support.boxes import ROOT, VARIABLES, Box, remove_box, run_container
 from support.pythons import find_python
 from support.ubuntu_like import (
     CODENAMES,
@@ -82,10 +82,12 @@ class Machine(Box):
     Attributes:
         variables: of its inventory.
         mounts: folders that are file systems of their own.
+        checkout: of the project, whose playbooks run.
     """
 
     variables: Mapping[str, object] = field(default_factory=dict)
     mounts: tuple[str, ...] = ()
+    checkout: Path = ROOT
 
     def inventory(self, **more: object) -> Path:
         """Write the inventory, with further variables."""
@@ -137,12 +139,14 @@ class Virgin:
         served: the archives, with the index of wheels beside them.
         python: an interpreter of this machine that every machine has mounted.
         server: of both.
+        checkout: of the project, whose playbooks run.
     """
 
     image: str
     served: Archives
     python: Path
     server: Weather
+    checkout: Path = ROOT
 
     def start(
         self,
@@ -168,7 +172,7 @@ class Virgin:
         volumes = [f"--volume={volume}" for volume in (mounts or {}).values()]
         given = [*_options(container, self.python), *volumes, *options]
         run_container(container, image or self.image, given)
-        machine = Machine(container, folder, self.variables, tuple(mounts or ()))
+        machine = Machine(container, folder, self.variables, tuple(mounts or ()), self.checkout)
         if image:
             machine.run("python3", "-c", ADOPT)
         return machine
@@ -188,12 +192,13 @@ class Virgin:
 
 
 @contextmanager
-def virgin(folder: Path, name: str) -> Iterator[Virgin]:
+def virgin(folder: Path, name: str, checkout: Path = ROOT) -> Iterator[Virgin]:
     """Make the image of a virgin machine, and serve what it installs from.
 
     Args:
         folder: for archives and wheels.
         name: that distinguishes this image from others at the same time.
+        checkout: of the project, whose playbooks run.
     """
     python = find_python(LENT[STACK])
     if python is None:
@@ -211,7 +216,7 @@ def virgin(folder: Path, name: str) -> Iterator[Virgin]:
             box.run("sh", "-euc", OWNERS_THINGS)
             commit(container, image)
             remove_box(container)
-            yield Virgin(image, served, python, server)
+            yield Virgin(image, served, python, server, checkout)
         finally:
             remove_all(name)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from faults import processes
 from faults.machines import Machine
-from support.boxes import ROOT
 
 PROVISION = ("site.yml", "--skip-tags=validate")
 ROLLBACK = ("playbooks/rollback.yml",)
@@ -55,11 +54,13 @@ class Play:
         self.mark = f"{log}:{os.getpid()}"
         log.parent.mkdir(parents=True, exist_ok=True)
         inventory = machine.inventory(**(variables or {}))
-        own = {"ANSIBLE_NOCOLOR": "1", "COLUMNS": "100", MARK: self.mark}
+        # An earlier commit has its own Ansible, and plugins that import its own package.
+        path = f"{machine.checkout}/.venv/bin:{os.environ['PATH']}"
+        own = {"ANSIBLE_NOCOLOR": "1", "COLUMNS": "100", "PATH": path, MARK: self.mark}
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [*prefix, f"--inventory={inventory}", *playbook],
-                cwd=ROOT,
+                cwd=machine.checkout,
                 env={**os.environ, **own, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -21,13 +21,15 @@ class UndisturbedError(Exception):
     """An undisturbed run did not do what it should; there is nothing to compare with."""
 
 
-def measure(virgin: Virgin, name: str, folder: Path) -> Reference:
+def measure(virgin: Virgin, name: str, folder: Path, *, is_earlier: bool = False) -> Reference:
     """Run and roll back undisturbed.
 
     Args:
         virgin: what to start from.
         name: of the images of this run.
         folder: for all that is printed.
+        is_earlier: an earlier commit is run. What it does not take back undisturbed is a part of
+            the old state then, so that a disturbed run is compared with what it does at its best.
 
     Raises:
         UndisturbedError: it failed, or the rollback did not lead back.
@@ -42,7 +44,7 @@ def measure(virgin: Virgin, name: str, folder: Path) -> Reference:
         new = full_state(machine)
         checks = reported(machine)
         problems = not_new(machine, new)
-        if problems:
+        if problems and not is_earlier:
             raise UndisturbedError(f"an undisturbed run does not serve its users: {problems}")
         added = {path: size - sizes[path] for path, size in _sizes(machine).items()}
         image = f"localhost/{PREFIX}-{name}:provisioned"
@@ -51,6 +53,8 @@ def measure(virgin: Virgin, name: str, folder: Path) -> Reference:
         windows["rollback"] = _watch(machine, rollback)
         seconds["rollback"] = rollback.seconds
         _require(rollback)
+        if is_earlier:
+            old = full_state(machine)
         problems = not_old(machine, old)
     finally:
         machine.remove()

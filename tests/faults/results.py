@@ -14,7 +14,6 @@ from faults.cases.bench import Verdict
 from faults.steps import Outcome
 from faults.summary import Summary, illegal, table
 from rdna1.report.json import to_json
-from support.boxes import ROOT
 
 REPORT = "report.json"
 
@@ -71,7 +70,7 @@ class Results:
             draft.replace(self.folder / name)
 
 
-def go_on(folder: Path, seed: int) -> Results:
+def go_on(folder: Path, seed: int, commit: str) -> Results:
     """The results that are in a folder, to go on with.
 
     Raises:
@@ -88,13 +87,11 @@ def go_on(folder: Path, seed: int) -> Results:
         raise NoReportError(f"{report} is of seed {known.seed}. Remedy: --seed {known.seed}")
     steps = {outcome.step.number: outcome for outcome in known.steps}
     cases = {verdict.name: verdict for verdict in known.cases}
-    return Results(
-        folder, seed, current_commit(), steps=steps, cases=cases, earlier_seconds=known.seconds
-    )
+    return Results(folder, seed, commit, steps=steps, cases=cases, earlier_seconds=known.seconds)
 
 
-def current_commit() -> str:
-    """The commit that is run, marked where files differ from it."""
+def commit_of(checkout: Path) -> str:
+    """The commit of a checkout, marked where files differ from it."""
     shown = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
-    done = subprocess.run(shown, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(shown, cwd=checkout, capture_output=True, text=True, check=True)
     return done.stdout.strip()

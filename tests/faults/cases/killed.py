@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -167,7 +168,7 @@ def _owners(bench: Bench, script: str) -> list[str]:
 def two_at_once(bench: Bench) -> list[str]:
     """Two runs against one machine at once: both end, and the machine is provisioned."""
     machine = bench.machine()
-    other = Machine(machine.name, bench.folder / "other", machine.variables)
+    other = dataclasses.replace(machine, folder=bench.folder / "other")
     other.folder.mkdir()
     first = bench.start(machine, log="1-first")
     second = Play(other, PROVISION, bench.folder / "1-second.log")

@@ -15,7 +15,6 @@ from faults.assess import full_state, not_new
 from faults.cases.bench import Bench, refused, said, shell, wait_for_phase
 from faults.machines import PREFIX, USER, Machine, podman
 from faults.plays import PROVISION, ROLLBACK, Play
-from support.boxes import ROOT
 
 # Where Debian's package libfaketime puts it, on a machine of any architecture that has it.
 FAKETIME = "usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -198,7 +197,7 @@ def _through_run(bench: Bench, environment: Mapping[str, str]) -> list[str]:
         PROVISION[1:],
         bench.folder / "1.log",
         environment=environment,
-        prefix=(str(ROOT / "run"), "provision"),
+        prefix=(str(machine.checkout / "run"), "provision"),
     )
     status = play.wait()
     play.end()

@@ -39,7 +39,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     measured = SimpleNamespace(seconds={"provision": 20.0})
     monkeypatch.setattr(command, "virgin", lambda *_: nullcontext())
-    monkeypatch.setattr(command, "measure", lambda *_: measured)
+    monkeypatch.setattr(command, "measure", lambda *_, **__: measured)
     monkeypatch.setattr(command, "take", take)
     monkeypatch.setattr(command, "take_case", take_case)
     return taken
