@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 # In the place of uv: it makes what ./run looks for, says when it is at work, and ends when it may.
 UV = """#!/bin/sh
 set -eu
-echo "$*" >>calls
+echo "$* cache=${UV_CACHE_DIR-}" >>calls
 case "$*" in
 *" venv "*)
     mkdir .venv || { echo "two set up at once" >&2; exit 1; }
@@ -62,13 +62,16 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(checkout: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def started(
+    checkout: Path, *arguments: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A command of the checkout, and the file with what it says; ended with all it started."""
     log = checkout / f"log-{time.monotonic_ns()}"
     with log.open("w") as output:
         process = subprocess.Popen(
             ["./run", *arguments],
             cwd=checkout,
+            env={**os.environ, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -140,7 +143,16 @@ def test_what_a_killed_one_started_is_waited_for(checkout: Path) -> None:
     assert (checkout / "calls").read_text().count(" venv ") == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="removes containers")
+def test_a_home_that_cannot_be_written_does_not_matter(checkout: Path) -> None:
+    (checkout / "go").touch()
+    with started(checkout, "preflight", HOME="/proc", XDG_CACHE_HOME="") as (process, log):
+        assert process.wait(LIMIT_SECONDS) == 0, log.read_text()
+    cache = checkout / ".cache" / "uv-cache"
+    assert f"uv keeps its files in {cache}" in log.read_text()
+    calls = (checkout / "calls").read_text().splitlines()
+    assert all(line.endswith(f"cache={cache}") for line in calls)
+
+
 def test_a_lock_that_is_not_ones_own_names_the_remedy(checkout: Path) -> None:
     lock = checkout / ".cache" / "setup.lock"
     lock.mkdir(parents=True)

@@ -106,6 +106,7 @@ def read_only_root(bench: Bench) -> list[str]:
         remedy = {"ANSIBLE_REMOTE_TMP": "/var/tmp/ansible-root"}  # noqa: S108 - the machine's own
         play, status = bench.play(machine, log="2-remedy", environment=remedy)
         problems += [] if status == 0 else [f"the run with the remedy ended with {status}"]
+        shell(machine, "rm -r /var/tmp/ansible-root")
         problems += not_new(machine, bench.reference.new)
         _, status = bench.play(machine, ROLLBACK, log="3-rollback", environment=remedy)
         problems += [] if status == 0 else [f"the rollback ended with {status}"]
