@@ -166,15 +166,10 @@ def states_table(states: list[dict[str, str]], cases: dict[str, Any]) -> str:
     keys = ("phase", "old", "unfinished", "new", "rerun", "rollback")
     rows = [f"| {' | '.join(keys)} | preflight | result |", "|" + "---|" * (len(keys) + 2)]
     for state in states:
-        pattern = f"power-{state['phase'].replace('/', '-')}-*"
-        reported = {
-            check
-            for name, result in cases.items()
-            if fnmatchcase(name, pattern)
-            for check in result["preflight"]
-        }
+        name = f"power-{state['phase'].replace('/', '-')}"
+        reported = cases[name]["preflight"] if name in cases else []
         cells = [*(state[key] for key in keys), ", ".join(sorted(reported)) or "nothing more"]
-        result = state.get("not_reached") or _result([pattern], cases)
+        result = state.get("not_reached") or _result([name], cases)
         rows.append(f"| {' | '.join(cells)} | {result} |")
     return "\n".join(rows)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from faults import processes
 from faults.assess import full_state, reported
 from faults.cases.bench import Bench, refused, shell, wait_for_phase, wait_until
-from faults.machines import Machine
+from faults.machines import Machine, commit
 from faults.plays import PROVISION, ROLLBACK, Play, run
 
 # So many packages are unpacked that the status file looks settled and is not.
@@ -116,8 +116,8 @@ def between_apt_and_snapshot(bench: Bench) -> list[str]:
     return bench.follow("rollback", machine)
 
 
-def power_at(bench: Bench, playbook: str, phase: str, way: str) -> list[str]:
-    """Power lost at the beginning of a phase, what preflight says then, and going on."""
+def power_at(bench: Bench, playbook: str, phase: str) -> list[str]:
+    """Power lost at the beginning of a phase, what preflight says then, and going on both ways."""
     is_rollback = playbook == "rollback"
     machine = bench.machine(image=bench.reference.provisioned if is_rollback else "")
     if is_rollback:
@@ -129,7 +129,13 @@ def power_at(bench: Bench, playbook: str, phase: str, way: str) -> list[str]:
     play.wait()
     machine.boot()
     bench.preflight = _preflight(bench, machine)
-    return bench.follow(way, machine)
+    # The same machine twice: one kill is enough for both ways.
+    image = f"{bench.reference.virgin.image.rpartition(':')[0]}:{bench.name}"
+    commit(machine.name, image)
+    problems = [f"rerun: {problem}" for problem in bench.follow("rerun", machine)]
+    machine.remove()
+    copy = bench.machine(image=image, name="-copy")
+    return problems + [f"rollback: {problem}" for problem in bench.follow("rollback", copy)]
 
 
 def _preflight(bench: Bench, machine: Machine) -> list[str]:
