@@ -180,10 +180,12 @@ def faults_table(faults: list[dict[str, Any]], cases: dict[str, Any]) -> str:
     rows = ["| | what | introduced by | found by | mended in | again | result |"]
     rows.append("|---|---|---|---|---|---|---|")
     for fault in faults:
-        again = " ".join(f"--case '{pattern}'" for pattern in fault["cases"])
+        patterns = fault.get("cases", [])
+        named = " ".join(f"--case '{pattern}'" for pattern in patterns)
+        again = f"./run faults {named}" if named else f"pytest {fault['test']}"
         cells = [str(fault[key]) for key in keys]
-        result = _result(fault["cases"], cases)
-        rows.append(f"| {' | '.join(cells)} | `./run faults {again}` | {result} |")
+        result = _result(patterns, cases) if named else "one of the tests"
+        rows.append(f"| {' | '.join(cells)} | `{again}` | {result} |")
     return "\n".join(rows)
 
 

@@ -16,6 +16,7 @@ from faults.plays import PROVISION, ROLLBACK, Play, run
 
 # So many packages are unpacked that the status file looks settled and is not.
 _JOURNAL_ENTRIES = 8
+_HALF = "half-installed"
 _HOLD = """
 import fcntl, sys, time
 locks = [open(f'/var/lib/dpkg/{name}', 'w') for name in ('lock-frontend', 'lock')]
@@ -74,6 +75,27 @@ def group_killed_rerun(bench: Bench) -> list[str]:
 def group_killed_rollback(bench: Bench) -> list[str]:
     """The controller's processes killed while apt works on, a rollback at once."""
     return bench.follow("rollback", _interrupted_transaction(bench, "group"))
+
+
+def half_unpacked_without_cache(bench: Bench) -> list[str]:
+    """Power lost while dpkg unpacks, and apt's cache emptied: the rollback names what is left."""
+    machine = _interrupted_transaction(bench, "machine")
+    listed = machine.run("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\\n")
+    broken = [name for state, name in map(str.split, listed.splitlines()) if state == _HALF]
+    # dpkg runs a script of the package then, before it unpacks; a moment later it had its drafts.
+    drafts = [f"/usr/lib/{name}-stand-in/data.dpkg-new" for name in broken]
+    for draft in drafts:
+        shell(machine, f"mkdir -p {draft.rpartition('/')[0]}; echo half > {draft}")
+    shell(machine, "rm -f /var/cache/apt/archives/*.deb")
+    play, status = bench.play(machine, ROLLBACK, log="2-rollback")
+    problems = refused(
+        play, status, "cache has no archive by which dpkg", *drafts, "Remedy: remove them"
+    )
+    if not broken:
+        problems.append("no package was half unpacked")
+    for draft in drafts:
+        shell(machine, f"rm {draft}; rmdir {draft.rpartition('/')[0]}")
+    return [*problems, *bench.roll_back(machine)]
 
 
 @contextmanager
