@@ -47,19 +47,29 @@ def wanted(index: str) -> Wanted:
 @pytest.fixture
 def make_spec(tmp_path: Path, wanted: Wanted) -> MakeSpec:
     """A specification with the lock of the index as it is now; changes by name."""
+    return spec_maker(tmp_path, wanted, stack="rocm-5.7", python_path=sys.executable)
+
+
+def spec_maker(folder: Path, wanted: Wanted, **own: Any) -> MakeSpec:
+    """Return what makes specifications of environments below a folder.
+
+    Args:
+        folder: of the environments.
+        wanted: what the lock holds, which is made each time.
+        own: what all of them have.
+    """
 
     def make(**changes: Any) -> Spec:
-        wheel = write_stand_in(tmp_path / "project", "rdna1", "0.1.0")
+        wheel = write_stand_in(folder / "project", "rdna1", "0.1.0")
         spec = Spec(
-            stack="rocm-5.7",
-            prefix=tmp_path / "opt",
+            prefix=folder / "opt",
             uv=UV,
             wheel=wheel,
             wheel_digest=digest(wheel),
-            python=PYTHON,
-            python_path=sys.executable,
+            python=wanted.python,
             index_url=wanted.index_url,
             project_index_url=wanted.project_index_url,
+            **own,
         )
         return spec._replace(lock=make_lock(wanted, UV))._replace(**changes)
 

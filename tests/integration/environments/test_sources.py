@@ -7,19 +7,18 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.utils import parse_wheel_filename
 
-from integration.environments.conftest import UV
+from integration.environments.conftest import UV, MakeSpec, spec_maker
 from rdna1.environments import unprivileged
 from rdna1.environments.build import BuildError
 from rdna1.environments.ensure import ensure
-from rdna1.environments.spec import Spec, digest
-from rdna1.locks import Wanted, locked_files, make_lock
+from rdna1.environments.spec import Spec
+from rdna1.locks import Wanted, locked_files
 from rdna1.mirror import download_wheels
 from rdna1.stacks import SourceDistribution
 from support.boxes import ROOT
@@ -49,7 +48,6 @@ setup(
 )
 """
 
-MakeSpec = Callable[..., Spec]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
 
 
@@ -111,26 +109,8 @@ def archive(place: Path, code: str = "") -> Path:
 @pytest.fixture
 def make_spec(place: Path, wanted: Wanted) -> MakeSpec:
     """A specification with the lock of the index as it is now; changes by name."""
-
-    def make(**changes: Any) -> Spec:
-        wheel = write_stand_in(place / "project", "rdna1", "0.1.0")
-        spec = Spec(
-            stack="therock",
-            prefix=place / "opt",
-            uv=UV,
-            wheel=wheel,
-            wheel_digest=digest(wheel),
-            python=wanted.python,
-            python_path=str(PYTHON),
-            index_url=wanted.index_url,
-            project_index_url=wanted.project_index_url,
-            sources=[
-                {"name": source.name, "environment": source.environment} for source in [SOURCE]
-            ],
-        )
-        return spec._replace(lock=make_lock(wanted, UV))._replace(**changes)
-
-    return make
+    sources = [{"name": SOURCE.name, "environment": SOURCE.environment}]
+    return spec_maker(place, wanted, stack="therock", python_path=str(PYTHON), sources=sources)
 
 
 def built(spec: Spec) -> tuple[str, str]:
