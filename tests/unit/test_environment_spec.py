@@ -52,3 +52,10 @@ def test_torch_is_a_section_of_its_own_and_nothing_is_lost() -> None:
 def test_without_a_lock_there_is_nothing_to_install() -> None:
     assert SPEC.sections() == [("", "https://stack"), ("", "https://project")]
     assert SPEC.torch_section() == ("", "https://stack")
+
+
+def test_torch_with_an_extra_is_torch() -> None:
+    native = f"torch[device-gfx1010]==2.12.0+rocm10.1.0 \\\n    --hash=sha256:{'2' * 64}\n"
+    spec = SPEC._replace(lock=f"{native}torchvision==0.27.0\n{LOCK_MARK}rich==14.0.0\n")
+    assert spec.torch_section() == (native, "https://stack")
+    assert spec.sections()[0] == ("torchvision==0.27.0\n", "https://stack")

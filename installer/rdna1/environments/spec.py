@@ -133,7 +133,7 @@ def entry_name(entry: str) -> str:
 
 
 def _is_torch(entry: str) -> bool:
-    return entry.startswith("torch==")
+    return entry_name(entry) == "torch"
 
 
 def digest(path: Path) -> str:
