@@ -248,6 +248,8 @@ def _compile(
     with tempfile.TemporaryDirectory() as folder:
         limits = Path(folder) / "constraints.txt"
         limits.write_text(constraints)
+        # uv warns of a file with nothing in it.
+        limited = ["--constraints", str(limits)] if constraints.strip() else []
         described = Path(folder) / "uv.toml"
         described.write_text(settings(index_url, sources))
         command = [
@@ -266,7 +268,8 @@ def _compile(
             # Nothing is built here: of a source that the stack names all is known.
             *only_wheels(sources),
             *options,
-            *("--constraints", str(limits), "-"),
+            *limited,
+            "-",
         ]
         try:
             done = subprocess.run(  # noqa: S603 (an argument list, no shell)
