@@ -43,6 +43,7 @@ Suite = Annotated[str, _text(rf"(\./|{_PART}(/{_PART})*/?)")]
 Component = Annotated[str, _text(f"{_PART}(/{_PART})*")]
 Key = Annotated[str, _text(rf"(keys/{_PART})?")]
 Word = Annotated[str, _text("[a-z0-9][a-z0-9._-]*")]
+Channel = Annotated[str, _text("([a-z0-9][a-z0-9._-]*)?")]
 Package = Annotated[str, _text("[a-z0-9][a-z0-9.+-]*(:[a-z0-9-]+)?")]
 Time = Annotated[str, _text("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")]
 
@@ -94,6 +95,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         architecture: as apt names it.
         rocm_source: where ROCm's packages come from.
         pytorch_source: where PyTorch comes from.
+        pytorch_channel: of the stack's wheels, empty for its own choice.
         packages: that apt was asked for; what these need is there as well.
         archives: of apt.
         files: all but this document and its signature.
@@ -107,6 +109,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     architecture: Word
     rocm_source: RocmSource
     pytorch_source: PytorchSource
+    # Mirrors of before have none.
+    pytorch_channel: Channel = ""
     packages: list[Package]
     archives: list[MirrorArchive]
     files: list[MirrorFile]

@@ -31,7 +31,7 @@ def write_manifest(
     Args:
         folder: of the mirror.
         subject: what it is for: ``stack``, ``os``, ``version``, ``architecture``,
-            ``rocm_source``, ``pytorch_source``, ``packages``.
+            ``rocm_source``, ``pytorch_source``, ``pytorch_channel``, ``packages``.
         archives: of apt.
 
     Raises:

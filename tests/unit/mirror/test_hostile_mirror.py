@@ -203,6 +203,7 @@ def test_nothing_of_an_archive_ends_a_line_of_a_source(
         ("made_at", "\x1b[31m"),
         ("rocm_source", "evil"),
         ("pytorch_source", "evil"),
+        ("pytorch_channel", "../x"),
         ("packages", ["--option=DPkg::Pre-Invoke::=touch /x"]),
         ("packages", ["a b"]),
     ],
