@@ -11,6 +11,7 @@ import pytest
 
 from rdna1.cli.validate import boundary, main, sweep, timing, tune
 from rdna1.cli.validate.consent import find_desktop
+from rdna1.cli.validate.measured_card import measured_card
 from rdna1.host.reader import Reader
 from support.machine_tree import MachineTree
 
@@ -18,6 +19,7 @@ Build = Callable[[MachineTree], object]
 
 INTEL = {"vendor": "8086", "driver": "i915"}
 OTHER = "0000:00:02.0"
+FIRST, SECOND = "0000:03:00.0", "0000:0a:00.0"
 COMMANDS = {
     "boundary": [],
     "tune": [],
@@ -106,9 +108,69 @@ def test_what_a_reset_would_end(build: Build, losses: list[str], tmp_path: Path)
     assert (found.exists, found.losses) == (True, losses)
 
 
+def two_cards(machine: MachineTree) -> MachineTree:
+    """The second card draws the desktop; the processor's graphics come first for KFD."""
+    machine.display("7340").display("731f", SECOND).screen(SECOND, card="card1").session()
+    machine.node("7340", target=100102, slot=0x300)
+    return machine.node("731f", target=100100, slot=0xA00)
+
+
+@pytest.mark.parametrize(
+    ("device", "environment", "slot"),
+    [
+        ("cuda:0", {}, FIRST),
+        ("auto", {}, FIRST),
+        ("cuda:1", {}, SECOND),
+        ("cuda:0", {"ROCR_VISIBLE_DEVICES": "1"}, SECOND),
+        ("cuda:1", {"ROCR_VISIBLE_DEVICES": "1,0"}, FIRST),
+        ("cuda", {"ROCR_VISIBLE_DEVICES": "1,0", "HIP_VISIBLE_DEVICES": "1"}, FIRST),
+        ("cuda:0", {"HIP_VISIBLE_DEVICES": "", "CUDA_VISIBLE_DEVICES": "1"}, SECOND),
+        ("cuda:1", {"HIP_VISIBLE_DEVICES": "0"}, None),
+        ("cuda:0", {"ROCR_VISIBLE_DEVICES": "GPU-1"}, None),
+    ],
+)
+def test_which_card_is_measured(
+    device: str, environment: dict[str, str], slot: str | None, tmp_path: Path
+) -> None:
+    two_cards(MachineTree(tmp_path))
+    card = measured_card(Reader(str(tmp_path)), device, environment)
+    assert card.slot == slot
+    assert (card.unknown == "") == (slot is not None)
+
+
+def test_another_gpu_may_count_or_not(tmp_path: Path) -> None:
+    MachineTree(tmp_path).node("1636", target=90012, slot=0x800).node("731f", slot=0x300)
+    reader = Reader(str(tmp_path))
+    card = measured_card(reader, "cuda:1", {})
+    assert card == (None, "whether the runtime counts 1002:1636 depends on its release")
+    assert measured_card(reader, "cuda:0", {"HIP_VISIBLE_DEVICES": "1"}).slot == FIRST
+
+
+def test_a_topology_that_cannot_be_read_names_no_card(tmp_path: Path) -> None:
+    card = measured_card(Reader(str(tmp_path)), "cuda:0", {})
+    assert card.slot is None
+    assert card.unknown.startswith("KFD's topology could not be read: ")
+
+
+def test_a_monitor_on_the_other_card_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two_cards(MachineTree(tmp_path))
+    for name in ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    root = ["--root", str(tmp_path)]
+    with pytest.raises(StartedError):
+        main(["boundary", "--device", "cuda:0", *root])
+    assert main(["boundary", "--device", "cuda:1", *root]) == 1
+    assert f"({SECOND}, HDMI-A-1)" in capsys.readouterr().err
+    assert main(["boundary", "--device", "cuda:2", *root]) == 1
+    said = capsys.readouterr().err
+    assert "Which of the 2 cards cuda:2 is, is not known: KFD and the variables leave 2" in said
+
+
 def test_a_machine_without_a_card_loses_nothing(tmp_path: Path) -> None:
     MachineTree(tmp_path).display("9bc4", OTHER, **INTEL).screen(OTHER).session()
-    assert find_desktop(Reader(str(tmp_path))) == (False, [])
+    assert find_desktop(Reader(str(tmp_path))) == (False, [], 0)
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda", "cuda:1"])

@@ -7,12 +7,14 @@ queue: drivers/gpu/drm/amd/amdgpu, BACO or MODE1), and every program that draws 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from rdna1.cards import card_list
 from rdna1.cli.machine import root_folder
 from rdna1.cli.output import ArgumentParser
+from rdna1.cli.validate.measured_card import measured_card
 from rdna1.host.pci import displays
 from rdna1.host.reader import Reader, UnreadableError
 from rdna1.host.screens import drm_cards, graphical_sessions, monitors
@@ -37,10 +39,12 @@ class Desktop(NamedTuple):
     Attributes:
         exists: whether there is a card that torch could compute on.
         losses: what would be lost with it, each a sentence's part; empty if nothing would.
+        cards: how many RDNA1 cards there are.
     """
 
     exists: bool
     losses: list[str]
+    cards: int = 0
 
 
 def add_consent(parser: ArgumentParser, yes: str) -> None:
@@ -76,7 +80,9 @@ def may_measure(options: argparse.Namespace, command: str, hangs: int) -> bool:
     root = root_folder(options)
     if options.device == "cpu" or options.device.startswith("sim:"):
         return True
-    desktop = find_desktop(Reader(str(root)))
+    reader = Reader(str(root))
+    card = measured_card(reader, options.device, os.environ)
+    desktop = find_desktop(reader, card.slot)
     if options.device == "auto" and not desktop.exists:
         return True
     _say(
@@ -86,12 +92,16 @@ def may_measure(options: argparse.Namespace, command: str, hangs: int) -> bool:
     if options.yes:
         return True
     if desktop.losses:
-        _say(f"refused: {' and '.join(desktop.losses)}. {_REMEDY}")
+        which = ""
+        if desktop.cards > 1 and card.slot is None:
+            which = f". Which of the {desktop.cards} cards {options.device} is, is not known"
+            which += f": {card.unknown}"
+        _say(f"refused: {' and '.join(desktop.losses)}{which}. {_REMEDY}")
         return False
     return _confirmed()
 
 
-def find_desktop(reader: Reader) -> Desktop:
+def find_desktop(reader: Reader, slot: str | None = None) -> Desktop:
     """What is drawn by the cards that may be measured.
 
     Where there is an RDNA1 card, others do not matter. A card that does not tell what it is may
@@ -99,13 +109,16 @@ def find_desktop(reader: Reader) -> Desktop:
 
     Args:
         reader: of the machine.
+        slot: of the card that is measured, None where it may be any.
     """
     cards: list[Mapping[str, object]] = [*drm_cards(reader), *_on_bus(reader)]
     has_rdna1 = any(map(_is_rdna1, cards))
 
     def matters(card: Mapping[str, object]) -> bool:
-        if card["vendor"] is None:
+        if card["vendor"] is None or (slot is not None and card["slot"] is None):
             return True
+        if slot is not None:
+            return card["slot"] == slot
         return _is_rdna1(card) if has_rdna1 else card["vendor"] in _VENDORS
 
     connected = monitors(reader)
@@ -122,7 +135,8 @@ def find_desktop(reader: Reader) -> Desktop:
             f"{session['user']} has a graphical session ({session['type']})"
             for session in graphical_sessions(reader)
         ]
-    return Desktop(exists, losses)
+    rdna1 = {card["slot"] for card in cards if _is_rdna1(card)}
+    return Desktop(exists, losses, len(rdna1))
 
 
 def _on_bus(reader: Reader) -> list[dict[str, object]]:

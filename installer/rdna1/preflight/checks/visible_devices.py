@@ -18,7 +18,6 @@ _OF_ROCR, _OF_HIP, _OF_CUDA = (
 _VISIBLE = re.compile(f"{_OF_ROCR}|{_OF_HIP}|{_OF_CUDA}")
 _INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _UNIQUE = "GPU-"
-_REMEDY = "Remove these settings, then log in again."
 
 Read = Mapping[str, Variable]
 
@@ -48,7 +47,7 @@ def visible_devices(case: Case) -> Outcome:
     unread = unread_places(facts)
     wrong: dict[str, str] = {}
     for read in _readers(places):
-        left = _left(read, nodes)
+        left = None if nodes is None else left_by(_values(read), nodes)
         lines = [shown(variable) for variable in read.values()]
         if left == [] or (nodes is None and _hides_all(read)):
             wrong.update(dict.fromkeys(lines, "a variable hides every card from ROCm's programs"))
@@ -57,13 +56,20 @@ def visible_devices(case: Case) -> Outcome:
             wrong.update(dict.fromkeys(lines, summary))
     if wrong:
         evidence = list(wrong) + _numbered(case, nodes or [])
-        return Outcome("fail", next(iter(wrong.values())), evidence + unread, _REMEDY)
+        return Outcome("fail", next(iter(wrong.values())), evidence + unread, _remedy(case))
     empty = [shown(v) for v in places if not v.value.strip() and v.name != _OF_ROCR]
     if empty:
         summary = "an empty variable looks as if it hid the cards, and hides none"
         return Outcome("warn", summary, empty + unread, "Remove these settings.")
     chosen = [shown(v) for v in places]
     return Outcome("pass", "no variable hides every card", chosen + unread)
+
+
+def rdna1_alone(case: Case) -> str:
+    """Return the setting that leaves the RDNA1 cards alone; empty without other GPUs or them."""
+    nodes = _known_nodes(case.facts) or []
+    ours = [str(i) for i, n in enumerate(nodes) if case.cards.find(n.vendor_id, n.device_id)]
+    return f"{_OF_ROCR}={','.join(ours)}" if 0 < len(ours) < len(nodes) else ""
 
 
 def left_of(facts: Facts) -> list[list[KfdNode]]:
@@ -75,8 +81,14 @@ def left_of(facts: Facts) -> list[list[KfdNode]]:
     nodes = facts.kfd.nodes or []
     all_nodes = [node for node in nodes if node.simd_count > 0]
     places = [variable for variable in _places(facts) if variable.name == _OF_ROCR]
-    left = [_left(read, all_nodes) for read in _readers(places)]
+    left = [left_by(_values(read), all_nodes) for read in _readers(places)]
     return [all_nodes if nodes is None else nodes for nodes in left] or [all_nodes]
+
+
+def _remedy(case: Case) -> str:
+    remedy = "Remove these settings, then log in again."
+    alone = rdna1_alone(case)
+    return f"{remedy} To leave programs the RDNA1 card alone: {alone}" if alone else remedy
 
 
 def _places(facts: Facts) -> list[Variable]:
@@ -104,15 +116,24 @@ def _readers(places: list[Variable]) -> list[Read]:
     return found
 
 
-def _left(read: Read, nodes: list[KfdNode] | None) -> list[KfdNode] | None:
-    """The GPUs that the variables leave, or None where that is not known."""
-    left = nodes
-    if left is not None and _OF_ROCR in read:
-        left = _chosen(read[_OF_ROCR].value, left)
-    second = next((n for n in (_OF_HIP, _OF_CUDA) if n in read and read[n].value.strip()), None)
+def left_by(environment: Mapping[str, str], nodes: list[KfdNode]) -> list[KfdNode] | None:
+    """Return the GPUs that the variables leave, as a program counts them; None if not known.
+
+    Args:
+        environment: names and values, of these variables and of any others.
+        nodes: KFD's GPUs in their order.
+    """
+    left: list[KfdNode] | None = nodes
+    if _OF_ROCR in environment:
+        left = _chosen(environment[_OF_ROCR], nodes)
+    second = next((n for n in (_OF_HIP, _OF_CUDA) if environment.get(n, "").strip()), None)
     if left is not None and second is not None:
-        left = _chosen(read[second].value, left)
+        left = _chosen(environment[second], left)
     return left
+
+
+def _values(read: Read) -> dict[str, str]:
+    return {name: variable.value for name, variable in read.items()}
 
 
 def _chosen(value: str, nodes: list[KfdNode]) -> list[KfdNode] | None:
