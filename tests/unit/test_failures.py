@@ -236,3 +236,10 @@ def test_what_ansible_says_of_a_machine_has_a_cause_and_a_remedy(output: str, ca
 
 def test_what_a_message_names_already_is_not_told_twice() -> None:
     assert explain_machine("E: You don't have enough free space") == ""
+
+
+def test_an_error_of_ours_that_is_known_has_one_remedy() -> None:
+    damaged = "the lock file l.txt is damaged: torch==2.2.2 is not a version with hashes"
+    text = explain(f"{damaged}. Remedy: -e pytorch_lock_renew=true makes it anew; compare the two")
+    assert text.count("Remedy: ") == 1
+    assert text.endswith(f"It said: {damaged}.")

@@ -85,6 +85,8 @@ def _explained(output: str, failures: Sequence[KnownFailure] | None = None) -> s
             names = [text for name, text in groups.items() if name.startswith("name")]
             words = {**groups, "name": next(iter(names), "")}
             said = _lines(failure, output) or _line_around(output, found.start())
+            # Our own errors end with a remedy, and one is enough.
+            said = said.partition(" Remedy: ")[0]
             cause, remedy = failure.cause.format(**words), with_harm(failure.remedy.format(**words))
             return f"Cause: {cause}\nRemedy: {remedy}\nIt said: {said}"
     return ""
