@@ -14,7 +14,10 @@ _FOLDERS = (
     "/usr/lib/modprobe.d",
     "/lib/modprobe.d",
 )
-_KEPT_OUT = re.compile(r"\s*(blacklist\s+amdgpu|install\s+amdgpu\s+(/usr)?/bin/(false|true))\s*")
+_KEPT_OUT = re.compile(
+    r"\s*(blacklist\s+amdgpu|install\s+amdgpu\s+(/usr)?/bin/(false|true)"
+    r"|options\s+amdgpu(\s+\S+)*\s+modeset=0(\s+\S+)*)\s*"
+)
 _KEPT_OUT_AT_BOOT = re.compile(r"(modprobe\.blacklist|module_blacklist)=(\S*,)?amdgpu(,\S*)?")
 
 

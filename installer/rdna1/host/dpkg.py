@@ -26,7 +26,7 @@ _SETTLED = ABSENT | {"installed"}
 _RELEVANT = re.compile(
     r"""
     (?:lib)? (?:
-      rocm(?:-[\w.+-]+)? | rocminfo | rocr | rock-dkms(?:-firmware)? | amdrocm[\d.]*
+      rocm(?:-[\w.+-]+)? | rocminfo | rocr | rock-dkms(?:-firmware)? | amdrocm[\w.+-]*
       | roc(?:blas|fft|rand|solver|sparse|alution|tracer|profiler|prim|thrust|wmma|dbgapi|decode
           |jpeg|al|shmem)
       | rccl | hip | hipcc | hipamd | amdhip64 | hiprtc | hiprtc-builtins | hipify(?:-clang)?
@@ -44,6 +44,8 @@ _RELEVANT = re.compile(
     re.VERBOSE,
 )
 _BY_AMD = "@amd.com>"
+# What remedies call, which is to be there.
+_CALLED = frozenset(["dkms"])
 
 
 class Package(NamedTuple):
@@ -179,7 +181,7 @@ def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, st
     return {
         p.name: p.version
         for p in status.packages()
-        if p.present and (p.by_amd or is_relevant(p.name) or p.name in asked)
+        if p.present and (p.by_amd or is_relevant(p.name) or p.name in asked or p.name in _CALLED)
     }
 
 

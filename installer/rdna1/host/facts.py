@@ -145,6 +145,7 @@ def _hardware(reader: Reader, unknown: Unknown) -> dict[str, object]:
             "kernels": unknown.ask("modules.kernels", modules.kernels, reader),
             "dkms": unknown.ask("modules.dkms", modules.dkms_builds, reader),
             "with_amdgpu": unknown.ask("modules.with_amdgpu", modules.with_amdgpu, reader),
+            "own_amdgpu": unknown.ask("modules.own_amdgpu", modules.own_amdgpu, reader),
         },
     }
 

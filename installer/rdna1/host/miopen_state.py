@@ -52,7 +52,7 @@ def damaged(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[di
 
 
 def on_network(reader: Reader, names: tuple[str, ...]) -> list[dict[str, str]]:
-    """``path`` and ``kind`` of each home that lies on a network file system.
+    """``path`` and ``kind`` of each home on a network file system, or of MIOpen's folders there.
 
     Raises:
         UnreadableError: /etc/passwd or the list of mounts cannot be read.
@@ -60,11 +60,22 @@ def on_network(reader: Reader, names: tuple[str, ...]) -> list[dict[str, str]]:
     mounts = _mounts(reader)
     found = []
     for home in accounts.homes(reader, names):
-        within = [point for point in mounts if home == point or home.startswith(f"{point}/")]
-        kind = mounts[max(within, key=len)] if within else ""
-        if kind in _NETWORK:
-            found.append({"path": home, "kind": kind})
+        folders = {folder: _kind(mounts, folder) for folder in (home, *_within(home))}
+        on_network = [folder for folder, kind in folders.items() if kind in _NETWORK]
+        # All that lies in the home goes with it, unless something local is mounted there.
+        if on_network and any(folders[folder] in _NETWORK for folder in _within(home)):
+            found.append({"path": on_network[0], "kind": folders[on_network[0]]})
     return found
+
+
+def _within(home: str) -> list[str]:
+    return [f"{home}/{name}" for name in FOLDERS]
+
+
+def _kind(mounts: dict[str, str], folder: str) -> str:
+    """The kind of the file system that a folder lies on, empty where no mount tells."""
+    within = [point for point in mounts if folder == point or folder.startswith(f"{point}/")]
+    return mounts[max(within, key=len)] if within else ""
 
 
 def _listed(reader: Reader, folder: str) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from .reader import Reader
 
 _KERNELS = "/lib/modules"
-# The kernel's own, and those that DKMS puts beside it.
-_AMDGPU_FOLDERS = ("kernel/drivers/gpu/drm/amd/amdgpu", "updates/dkms", "updates", "extra")
+_OWN_FOLDER = "kernel/drivers/gpu/drm/amd/amdgpu"
+# Where DKMS puts modules beside the kernel's own.
+_DKMS_FOLDERS = ("updates/dkms", "updates", "extra")
 _BUILDS = "/var/lib/dkms/amdgpu"
 # Beside the kernels, a version's folder in DKMS' tree holds these.
 _NO_KERNELS = frozenset(["source", "build"])
@@ -32,14 +33,36 @@ def with_amdgpu(reader: Reader) -> list[str]:
     Raises:
         UnreadableError: there is no folder of modules, in a container for example.
     """
-    return [name for name in kernels(reader) if _has_amdgpu(reader, f"{_KERNELS}/{name}")]
+    own = own_amdgpu(reader)
+    return [
+        name
+        for name in kernels(reader)
+        if name in own
+        or any(_holds_amdgpu(reader, f"{_KERNELS}/{name}/{place}") for place in _DKMS_FOLDERS)
+    ]
 
 
-def _has_amdgpu(reader: Reader, folder: str) -> bool:
-    for place in _AMDGPU_FOLDERS:
-        if any(name.startswith("amdgpu.ko") for name in reader.optional_names(f"{folder}/{place}")):
-            return True
+def own_amdgpu(reader: Reader) -> list[str]:
+    """Releases of the installed kernels that have an amdgpu of their own, not AMD's from DKMS.
+
+    Raises:
+        UnreadableError: there is no folder of modules, in a container for example.
+    """
+    return [name for name in kernels(reader) if _has_own(reader, name)]
+
+
+def _has_own(reader: Reader, kernel: str) -> bool:
+    folder = f"{_KERNELS}/{kernel}"
+    # Older releases of DKMS keep the one that they replaced, and put it back.
+    if _holds_amdgpu(reader, f"{folder}/{_OWN_FOLDER}") or _holds_amdgpu(
+        reader, f"{_BUILDS}/original_module/{kernel}/x86_64"
+    ):
+        return True
     return "/amdgpu.ko" in (reader.optional_text(f"{folder}/modules.builtin") or "")
+
+
+def _holds_amdgpu(reader: Reader, folder: str) -> bool:
+    return any(name.startswith("amdgpu.ko") for name in reader.optional_names(folder))
 
 
 def dkms_builds(reader: Reader) -> list[dict[str, object]]:

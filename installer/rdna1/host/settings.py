@@ -57,6 +57,14 @@ def of_list(text: str) -> Iterator[Setting]:
             )
 
 
+def of_preload(text: str) -> Iterator[Setting]:
+    """The libraries of /etc/ld.so.preload, which count as those of LD_PRELOAD do (ld.so(8))."""
+    for number, line in enumerate(text.splitlines(), 1):
+        libraries = line.partition("#")[0].replace(":", " ").split()
+        if libraries:
+            yield number, "LD_PRELOAD", ":".join(libraries)
+
+
 def of_pam(text: str) -> Iterator[Setting]:
     """``NAME DEFAULT=value`` lines (pam_env.conf(5)), and ``NAME=VALUE`` of older files."""
     for number, line in enumerate(text.splitlines(), 1):

@@ -24,11 +24,13 @@ _MOST_FILES, _MOST_SETTINGS, _LONGEST = 2000, 500, 8192
 
 _WATCHED = re.compile(
     r"\b(?:(?:HSA|HIP|ROC|ROCM|ROCR|MIOPEN|AMD)_\w+|GPU_MAX_HW_QUEUES|PYTORCH_ROCM_ARCH"
-    r"|PYTORCH_HIP_ALLOC_CONF|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|PYTHONPATH"
+    r"|PYTORCH_(?:(?:HIP|CUDA)_)?ALLOC_CONF|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|PYTHONPATH"
     r"|PYTHONHOME)\b"
 )
 _SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
     ("/etc/environment", settings.of_list),
+    # For every program, whoever starts it (ld.so(8)).
+    ("/etc/ld.so.preload", settings.of_preload),
     ("/etc/security/pam_env.conf", settings.of_pam),
     ("/etc/profile", settings.of_shell),
     ("/etc/bash.bashrc", settings.of_shell),
@@ -54,11 +56,13 @@ _SYSTEM_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
 _HOME_FILES: tuple[tuple[str, Parser], ...] = (
     (".profile", settings.of_shell),
     (".bashrc", settings.of_shell),
+    (".bash_aliases", settings.of_shell),
     (".bash_profile", settings.of_shell),
     (".bash_login", settings.of_shell),
     (".zshenv", settings.of_shell),
     (".zprofile", settings.of_shell),
     (".zshrc", settings.of_shell),
+    (".zlogin", settings.of_shell),
     (".xprofile", settings.of_shell),
     (".xsessionrc", settings.of_shell),
     (".cshrc", settings.of_csh),
@@ -145,7 +149,7 @@ def _of_files(
 def _of_file(reader: Reader, file: File) -> list[dict[str, object]]:
     text = reader.optional_text(file.path, file.named_by) or ""
     # Nearly all files name no such variable and need no parsing.
-    if not _WATCHED.search(text):
+    if file.parse is not settings.of_preload and not _WATCHED.search(text):
         return []
     found: list[dict[str, object]] = []
     for line, name, value in file.parse(text):

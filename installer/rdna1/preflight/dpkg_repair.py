@@ -12,6 +12,8 @@ from rdna1.preflight.machine import DRIVER_PACKAGES, dkms_packages
 
 # Their scripts build every module of DKMS, and fail with any of them.
 _BUILDS_MODULES = re.compile(r"linux-(?:image|headers|modules)-\S+")
+# By Debian's way of naming them: nvidia-dkms-535, zfs-dkms, virtualbox-dkms.
+_MODULE_PACKAGE = re.compile(r"\S+-dkms(?:-\S+)?|bcmwl-kernel-source")
 _GOING = frozenset(["deinstall", "purge"])
 
 
@@ -38,6 +40,11 @@ class Repair(msgspec.Struct, frozen=True):
     def only_configures(self) -> bool:
         """Whether dpkg --configure -a finishes all of it."""
         return not (self.broken or self.driver or self.going or self.half)
+
+    @property
+    def builds(self) -> list[str]:
+        """Packages left to be configured whose script builds a module, and may fail for good."""
+        return [name for name in self.configure if _MODULE_PACKAGE.fullmatch(name)]
 
     @property
     def steps(self) -> list[str]:

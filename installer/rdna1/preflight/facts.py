@@ -185,11 +185,15 @@ class DkmsBuild(msgspec.Struct, frozen=True):
 
 
 class Modules(msgspec.Struct, frozen=True):
-    """Installed kernels, those of them that have amdgpu, and AMD's own driver for them."""
+    """Installed kernels, AMD's own driver for them, and those that have amdgpu.
+
+    ``with_amdgpu`` have any, ``own_amdgpu`` that of the kernel itself.
+    """
 
     kernels: list[str] | None
     dkms: list[DkmsBuild] | None
     with_amdgpu: list[str] | None = None
+    own_amdgpu: list[str] | None = None
 
 
 class User(msgspec.Struct, frozen=True):

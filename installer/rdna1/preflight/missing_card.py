@@ -10,6 +10,8 @@ from rdna1.preflight.machine import Card, dkms_packages, kernel_version, version
 from rdna1.preflight.model import Case
 
 _CONFIG = "CONFIG_HSA_AMD"
+# The message names the firmware's version and the first that does without atomics.
+_REJECTED = re.compile(r"PCI rejects atomics (\d{1,5})<(\d{1,5})")
 # Navi 12 is the one chip of RDNA1 whose virtual functions compute (kfd_device.c).
 _WHOLE_CARD_ONLY = frozenset(["gfx1010", "gfx1012"])
 
@@ -31,7 +33,7 @@ class Cause(NamedTuple):
 
 
 class _Message(NamedTuple):
-    """What a message of the kernel means."""
+    """What a message of the kernel means; atomics have a remedy by the board: `atomics_remedy`."""
 
     pattern: re.Pattern[str]
     id: str
@@ -83,7 +85,8 @@ def why_missing(case: Case, card: Card) -> Cause | None:
     return (
         _not_built_in(case.facts)
         or _kernel_too_old(case.facts, card)
-        or _message(case.facts)
+        or _no_atomics(case.facts, card)
+        or message_cause(case.facts)
         or _shared(case.facts, card)
     )
 
@@ -131,7 +134,45 @@ def _kernel_too_old(facts: Facts, card: Card) -> Cause | None:
     return Cause("kernel-too-old", summary, evidence, remedy)
 
 
-def _message(facts: Facts) -> Cause | None:
+def rejected_firmware(facts: Facts) -> int | None:
+    """Return the version of the MEC firmware for which the kernel rejected a card, if it says."""
+    versions = [_REJECTED.search(line.text) for line in said(facts, "atomics")]
+    return next((int(match[1]) for match in versions if match), None)
+
+
+def atomics_remedy(facts: Facts, card: Card) -> str:
+    """Return what helps a card that the kernel rejects for want of atomic operations."""
+    slot = "Move the card to a slot of the processor itself"
+    if card.chip.has_workstation_firmware(card.device, card.revision):
+        return f"{slot}: its firmware is version 123 in every release, and newer does not exist."
+    if rejected_firmware(facts) is not None:
+        return (
+            "Install the firmware of a current release, which does without atomics (the check "
+            f"firmware names the package), and reboot. Or: {slot[0].lower()}{slot[1:]}."
+        )
+    return f"{slot}."
+
+
+def _no_atomics(facts: Facts, card: Card) -> Cause | None:
+    """The kernel says that it rejects the card, or a board that never does without is without."""
+    lines = list(dict.fromkeys(line.shown for line in said(facts, "atomics")))[:3]
+    remedy = atomics_remedy(facts, card)
+    if lines:
+        version = rejected_firmware(facts)
+        old = f" with MEC firmware {version}" if version is not None else ""
+        summary = f"the kernel says that PCI Express rejects atomic operations{old}"
+        return Cause("atomics", summary, lines, remedy)
+    link = next((link for link in facts.pcie or [] if link.slot == card.slot), None)
+    if link is None or link.atomics is not False:
+        return None
+    if not card.chip.has_workstation_firmware(card.device, card.revision):
+        return None
+    summary = f"there are no PCIe atomics at its slot, and the {card.board} never does without"
+    return Cause("atomics", summary, [f"{card.slot}: no PCIe atomics"], remedy)
+
+
+def message_cause(facts: Facts) -> Cause | None:
+    """Return the cause that a saved message of the kernel names, or None where none does."""
     for message in _MESSAGES:
         lines = said(facts, message.id)
         if lines:

@@ -75,7 +75,9 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: that serves it.
         url: root of all its folders; a mirror has the same below a root of its own.
         rocm_folder: below the root, with a folder for each version of ROCm.
-        new_hosts: that serve the layout since ROCm 10.
+        new_key_url: of the key of the layout since ROCm 10.
+        new_keyring: where AMD's guide puts that key.
+        domains: that every server of AMD's is below.
         component: of every suite.
         architecture: of all packages.
         sources_file: where this project puts the source.
@@ -92,7 +94,9 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str
     url: Annotated[str, msgspec.Meta(pattern="^https://")]
     rocm_folder: str
-    new_hosts: list[str]
+    new_key_url: str
+    new_keyring: str
+    domains: list[str]
     component: str
     architecture: str
     sources_file: str

@@ -127,12 +127,18 @@ def test_installed_kernels_and_builds_for_them(tree: Tree) -> None:
             {"version": "6.3.6-1697589.22.04", "kernels": [], "source": False},
         ],
         "with_amdgpu": ["6.8.0-45-generic"],
+        "own_amdgpu": ["6.8.0-45-generic"],
     }
 
 
 def test_without_kernels_and_firmware(tree: Tree) -> None:
     facts: Any = collect(str(tree({})))
-    assert facts["modules"] == {"kernels": None, "dkms": [], "with_amdgpu": None}
+    assert facts["modules"] == {
+        "kernels": None,
+        "dkms": [],
+        "with_amdgpu": None,
+        "own_amdgpu": None,
+    }
     assert facts["firmware"] is None
     assert "/lib/modules: No such file" in facts["unknown"]["modules.kernels"]
     assert "/lib/firmware: No such file" in facts["unknown"]["firmware"]

@@ -412,7 +412,15 @@ ROWS = [
         "fail",
         ("without a signature", f"signed-by={KEYRING}"),
     ),
-    Row("amd-signature", "unsigned", sources(source(signed_by=())), "warn", ("not name", KEYRING)),
+    Row("amd-signature", "unsigned", sources(source(signed_by=())), "warn", ("Disable it in",)),
+    Row(
+        "amd-signature",
+        "unsigned, and used",
+        sources(source(signed_by=())),
+        "warn",
+        ("not name", KEYRING),
+        options=FROM_AMD,
+    ),
     Row(
         "amd-signature",
         "of the driver",
@@ -429,7 +437,15 @@ ROWS = [
         "expired",
         keys(keyring(expires="2021-08-01", expired=True)),
         "fail",
-        (f"{KEYRING}: CA8B B472", "expired on 2021-08-01", "https://repo.radeon.com/rocm/rocm.gpg"),
+        (f"{KEYRING}: CA8B B472", "expired on 2021-08-01", "Disable it in"),
+    ),
+    Row(
+        "amd-key",
+        "expired, and nothing of the stack's",
+        keys(keyring(expires="2021-08-01", expired=True)),
+        "fail",
+        (f"{KEYRING}: CA8B B472", "https://repo.radeon.com/rocm/rocm.gpg"),
+        options={"rocm_source": "none"},
     ),
     Row("amd-key", "revoked", keys(keyring(revoked=True)), "fail", ("is revoked",)),
     Row(

@@ -154,7 +154,14 @@ ROWS = [
     ),
     Row("other-card", "beside, not offered", others("6613", None, ONE), "pass", ("not offered",)),
     Row("other-card", "integrated is no card", RENOIR, "pass", ("no other AMD card",)),
-    Row("other-card", "unknown", unknown("displays"), "skip", (UNREAD,)),
+    Row("other-card", "by the topology", unknown("displays"), "pass", ("no AMD card",)),
+    Row(
+        "other-card",
+        "unknown",
+        {**unknown("displays"), **unknown("kfd.nodes")},
+        "skip",
+        (UNREAD,),
+    ),
     Row(
         "other-card",
         "unknown target",
@@ -171,7 +178,14 @@ ROWS = [
         "fail",
         ("KFD node 1: 1002:9999, gfx1013", "Vulkan"),
     ),
-    Row("cyan-skillfish", "unknown", unknown("displays"), "skip", (UNREAD,)),
+    Row("cyan-skillfish", "by the topology", unknown("displays"), "pass", ("gfx1013",)),
+    Row(
+        "cyan-skillfish",
+        "unknown",
+        {**unknown("displays"), **unknown("kfd.nodes")},
+        "skip",
+        (UNREAD,),
+    ),
     Row("pcie-atomics", "offered", {}, "pass", ("MEC firmware 144",)),
     Row(
         "pcie-atomics",

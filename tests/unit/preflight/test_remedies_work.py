@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rdna1.preflight import Finding
+from support.field.case import Case, report_of
+from support.field.table import CASES
 from support.findings import finding_of
 from support.machine_tree import MachineTree
 from unit.preflight import (
@@ -24,7 +26,6 @@ from unit.preflight import (
     test_checks_kernel,
     test_preflight_checks,
 )
-from unit.preflight.test_field_reports import CASES, Case, findings_of
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
@@ -150,7 +151,7 @@ def test_every_remedy_works_on_its_machine(
 
 
 def remedies(case: Case, root: Path) -> list[Finding]:
-    found = findings_of(case.build(root), case.stack)
+    found = report_of(case.build(root), case.stack).checks
     return [finding for finding in found if finding.status in ("warn", "fail")]
 
 

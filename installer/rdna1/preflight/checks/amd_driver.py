@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 
+from rdna1.preflight.checks.kernel import install_own_driver
 from rdna1.preflight.dpkg_repair import repair_of
-from rdna1.preflight.facts import DkmsBuild, Facts
+from rdna1.preflight.facts import Facts
 from rdna1.preflight.machine import cards_if_known, dkms_packages
 from rdna1.preflight.missing_card import kernel_too_old
 from rdna1.preflight.model import Case, Outcome, check
@@ -59,7 +60,7 @@ def dkms_build(case: Case) -> Outcome:
             "warn",
             "DKMS keeps a driver of AMD's whose package is gone",
             lines,
-            _remove_leftovers(versions),
+            _remove_leftovers(facts),
         )
     return Outcome(
         "warn",
@@ -99,9 +100,8 @@ def _remove_driver(case: Case) -> str:
     """How the kernel's own driver comes back; another kernel where it does not know the card."""
     facts = case.facts
     packages = dkms_packages(facts)
-    builds = facts.modules.dkms or []
     if not packages:
-        return _remove_leftovers(builds)
+        return _remove_leftovers(facts)
     old = [card for card in cards_if_known(case) if kernel_too_old(facts, card)]
     if old:
         running = facts.kernel.release
@@ -109,17 +109,29 @@ def _remove_driver(case: Case) -> str:
             f"Boot a newer kernel, whose own driver serves {old[0].chip.name}; until then, as "
             f"root: dkms autoinstall -k {running}"
         )
-    first = "First what apt-state says. Then as root" if repair_of(facts).broken else "As root"
-    return (
-        f"{first}: apt purge {' '.join(packages)}; update-initramfs -u. Then reboot into the "
-        "kernel's own driver."
+    own = facts.modules.own_amdgpu
+    if own is not None and facts.kernel.release not in own and cards_if_known(case):
+        return (
+            "Keep it until the running kernel, which has no amdgpu of its own, has one: "
+            f"{install_own_driver(facts)} After that, as root: apt purge {' '.join(packages)}"
+        )
+    broken = repair_of(facts).broken
+    purge = (
+        [f"apt purge {' '.join(left)}"]
+        if (left := [p for p in packages if p not in broken])
+        else []
     )
+    first = "First what apt-state says. Then as root" if broken else "As root"
+    commands = "; ".join([*purge, "update-initramfs -u"])
+    return f"{first}: {commands}. Then reboot into the kernel's own driver."
 
 
-def _remove_leftovers(builds: list[DkmsBuild]) -> str:
+def _remove_leftovers(facts: Facts) -> str:
     """How builds whose package is gone are removed: DKMS itself needs their source for that."""
-    by_dkms = [f"dkms remove amdgpu/{build.version} --all" for build in builds if build.source]
-    folders = [f"/var/lib/dkms/amdgpu/{build.version}" for build in builds if not build.source]
+    builds = facts.modules.dkms or []
+    usable = [b for b in builds if b.source and "dkms" in (facts.apt.packages or {})]
+    by_dkms = [f"dkms remove amdgpu/{build.version} --all" for build in usable]
+    folders = [f"/var/lib/dkms/amdgpu/{build.version}" for build in builds if build not in usable]
     by_hand = [f"rm -r {shlex.join(folders)}"] if folders else []
     return f"As root: {'; '.join(by_dkms + by_hand)}"
 

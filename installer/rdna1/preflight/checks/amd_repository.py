@@ -48,7 +48,10 @@ def amd_key(case: Case) -> Outcome:
         return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _fate(case))
     if wrong:
         summary = "apt does not have the key of AMD's repository"
-        return Outcome("fail", summary, wrong, f"{_fetch(case)} with: gpg --dearmor")
+        remedy = f"{_fetch(case)} with: gpg --dearmor"
+        if case.rocm_source == "distro":
+            remedy = f"{_disable(sources)}. The stack takes nothing from it."
+        return Outcome("fail", summary, wrong, remedy)
     more = sorted({line for source in sources for line in _more_keys(case, source)})
     if more:
         replaced = _is_replaced(case, sources)
@@ -88,17 +91,29 @@ def amd_signature(case: Case) -> Outcome:
     signed-by every key that apt trusts vouches for AMD's packages, AMD's for every other
     archive, and an expired copy in the common keyring stops the update.
     """
-    sources = [*_amd_sources(case), *_new_sources(case)]
-    trusted = [_shown(source) for source in sources if source.trusted]
+    new = _new_sources(case)
+    sources = [*_amd_sources(case), *new]
+    trusted = [source for source in sources if source.trusted]
+    lines = [_shown(source) for source in trusted]
+    summary = "apt takes AMD's packages without a signature"
     if trusted and _is_replaced(case, sources):
-        return Outcome("warn", "apt takes AMD's packages without a signature", trusted, _fate(case))
+        return Outcome("warn", summary, lines, _fate(case))
+    if trusted and all(source in new for source in trusted):
+        remedy = f"{_disable(trusted)}. AMD's nightly packages have no signature."
+        return Outcome("fail", summary, lines, remedy)
     if trusted:
         remedy = f"Replace trusted=yes by signed-by={case.amd.keyring} and put AMD's key there."
-        return Outcome("fail", "apt takes AMD's packages without a signature", trusted, remedy)
-    unsigned = [_shown(source) for source in sources if not source.signed_by]
+        return Outcome("fail", summary, lines, remedy)
+    unsigned = [source for source in sources if not source.signed_by]
     if unsigned:
-        remedy = f"Add signed-by={case.amd.keyring} and put AMD's key there."
-        return Outcome("warn", "AMD's source does not name its key", unsigned, remedy)
+        keyring = case.amd.keyring
+        where = f"signed-by={keyring} and put AMD's key there"
+        if all(source in new for source in unsigned):
+            where = f"signed-by={case.amd.new_keyring} and put the key there that is at "
+            where += case.amd.new_key_url
+        lines = [_shown(source) for source in unsigned]
+        remedy = _disable(unsigned) if case.rocm_source == "distro" else f"Add {where}."
+        return Outcome("warn", "AMD's source does not name its key", lines, remedy)
     return Outcome("pass", "each source of AMD names its key" if sources else _NONE)
 
 
@@ -160,7 +175,7 @@ def amd_source(case: Case) -> Outcome:
         return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
     stray = _new_sources(case) if case.rocm_source != "none" else []
     if stray:
-        summary = "AMD's new repository is enabled, whose ROCm 10 and newer is none of the stack's"
+        summary = "another repository of AMD's is enabled, of ROCm 10 or newer: no stack uses it"
         return Outcome("warn", summary, lines + list(map(_shown, stray)), _disable(stray))
     wanted = case.stack.rocm_version
     if versions and case.rocm_source == "amd" and versions != [wanted]:
@@ -216,6 +231,8 @@ def amd_pin(case: Case) -> Outcome:
     pin that was written with echo and kept its backslashes is none.
     """
     sources = [source for source in _amd_sources(case) if _rocm(source)]
+    if case.rocm_source == "amd" and (outranking := _outranking(case)):
+        return outranking
     if not sources:
         return Outcome("pass", "no source of AMD's ROCm is enabled")
     if case.rocm_source == "distro":
@@ -249,14 +266,20 @@ def _amd_sources(case: Case) -> list[Source]:
 
 
 def _new_sources(case: Case) -> list[Source]:
-    """Enabled sources of AMD's repository for ROCm 10 and newer."""
+    """Enabled sources of AMD's other servers: ROCm 10 and newer, and nightly builds."""
     sources = case.facts.known("apt.sources", case.facts.apt.sources)
-    hosts = set(case.amd.new_hosts)
     return [
         source
         for source in sources
-        if source.enabled and "deb" in source.types and hosts & set(map(_host, source.uris))
+        if source.enabled
+        and "deb" in source.types
+        and not _is_amds(case, source)
+        and any(_is_below(case, _host(uri) or "") for uri in source.uris)
     ]
+
+
+def _is_below(case: Case, host: str) -> bool:
+    return any(host == domain or host.endswith(f".{domain}") for domain in case.amd.domains)
 
 
 def _disable(sources: list[Source]) -> str:
@@ -433,6 +456,26 @@ def _pins(case: Case, pin: Pin) -> bool:
     is_amds = case.amd.pin.release in target or target == f"origin {case.amd.host}"
     covers = any(fnmatch.fnmatchcase(_CONTESTED, pattern) for pattern in pin.packages)
     return is_amds and covers and pin.priority > _ARCHIVE_PRIORITY
+
+
+def _outranking(case: Case) -> Outcome | None:
+    """Pins of others that outrank the one that provisioning writes."""
+    ours = case.amd.pin.priority
+    above = [
+        pin
+        for pin in case.facts.known("apt.pins", case.facts.apt.pins)
+        if pin.priority > ours
+        and not _pins(case, pin)
+        and any(fnmatch.fnmatchcase(_CONTESTED, pattern) for pattern in pin.packages)
+    ]
+    if not above:
+        return None
+    return Outcome(
+        "warn",
+        f"a pin outranks AMD's packages, which provisioning gives the priority {ours}",
+        [f"{pin.where}: {pin.pin}, priority {pin.priority}" for pin in above],
+        f"Give it a priority below {ours}, or name the packages that it is for instead of all.",
+    )
 
 
 def _pin(case: Case) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from rdna1.preflight.facts import Facts
+from rdna1.preflight.machine import cards_if_known
 from rdna1.preflight.model import Case, Outcome, check
 
 _CWSR = "amdgpu.cwsr_enable=0"
 _STOPPING = frozenset(["nomodeset", "amdgpu.modeset=0"])
+_INSISTING = "amdgpu.modeset=1"
+_KEPT_OUT = re.compile(r"(?:modprobe\.blacklist|module_blacklist)=(?:\S*,)?amdgpu(?:,\S*)?")
 # What owners of the iMac of 2020 start it with instead (T2-Ubuntu#208).
 _APPLE = "amdgpu.ppfeaturemask=0xfff7bffd"
 
@@ -24,13 +29,14 @@ _APPLE = "amdgpu.ppfeaturemask=0xfff7bffd"
 def boot_options(case: Case) -> Outcome:
     """With nomodeset amdgpu refuses to start, and there is no card to compute with.
 
-    Installers add it to get past a black screen, and some machines, the iMac of 2020 among
-    them, hang at boot without it or another option in its place. Users of gfx1010 set
-    amdgpu.cwsr_enable=0 against hangs; whether it helps is not proven, so it is only shown.
+    The same goes for a list of modules that shall not be loaded with amdgpu in it. Installers
+    add nomodeset to get past a black screen, and some machines, the iMac of 2020 among them, hang
+    at boot without it or another option in its place. Users of gfx1010 set amdgpu.cwsr_enable=0
+    against hangs; whether it helps is not proven, so it is only shown.
     """
     line = case.facts.known("kernel.cmdline", case.facts.kernel.cmdline)
     words = line.split()
-    stopping = [word for word in words if word in _STOPPING]
+    stopping = stopping_options(case)
     if stopping:
         settings = [
             f"{entry.where}: {entry.text}"
@@ -48,6 +54,16 @@ def boot_options(case: Case) -> Outcome:
     if _CWSR not in words:
         evidence.append(f"not set: {_CWSR}, which some users set against hangs")
     return Outcome("pass", "no option keeps amdgpu from starting", evidence)
+
+
+def stopping_options(case: Case) -> list[str]:
+    """Return the options on the kernel's command line that keep amdgpu from starting."""
+    words = (case.facts.kernel.cmdline or "").split()
+    stopping = [word for word in words if word in _STOPPING and _INSISTING not in words]
+    # A user can load by hand what a list keeps out.
+    if any(card.driver == "amdgpu" for card in cards_if_known(case)):
+        return stopping
+    return stopping + [word for word in words if _KEPT_OUT.fullmatch(word)]
 
 
 def _without_option(facts: Facts, option: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rdna1.preflight.checks.boot_options import stopping_options
+from rdna1.preflight.checks.kernel import missing_firmware
 from rdna1.preflight.containers import pass_devices, pass_group
 from rdna1.preflight.facts import DeviceFile, Display, Facts
 from rdna1.preflight.machine import (
     Card,
-    gpu_nodes,
     missing_cards,
     node_name,
     rdna1_cards,
 )
-from rdna1.preflight.missing_card import why_missing
+from rdna1.preflight.missing_card import kernel_too_old, message_cause, why_missing
 from rdna1.preflight.model import Case, Outcome, check
 
 _RENDER_GROUP = "render"  # udev's group of /dev/kfd and of the render nodes
@@ -38,18 +39,7 @@ def card(case: Case) -> Outcome:
     """
     cards = rdna1_cards(case)
     if not cards:
-        displays = case.facts.displays
-        seen = [_device_name(display) for display in displays or []]
-        if displays is None:
-            seen = [f"not read: {case.facts.unknown.get('displays', 'the PCI devices')}"]
-            seen += [node_name(node, case.cards) for node in gpu_nodes(case.facts)]
-        return Outcome(
-            "fail",
-            "no RDNA1 card",
-            (seen or ["no display device on the PCI bus"]) + case.facts.unread("displays"),
-            "Use this stack with a card of the Radeon RX 5000 series. "
-            "Newer AMD cards are served by a current ROCm instead.",
-        )
+        return _no_card(case)
     names = [f"{card.board} ({card.chip.name}, {card.chip.gfx_target})" for card in cards]
     wrong = {card.chip.gfx_target for card in cards} - set(case.stack.gfx_targets)
     if wrong:
@@ -74,19 +64,26 @@ def kernel_driver(case: Case) -> Outcome:
     cards = rdna1_cards(case)
     drivers = [f"{card.slot}: {card.driver or 'no driver'}" for card in cards]
     kept_out = [f"{place} keeps amdgpu from loading" for place in amdgpu.blacklisted or []]
+    options = stopping_options(case)
     if any(card.driver == "amdgpu" for card in cards):
         return _bound(cards, kept_out)
     others = sorted({card.driver for card in cards if card.driver})
     if others:
+        names = ", ".join(others)
         return Outcome(
             "fail",
-            f"the card is bound to {', '.join(others)}, not to amdgpu",
+            f"the card is bound to {names}, not to amdgpu",
             drivers + kept_out,
-            f"Remove what binds it to {', '.join(others)}, then reboot.",
+            f"Remove what binds it to {names} (grep -r {others[0]} /etc/modprobe.d "
+            "/etc/default/grub names it), run update-initramfs -u, then reboot. A virtual machine "
+            "that uses the card loses it."
+            if others == ["vfio-pci"]
+            else f"Remove what binds it to {names}, then reboot.",
         )
     loaded = ["the module amdgpu is not loaded"] if amdgpu.loaded is False else []
-    evidence = drivers + loaded + kept_out
-    return Outcome("fail", "no driver is bound to the card", evidence, _load(case, kept_out))
+    why, remedy = _not_started(case, amdgpu.blacklisted or [], options)
+    summary = f"no driver is bound to the card{why and f': {why}'}"
+    return Outcome("fail", summary, drivers + loaded + kept_out, remedy)
 
 
 @check(
@@ -155,6 +152,32 @@ def groups(case: Case) -> Outcome:
     )
 
 
+def _no_card(case: Case) -> Outcome:
+    """No RDNA1 card, and where one may be that this machine does not see."""
+    facts = case.facts
+    seen = [_device_name(display) for display in facts.displays or []]
+    if facts.container == "wsl":
+        summary = "no RDNA1 card: Windows' subsystem for Linux shows no PCI device"
+        return Outcome("fail", summary, seen, "See wsl.")
+    if facts.displays is None:
+        nodes = [node_name(node, case.cards) for node in facts.kfd.nodes or []]
+        return Outcome(
+            "fail",
+            "the driver offers no RDNA1 card for computing, and the PCI bus could not be read",
+            [f"not read: {facts.unknown.get('displays', 'the PCI devices')}", *nodes],
+            "See whether lspci shows a card of the Radeon RX 5000 series. Where it does, the "
+            "driver left it out: look for the reason, as root, in dmesg | grep -i kfd",
+        )
+    remedy = (
+        "Use this stack with a card of the Radeon RX 5000 series. "
+        "Newer AMD cards are served by a current ROCm instead."
+    )
+    if facts.virtualization is not None and facts.container is None:
+        remedy += " Where the host has one, pass it through to this virtual machine (VFIO)."
+    seen = seen or ["no display device on the PCI bus"]
+    return Outcome("fail", "no RDNA1 card", seen + facts.unread("displays"), remedy)
+
+
 def _device_name(display: Display) -> str:
     driver = f", driver {display.driver}" if display.driver else ""
     return f"{display.slot}: PCI device {display.vendor}:{display.device}{driver}"
@@ -173,19 +196,33 @@ def _bound(cards: list[Card], kept_out: list[str]) -> Outcome:
     return Outcome("pass", "amdgpu is bound to the card", drivers)
 
 
-def _load(case: Case, kept_out: list[str]) -> str:
-    """How the driver gets to the card."""
+def _not_started(case: Case, places: list[str], options: list[str]) -> tuple[str, str]:
+    """Why no driver is bound, empty where nothing tells, and how the driver gets to the card."""
     facts = case.facts
-    if kept_out:
-        return "Remove these settings, run update-initramfs -u, then reboot."
-    if "nomodeset" in (facts.kernel.cmdline or "").split():
-        return "See boot-options: the kernel was started so that no such driver starts."
+    files = [place for place in places if not place.startswith("/proc/")]
+    if options:
+        remedy = "See boot-options: the kernel was started so that no such driver starts."
+        more = f" Take it out of {', '.join(files)} as well, and run update-initramfs -u."
+        return options[0], remedy + more * bool(files)
+    if files:
+        remedy = "Remove these settings, run update-initramfs -u, then reboot."
+        return "settings keep it from loading", remedy
     running, have = facts.kernel.release, facts.modules.with_amdgpu
-    if have is not None and running not in have:
-        return "See installed-kernels: the running kernel has no module amdgpu."
+    if have is not None and running not in have and not facts.amdgpu.loaded:
+        why = "the running kernel has no module amdgpu"
+        return why, f"See installed-kernels: {why}."
+    if any(kernel_too_old(facts, card) for card in rdna1_cards(case)):
+        return "the running kernel does not know it", "See kernel-version: boot a newer kernel."
+    if cause := message_cause(facts):
+        return cause.summary, cause.remedy
+    if missing_firmware(case):
+        return "firmware files are missing", "See firmware: without these files it does not start."
     if facts.amdgpu.loaded is False:
-        return "As root: modprobe amdgpu. Where it says an error, dmesg tells more."
-    return "The module is loaded and did not start the card: read why in dmesg | grep amdgpu"
+        return "", "As root: modprobe amdgpu. Where it says an error, dmesg tells more."
+    remedy = (
+        "The module is loaded and did not start the card: read why, as root, in dmesg | grep amdgpu"
+    )
+    return "", remedy
 
 
 def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> Outcome:
@@ -197,7 +234,7 @@ def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> Outcome:
     what = "the card" if len(missing) == len(cards) else f"{len(missing)} of {len(cards)} cards"
     summary = f"the driver does not offer {what} for computing"
     if cause is None:
-        remedy = "Look for the reason in the kernel's messages: dmesg | grep -i kfd"
+        remedy = "Look for the reason in the kernel's messages, as root: dmesg | grep -i kfd"
         return Outcome(status, summary, evidence, remedy)
     return Outcome(status, f"{summary}: {cause.summary}", cause.evidence + evidence, cause.remedy)
 
@@ -210,7 +247,7 @@ def _no_device(case: Case, cards: list[Card]) -> Outcome:
         return Outcome("fail", f"there is no /dev/kfd in this container ({kind})", [], remedy)
     cause = why_missing(case, cards[0])
     if cause is None:
-        remedy = "Look for kfd in the kernel's messages: dmesg | grep -i kfd"
+        remedy = "Look for kfd in the kernel's messages, as root: dmesg | grep -i kfd"
         return Outcome("fail", "there is no /dev/kfd", remedy=remedy)
     return Outcome("fail", f"there is no /dev/kfd: {cause.summary}", cause.evidence, cause.remedy)
 
@@ -225,7 +262,10 @@ def _access(case: Case, device: DeviceFile) -> Outcome:
     access = _shown(device)
     if device.open_to_all or (device.group == _RENDER_GROUP and device.open_to_group):
         return Outcome("pass", access)
-    remedy = "Remove the udev rule that changes it, then run: udevadm trigger"
+    remedy = (
+        "Where grep -l kfd /etc/udev/rules.d/* names a rule that changes it, remove that rule. "
+        "Then as root: udevadm control --reload; udevadm trigger --subsystem-match=kfd"
+    )
     if device.group == "root" or not device.open_to_group:
         return Outcome("fail", f"only root can use {device.path}", [access], remedy)
     if device.nameless:

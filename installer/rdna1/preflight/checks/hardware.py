@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rdna1.cards.targets import INTEGRATED, is_newer
 from rdna1.preflight.checks.visible_devices import left_of
 from rdna1.preflight.containers import pass_devices
-from rdna1.preflight.facts import Display, UnknownFactError
+from rdna1.preflight.facts import UnknownFactError
 from rdna1.preflight.machine import (
     Card,
     gpu_nodes,
@@ -15,7 +17,13 @@ from rdna1.preflight.machine import (
     rdna1_cards,
     target_of,
 )
-from rdna1.preflight.missing_card import kernel_too_old, said, why_missing
+from rdna1.preflight.missing_card import (
+    atomics_remedy,
+    kernel_too_old,
+    rejected_firmware,
+    said,
+    why_missing,
+)
 from rdna1.preflight.model import Case, Outcome, check
 
 _GIB = 1024**3
@@ -118,19 +126,16 @@ def other_card(case: Case) -> Outcome:
     crash and the card is reset. The generation is known from the target that the compute
     driver reports.
     """
-    displays = case.facts.known("displays", case.facts.displays)
-    others = [d for d in displays if _is_other_card(case, d)]
+    others = _other_cards(case)
     if not others:
         return Outcome("pass", "there is no AMD card of another generation")
-    targets = {(n.vendor_id, n.device_id): target_of(n, case.cards) for n in gpu_nodes(case.facts)}
-    found = [(d, targets.get((d.vendor, d.device))) for d in others]
     discrete = [
-        (d, target)
-        for d, target in found
-        if target not in INTEGRATED and d.device not in case.cards.integrated
+        other
+        for other in others
+        if other.target not in INTEGRATED and other.device not in case.cards.integrated
     ]
-    evidence = [f"{d.slot}: 1002:{d.device}, {t or 'not offered'}" for d, t in discrete]
-    newer = sorted({target for _, target in discrete if target and is_newer(target)})
+    evidence = [other.shown for other in discrete]
+    newer = sorted({other.target for other in discrete if other.target and is_newer(other.target)})
     alone = not rdna1_cards(case)
     if newer and alone:
         return Outcome(
@@ -147,11 +152,11 @@ def other_card(case: Case) -> Outcome:
             evidence,
             "Look up which ROCm serves this card.",
         )
-    computing = [target for _, target in discrete if target]
+    computing = {other.target or f"1002:{other.device}" for other in discrete if other.offered}
     if computing:
         return Outcome(
             "warn",
-            f"{_OVERRIDE} would be read for {', '.join(sorted(set(computing)))} too",
+            f"{_OVERRIDE} would be read for {', '.join(sorted(computing))} too",
             evidence,
             "Set the override and ROCR_VISIBLE_DEVICES only for programs of the RDNA1 card.",
         )
@@ -169,10 +174,11 @@ def cyan_skillfish(case: Case) -> Outcome:
     It is called Cyan Skillfish. Kernels for gfx1010 or gfx1030 were not built for it, and
     nobody is known to have measured a limit there.
     """
-    displays = case.facts.known("displays", case.facts.displays)
+    if case.facts.kfd.nodes is None:
+        case.facts.known("displays", case.facts.displays)
     found = [
         f"{d.slot}: PCI device {d.vendor}:{d.device}"
-        for d in displays
+        for d in case.facts.displays or []
         if d.vendor == case.cards.vendor and d.device in _CYAN_SKILLFISH_IDS
     ]
     found += [
@@ -239,12 +245,14 @@ def render_nodes(case: Case) -> Outcome:
     nodes = case.facts.known("render_nodes", case.facts.render_nodes)
     if nodes:
         return Outcome("pass", ", ".join(node.path for node in nodes))
-    return Outcome(
-        "fail",
-        "there is no render node in /dev/dri",
-        remedy="In a container pass it with --device /dev/dri. Elsewhere run "
-        "udevadm trigger, and look for amdgpu in dmesg.",
+    kind = case.facts.container
+    remedy = (
+        "As root: udevadm trigger --subsystem-match=drm. Where that makes none, read why in: "
+        "dmesg | grep amdgpu"
     )
+    if kind is not None and kind != "wsl":
+        remedy = pass_devices(kind)
+    return Outcome("fail", "there is no render node in /dev/dri", remedy=remedy)
 
 
 @check(
@@ -347,12 +355,54 @@ def memory(case: Case) -> Outcome:
     return Outcome("pass", f"{found:.1f} GiB of memory")
 
 
-def _is_other_card(case: Case, display: Display) -> bool:
-    return (
-        display.vendor == case.cards.vendor
-        and display.device not in _CYAN_SKILLFISH_IDS
-        and case.cards.find(display.vendor, display.device) is None
+class _Other(NamedTuple):
+    """An AMD GPU of another generation: ``target`` is None where the driver names none."""
+
+    slot: str
+    device: str
+    target: str | None
+    offered: bool
+
+    @property
+    def shown(self) -> str:
+        """It as evidence."""
+        unnamed = "its kernel names no gfx target" if self.offered else "not offered"
+        return f"{self.slot}: 1002:{self.device}, {self.target or unnamed}"
+
+
+def _other_cards(case: Case) -> list[_Other]:
+    """AMD's GPUs that are no RDNA1: by the PCI bus, by KFD where the bus cannot be read.
+
+    Raises:
+        UnknownFactError: what is needed of the two could not be read.
+    """
+    displays = case.facts.displays
+    seen = (
+        [(node.slot or f"KFD node {node.node}", node) for node in gpu_nodes(case.facts)]
+        if displays is None
+        else []
     )
+    found = [(slot, node.vendor_id, node.device_id) for slot, node in seen]
+    found += [(display.slot, display.vendor, display.device) for display in displays or []]
+    others = [
+        (slot, device)
+        for slot, vendor, device in found
+        if vendor == case.cards.vendor
+        and device not in _CYAN_SKILLFISH_IDS
+        and case.cards.find(vendor, device) is None
+    ]
+    if not others:
+        return []
+    nodes = {n.device_id: n for n in gpu_nodes(case.facts) if n.vendor_id == case.cards.vendor}
+    return [
+        _Other(
+            slot,
+            device,
+            target_of(nodes[device], case.cards) if device in nodes else None,
+            device in nodes,
+        )
+        for slot, device in others
+    ]
 
 
 def _atomics(case: Case, card: Card, on: bool | None) -> Outcome:
@@ -376,29 +426,30 @@ def _atomics(case: Case, card: Card, on: bool | None) -> Outcome:
     if on and not messages:
         return Outcome("pass", "PCIe atomics are on; the card is missing for another reason")
     cause = why_missing(case, card)
-    if not messages and (kernel_too_old(facts, card) or (cause and cause.id != "virtual-machine")):
+    others = cause is not None and cause.id not in ("atomics", "virtual-machine")
+    if not messages and (kernel_too_old(facts, card) or others):
         return Outcome(
             "skip", f"no PCIe atomics at {card.slot}; what keeps the card away is in kfd"
         )
-    return _without_atomics(card, messages)
+    return _without_atomics(case, card, messages)
 
 
-def _without_atomics(card: Card, messages: list[str]) -> Outcome:
-    slot = "Move the card to a slot of the processor itself"
-    confirm = 'The kernel\'s words, where this is the reason: dmesg | grep "PCI rejects atomics"'
+def _without_atomics(case: Case, card: Card, messages: list[str]) -> Outcome:
     evidence = ["the driver does not offer the card for computing", *messages]
+    remedy = atomics_remedy(case.facts, card)
     if card.chip.has_workstation_firmware(card.device, card.revision):
-        return Outcome(
-            "fail",
-            f"no PCIe atomics at {card.slot}, and the {card.board} never does without",
-            evidence,
-            f"{slot}: its firmware is version 123 in every release, and newer does not exist.",
-        )
+        summary = f"no PCIe atomics at {card.slot}, and the {card.board} never does without"
+        return Outcome("fail", summary, evidence, remedy)
+    summary = f"no PCIe atomics at {card.slot}; that counts with MEC firmware older than "
+    version = rejected_firmware(case.facts)
+    if version is not None:
+        summary += f"{_MEC_WITHOUT_ATOMICS}, and this is {version}"
+        return Outcome("fail", summary, evidence, remedy)
     return Outcome(
         "fail",
-        f"no PCIe atomics at {card.slot}; that counts with MEC firmware older than "
-        f"{_MEC_WITHOUT_ATOMICS}, which is not known here",
+        f"{summary}{_MEC_WITHOUT_ATOMICS}, which is not known here",
         evidence,
-        f"{slot}. Firmware of every current release is newer than that: where the package "
-        f"(see firmware) is older, update it and reboot. {confirm}",
+        f"{remedy} Firmware of every current release is newer than that: where the package "
+        "(see firmware) is older, update it and reboot. The kernel's words, where this is the "
+        'reason: dmesg | grep "PCI rejects atomics"',
     )

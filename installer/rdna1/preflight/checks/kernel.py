@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rdna1.kernels import release_kernels
-from rdna1.preflight.facts import UnknownFactError
+from rdna1.preflight.facts import Facts, UnknownFactError
 from rdna1.preflight.machine import (
     Card,
     rdna1_cards,
@@ -106,11 +106,9 @@ def firmware(case: Case) -> Outcome:
     Without it the driver does not bind. Debian keeps it in a package of its own that is
     not installed by default.
     """
-    present = set(case.facts.known("firmware", case.facts.firmware))
-    cards = rdna1_cards(case)
-    chips = sorted({_prefix(card) for card in cards})
-    wanted = {name for card in cards for name in _firmware_of(card)}
-    missing = sorted(name for name in wanted if name not in present)
+    case.facts.known("firmware", case.facts.firmware)
+    chips = sorted({_prefix(card) for card in rdna1_cards(case)})
+    missing = missing_firmware(case)
     if not missing:
         return Outcome("pass", f"the firmware of {', '.join(chips)} is installed")
     messages = [line.shown for line in said(case.facts, "firmware")][:3]
@@ -120,6 +118,15 @@ def firmware(case: Case) -> Outcome:
         missing + messages,
         _install_firmware(case),
     )
+
+
+def missing_firmware(case: Case) -> list[str]:
+    """Return the files that the driver loads for the cards and that are not there, if known."""
+    present = case.facts.firmware
+    if present is None:
+        return []
+    wanted = {name for card in rdna1_cards(case) for name in _firmware_of(card)}
+    return sorted(wanted - set(present))
 
 
 def _judged(case: Case, release: str, whose: str) -> Outcome:
@@ -175,15 +182,20 @@ def _without_amdgpu(case: Case, running: str) -> Outcome | None:
     have = facts.modules.with_amdgpu
     if have is None or running in have or facts.amdgpu.loaded:
         return None
-    package = "Install and boot a kernel that has the module amdgpu."
-    if facts.os and facts.os.id == "ubuntu":
-        package = f"As root: apt install linux-modules-extra-{running}. Then reboot."
-    elif facts.os and facts.os.id == "debian":
-        package = "As root: apt install linux-image-amd64. Then reboot into that kernel."
     others = [f"{release} has it" for release in have]
     summary = f"the modules of the running kernel {running} do not hold amdgpu"
     note = "cloud and minimal kernels leave it out, or have it in a package of its own"
-    return Outcome("fail", summary, [note, *others], package)
+    return Outcome("fail", summary, [note, *others], install_own_driver(facts))
+
+
+def install_own_driver(facts: Facts) -> str:
+    """Return how the running kernel gets the driver that its distribution builds for it."""
+    if facts.os and facts.os.id == "ubuntu":
+        package = f"linux-modules-extra-{facts.kernel.release}"
+        return f"As root: apt install {package}. Then reboot."
+    if facts.os and facts.os.id == "debian":
+        return "As root: apt install linux-image-amd64. Then reboot into that kernel."
+    return "Install and boot a kernel that has the module amdgpu."
 
 
 def _prefix(card: Card) -> str:

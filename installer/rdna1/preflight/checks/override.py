@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rdna1.preflight.checks.settings import is_profile, settings_of, shown, unread_places
+from rdna1.preflight.checks.visible_devices import rdna1_alone
 from rdna1.preflight.facts import Variable
 from rdna1.preflight.machine import target_of
 from rdna1.preflight.model import Case, Outcome, check
@@ -125,8 +126,10 @@ def gfx_override_reach(case: Case) -> Outcome:
         return Outcome("pass", f"{_NAME} reaches the RDNA1 card only", [note, *unread])
     remedies = ["Leave the variable to the stack's profile script."] if stray else []
     if hit:
+        alone = rdna1_alone(case)
+        setting = f" with {alone}" if alone else ""
         remedies.append(
-            "Switch the other GPU off in the firmware, or keep it from ROCm's programs."
+            f"Keep the other GPU from ROCm's programs{setting}, or switch it off in the firmware."
         )
     return Outcome(
         "warn",

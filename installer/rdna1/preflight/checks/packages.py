@@ -75,6 +75,11 @@ def _unfinished(facts: Facts) -> Outcome:
     remedy = f"As root: {'; '.join(repair.steps)}."
     if not repair.only_configures:
         remedy += " What is missing afterwards: apt install --fix-broken"
+    if repair.builds:
+        remedy += (
+            " Where that fails again, a module does not build on this kernel: its package must be "
+            f"renewed, or go with: apt purge {' '.join(repair.builds)}"
+        )
     what = "did not finish with some packages" if facts.apt.half_configured else "was interrupted"
     return Outcome("warn", f"dpkg {what}; provisioning does that first", lines, remedy)
 
@@ -141,11 +146,16 @@ def rocm_mixture(case: Case) -> Outcome:
         )
     folders = [part for part in parts if part.source == "folder"]
     if folders and case.rocm_source == "distro":
+        linked = [
+            f"{entry.where}: {entry.folder}"
+            for entry in case.facts.library_folders or []
+            if _AMD_FOLDER.match(entry.folder)
+        ]
         return Outcome(
             "warn",
             "there is a ROCm that no package owns",
-            [f"{part.name}: {part.version}" for part in folders],
-            "Remove the folder, or keep it out of PATH and LD_LIBRARY_PATH.",
+            [*(f"{part.name}: {part.version}" for part in folders), *linked],
+            "Remove the folder, or keep it out of PATH, LD_LIBRARY_PATH and /etc/ld.so.conf.d.",
         )
     return Outcome("pass", "ROCm has one source at most", _versions(parts))
 
