@@ -19,12 +19,13 @@ import troubleshooting
 import yaml
 from generated_parts import ROOT, filled, joined
 
-from rdna1.cards import card_list
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.envelope import Envelope
-from rdna1.conv.sweep.report import SweepReport
-from rdna1.conv.timing import TimingReport
-from rdna1.conv.tune.report import TuneReport
+from rdna1.catalog.cards import card_list
+from rdna1.catalog.stacks import load_stack, stack_names
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.envelope import Envelope
+from rdna1.measure.sweep.report import SweepReport
+from rdna1.measure.timing import TimingReport
+from rdna1.measure.tune.report import TuneReport
 from rdna1.mirror import Manifest
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
@@ -33,7 +34,6 @@ from rdna1.report.audit import AuditReport
 from rdna1.report.fleet import FleetReport
 from rdna1.report.json import to_json
 from rdna1.report.matrix import matrix_markdown
-from rdna1.stacks import load_stack, stack_names
 
 ROLES = sorted((ROOT / "roles").iterdir())
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rdna1.conv.sim_backend import SimulatedBackend
+from rdna1.sim.backend import SimulatedBackend
 
 _RULES = Path(__file__).with_name("hang-above-42.yml")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 from generated_parts import cell, code, joined
 
-from rdna1.conv.kernel_log import load_patterns
-from rdna1.failures import explain, explain_machine, known_failures
+from rdna1.catalog.failures import explain, explain_machine, known_failures
+from rdna1.catalog.yaml_data import load
 from rdna1.preflight import CHECKS, find_check
-from rdna1.yaml_data import load
+from rdna1.worker.kernel_log import load_patterns
 
 SYMPTOMS = Path(__file__).with_name("troubleshooting.yml")
 

@@ -28,9 +28,9 @@ ONE_SIZE = """
 import sys
 from pathlib import Path
 from rdna1.conv.case import ConvCase
-from rdna1.conv.device import SimulatedDevice
+from rdna1.worker.device import SimulatedDevice
 from rdna1.conv.reference import make_inputs
-from rdna1.conv.sim import load_rules
+from rdna1.sim.rules import load_rules
 rules, side = Path(sys.argv[1]), int(sys.argv[2])
 case = ConvCase(16, 32, side, side, 3, 3, padding=1)
 SimulatedDevice(load_rules(rules), rules).run(case, make_inputs(case))

@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rdna1.repositories import distribution
-from rdna1.stacks import DEFAULT_STACK, load_stack
+from rdna1.catalog.repositories import distribution
+from rdna1.catalog.stacks import DEFAULT_STACK, load_stack
 
 ROOT = Path(__file__).parents[2]
 BOX = "rdna1-sandbox"

@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
-from rdna1.conv.boundary.tried import tried
 from rdna1.conv.result import CaseResult
+from rdna1.measure.boundary.tried import tried
 
 COMMANDS = {
     "smoke": [],

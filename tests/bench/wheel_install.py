@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
-from rdna1.environments.ensure import ensure
-from rdna1.environments.spec import Spec, digest
-from rdna1.locks import Wanted, make_lock
+from rdna1.target.venvs.ensure import ensure
+from rdna1.target.venvs.spec import Spec, digest
+from rdna1.wheels import Wanted, make_lock
 from support.wheels import serve, write_stand_in
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from faults.weather import Weather, weather
-from rdna1.stacks import DEFAULT_STACK
+from rdna1.catalog.stacks import DEFAULT_STACK
 from support.apt_repository import SigningKey, StandIn, publish, signing_key, stand_ins
 from support.boxes import ROOT, VARIABLES, Box, remove_box, run_container
 from support.pythons import find_python

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rdna1.repositories import amd_repository
+from rdna1.catalog.repositories import amd_repository
 
 AMD = "https://repo.radeon.com/rocm/apt/"
 KEYRING = "/etc/apt/keyrings/rocm.gpg"

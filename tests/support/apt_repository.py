@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from rdna1.yaml_data import load
+from rdna1.catalog.yaml_data import load
 
 ARCHIVES = Path(__file__).with_name("archives")
 FILE_SIZE = 1 << 20

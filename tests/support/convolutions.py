@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rdna1.conv.boundary.conclusion import conclude
-from rdna1.conv.boundary.investigation import HangBudgetError, Investigation
-from rdna1.conv.boundary.kinds import Form
-from rdna1.conv.boundary.report import BoundaryCase, BoundaryResult
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, Outcome
+from rdna1.measure.boundary.conclusion import conclude
+from rdna1.measure.boundary.investigation import HangBudgetError, Investigation
+from rdna1.measure.boundary.kinds import Form
+from rdna1.measure.boundary.report import BoundaryCase, BoundaryResult
 
 Measure = Callable[[ConvCase], CaseResult]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import Finding, judge, load_facts
-from rdna1.stacks import load_stack
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from rdna1.conv import envelope
-from rdna1.conv.boundary.kinds import Shapes, corners, kinds
 from rdna1.conv.case import ConvCase, Direction, DType
-from rdna1.conv.circumstances import Circumstances
 from rdna1.conv.limits import QUANTITIES
+from rdna1.measure import envelope
+from rdna1.measure.boundary.kinds import Shapes, corners, kinds
+from rdna1.measure.conditions import Circumstances
 from support.convolutions import investigate, losses, pretend
 
 MAX_SIDE = 32

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import parse_wheel_filename
 
-from rdna1.stacks import load_stack
+from rdna1.catalog.stacks import load_stack
 from support.boxes import ROOT, Box
 from support.pythons import find_python
 from support.wheels import write_source, write_stand_in

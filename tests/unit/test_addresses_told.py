@@ -14,19 +14,19 @@ from urllib.error import URLError
 
 import pytest
 
-from rdna1.apt_excerpt import Excerpt, ExcerptError, folder_of
-from rdna1.environments.build import BuildError, Uv
-from rdna1.environments.spec import Spec
-from rdna1.failures import explain
-from rdna1.host import apt_policy, locks, waiting
-from rdna1.host.collect import collect
-from rdna1.host.reader import Reader
-from rdna1.host.system import kernel_command_line
-from rdna1.locks import LockError, Wanted, make_lock, refuse_insecure
-from rdna1.locks.lock import LockedFile
+from rdna1.catalog.failures import explain
 from rdna1.mirror import MirrorError, download_wheels
-from rdna1.target import exclusive_lock
+from rdna1.target import dpkg_locks, exclusive_lock
+from rdna1.target.apt_subset import Excerpt, ExcerptError, folder_of
 from rdna1.target.credentials import credentials_of, without_credentials
+from rdna1.target.facts import apt_policy, lock_holder
+from rdna1.target.facts.collect import collect
+from rdna1.target.facts.system import kernel_command_line
+from rdna1.target.rootfs import Reader
+from rdna1.target.venvs.build import BuildError, Uv
+from rdna1.target.venvs.spec import Spec
+from rdna1.wheels import LockError, Wanted, make_lock, refuse_insecure
+from rdna1.wheels.lock import LockedFile
 from support.ansible_module import run_module
 from support.modules import load_by_path
 
@@ -150,8 +150,8 @@ def process() -> Iterator[int]:
 
 def test_the_holder_of_a_lock(process: int) -> None:
     told = [
-        waiting._command(process),
-        locks._command(Reader(), process),
+        dpkg_locks._command(process),
+        lock_holder._command(Reader(), process),
         exclusive_lock._described(process),
     ]
     assert all(SECRET not in text and "host.example" in text for text in told), told
@@ -172,7 +172,7 @@ def test_the_arguments_that_ansible_shows_of_a_build(tmp_path: Path) -> None:
     addresses = ("index_url", "project_index_url", "python_mirror")
     files = {"uv": str(tmp_path / "uv"), "wheel": str(tmp_path / "wheel")}
     result = run_module(
-        "rdna1_environment",
+        "rdna1_venv",
         {
             "stack": "rocm-5.7",
             "prefix": str(tmp_path / "opt"),

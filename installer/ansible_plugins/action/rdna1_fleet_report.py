@@ -21,7 +21,7 @@ from rdna1.report.fleet import (
     fleet_report,
     fleet_text,
 )
-from rdna1.report.html import fleet_html
+from rdna1.report.fleet_page import fleet_html
 from rdna1.report.json import to_json
 
 # Under this name the role preflight registers what its action returned. A registered result

@@ -9,9 +9,13 @@ import tomllib
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from rdna1.cards import card_list
+from rdna1.catalog.cards import card_list
+from rdna1.catalog.stacks import Stack, load_stack
 from rdna1.errors import InputError
-from rdna1.locks import (
+from rdna1.mirror import MirrorError, check_mirror_lock, download_wheels
+from rdna1.target.exclusive_lock import ExclusiveLockError, exclusive_lock, lock_file
+from rdna1.target.printable import printable_lines
+from rdna1.wheels import (
     ChoiceError,
     LockError,
     Wanted,
@@ -23,10 +27,6 @@ from rdna1.locks import (
     refuse_insecure,
     write_lock,
 )
-from rdna1.mirror import MirrorError, check_mirror_lock, download_wheels
-from rdna1.stacks import Stack, load_stack
-from rdna1.target.exclusive_lock import ExclusiveLockError, exclusive_lock, lock_file
-from rdna1.target.printable import printable_lines
 
 ARGUMENTS = {
     "stack": {"type": "str", "required": True},

@@ -13,17 +13,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 try:
+    from rdna1.catalog.stacks import PytorchSource, RocmSource, load_stack, requested_packages
     from rdna1.cli.action import ReportAction, terminal_style, write
     from rdna1.errors import InputError
     from rdna1.preflight import Report, Scope, find_check, judge, load_facts
     from rdna1.report.json import to_json
-    from rdna1.report.text import preflight_text
-    from rdna1.stacks import (
-        PytorchSource,
-        RocmSource,
-        load_stack,
-        requested_packages,
-    )
+    from rdna1.report.preflight import preflight_text
     from rdna1.target.printable import printable
 except ImportError as error:
     raise AnsibleActionFail(

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 import msgspec
 from ansible.utils.display import Display
 
+from rdna1.catalog.stacks import Stack, load_stack
 from rdna1.cli.action import ReportAction, terminal_style, write
-from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.result import RIGHT
-from rdna1.conv.smoke import SmokeReport, is_required
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.smoke import SmokeReport, is_required
 from rdna1.preflight import Report
 from rdna1.report.json import to_json
 from rdna1.report.limit import limit_line, limit_warning
 from rdna1.report.provision import ProvisionReport, provision_text
 from rdna1.report.smoke import smoke_advice
-from rdna1.stacks import Stack, load_stack
 
 # The files that the commands make as well.
 _MEASUREMENTS = {"validation": "smoke.json", "boundary": "boundary.json"}

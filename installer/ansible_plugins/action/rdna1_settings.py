@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from rdna1.settings_written import are_written
+from rdna1.plan.profile_written import are_written
 
 # Facts are older than what was written since.
 _WRITTEN = "rdna1_settings_written"

@@ -8,7 +8,7 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.display import Display
 
-from rdna1.failures import explain_machine
+from rdna1.catalog.failures import explain_machine
 from rdna1.target.printable import printable_lines
 
 DOCUMENTATION = r"""
@@ -16,8 +16,9 @@ name: rdna1_remedies
 type: aggregate
 short_description: Name cause and remedy of failures of the machine
 description:
-  - Of what F(installer/rdna1/failures/machine.yml) knows, such as a folder of Ansible's that cannot
-    be written, or a module that was killed. Tasks of this project name their own.
+  - Of what F(installer/rdna1/catalog/data/machine_failures.yml) knows, such as a folder of
+    Ansible's that cannot be written, or a module that was killed. Tasks of this project name their
+    own.
 author: [rdna1 contributors]
 """
 

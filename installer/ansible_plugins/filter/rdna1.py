@@ -9,23 +9,19 @@ from typing import Any
 
 import msgspec
 
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.envelope import (
-    EnvelopeError,
-    documented_envelope,
-    measured_envelope,
-)
-from rdna1.conv.renewal import renewed
-from rdna1.failures import explain
+from rdna1.catalog.amd_leftovers import leftovers
+from rdna1.catalog.failures import explain
+from rdna1.catalog.repositories import amd_repository, distribution
+from rdna1.catalog.stacks import load_stack
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.envelope import EnvelopeError, documented_envelope, measured_envelope
+from rdna1.measure.envelope_renewal import renewed
 from rdna1.mirror import MirrorArchive
 from rdna1.mirror.keyrings import signed_by
+from rdna1.plan.profile_files import settings_file
 from rdna1.preflight.facts import RocmPart
 from rdna1.preflight.rocm_parts import not_of
 from rdna1.report.json import to_json
-from rdna1.repositories import amd_repository, distribution
-from rdna1.repositories.leftovers import leftovers
-from rdna1.settings_files import settings_file
-from rdna1.stacks import load_stack
 from rdna1.target.printable import printable, printable_lines
 
 
@@ -43,7 +39,7 @@ def rdna1_printable(names: str | Iterable[str]) -> str | list[str]:
 
 
 def rdna1_amd_preferences(host: str) -> str:
-    """Content of apt's preferences for AMD's archive; see `rdna1.repositories.Pin`.
+    """Content of apt's preferences for AMD's archive; see `rdna1.catalog.repositories.Pin`.
 
     Args:
         host: that serves it.
@@ -52,7 +48,7 @@ def rdna1_amd_preferences(host: str) -> str:
 
 
 def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, list[str]]:
-    """Files that others wrote for AMD's repository; see `rdna1.repositories.leftovers`.
+    """Files that others wrote for AMD's repository; see `rdna1.catalog.amd_leftovers`.
 
     Args:
         apt: of the facts.
@@ -133,7 +129,7 @@ def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
 
 
 def rdna1_settings_file(template: str, values: Mapping[str, Any]) -> str:
-    """Text of a file for shells or services; see `rdna1.settings_files`."""
+    """Text of a file for shells or services; see `rdna1.plan.profile_files`."""
     return settings_file(Path(template), values)
 
 

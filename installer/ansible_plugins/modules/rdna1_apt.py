@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host.waiting import LockedError, wait_until_free
-from ansible.module_utils.rdna1.snapshot.intended import simulate
-from ansible.module_utils.rdna1.snapshot.runs import SYSTEM_FOLDER, RunError, intend
+from ansible.module_utils.rdna1.target.dpkg_locks import LockedError, wait_until_free
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.snapshot.intended import simulate
+from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
 
 DOCUMENTATION = r"""
 module: rdna1_apt

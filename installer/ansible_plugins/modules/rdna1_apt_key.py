@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host import openpgp
 from ansible.module_utils.rdna1.target.credentials import credentials_of
+from ansible.module_utils.rdna1.target.facts import openpgp
 from ansible.module_utils.rdna1.target.folders import make_folders
 from ansible.module_utils.rdna1.target.printable import printable
 from ansible.module_utils.urls import fetch_url

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host.dpkg import Status
-from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
-from ansible.module_utils.rdna1.host.unfinished import Unfinished, unfinished
-from ansible.module_utils.rdna1.host.waiting import (
+from ansible.module_utils.rdna1.target.credentials import text_without_credentials
+from ansible.module_utils.rdna1.target.dpkg_locks import (
     FRONTEND_LOCKED,
     LockedError,
     dpkg_locked,
     first_holder,
     wait_until_free,
 )
-from ansible.module_utils.rdna1.snapshot.intended import simulate
-from ansible.module_utils.rdna1.snapshot.runs import SYSTEM_FOLDER, RunError, intend
-from ansible.module_utils.rdna1.target.credentials import text_without_credentials
+from ansible.module_utils.rdna1.target.facts.dpkg import Status
+from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import Unfinished, unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot.intended import simulate
+from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
 
 DOCUMENTATION = r"""
 module: rdna1_dpkg

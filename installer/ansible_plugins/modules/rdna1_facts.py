@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host.collect import collect
+from ansible.module_utils.rdna1.target.facts.collect import collect
 
 DOCUMENTATION = r"""
 module: rdna1_facts
 short_description: Collect the host facts that the rdna1 preflight judges
 description:
-  - Runs C(rdna1.host) on the target. Changes nothing, needs no network.
+  - Runs C(rdna1.target.facts) on the target. Changes nothing, needs no network.
 options:
   root:
     description: Root folder of the system to look at. The module fails where it is none.

@@ -9,12 +9,12 @@ import stat
 from typing import Iterator
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host import accounts, miopen
-from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
-from ansible.module_utils.rdna1.snapshot.watch import BACKUP
 from ansible.module_utils.rdna1.target.drafts import first_free
+from ansible.module_utils.rdna1.target.facts import accounts, miopen
 from ansible.module_utils.rdna1.target.homes import Place, Tree
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot.watch import BACKUP
 
 DOCUMENTATION = r"""
 module: rdna1_miopen_databases

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.host.dpkg import Status
-from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
-from ansible.module_utils.rdna1.host.unfinished import unfinished
-from ansible.module_utils.rdna1.snapshot.files import TOO_LARGE
-from ansible.module_utils.rdna1.snapshot.restore import Restored, restore_files, restore_groups
-from ansible.module_utils.rdna1.snapshot.rollback import (
-    FileChange,
-    Plan,
-    differences,
-    plan,
+from ansible.module_utils.rdna1.target.credentials import text_without_credentials
+from ansible.module_utils.rdna1.target.facts.dpkg import Status
+from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import unfinished
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot.files import TOO_LARGE
+from ansible.module_utils.rdna1.target.snapshot.restore import (
+    Restored,
+    restore_files,
+    restore_groups,
 )
-from ansible.module_utils.rdna1.snapshot.runs import (
+from ansible.module_utils.rdna1.target.snapshot.rollback import FileChange, Plan, differences, plan
+from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
     RunError,
     check_home,
@@ -29,9 +30,7 @@ from ansible.module_utils.rdna1.snapshot.runs import (
     forget,
     list_runs,
 )
-from ansible.module_utils.rdna1.snapshot.state import State, read_state
-from ansible.module_utils.rdna1.target.credentials import text_without_credentials
-from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.snapshot.state import State, read_state
 
 DOCUMENTATION = r"""
 module: rdna1_rollback

@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.environments.ownership import foreign
-from ansible.module_utils.rdna1.host.dpkg import is_relevant
-from ansible.module_utils.rdna1.host.reader import Reader, UnreadableError
-from ansible.module_utils.rdna1.host.system import reboot_required
-from ansible.module_utils.rdna1.snapshot.runs import (
+from ansible.module_utils.rdna1.target.facts.dpkg import is_relevant
+from ansible.module_utils.rdna1.target.facts.system import reboot_required
+from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
     RunError,
     begin,
@@ -20,8 +20,8 @@ from ansible.module_utils.rdna1.snapshot.runs import (
     finish,
     list_runs,
 )
-from ansible.module_utils.rdna1.snapshot.state import State, read_state
-from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.snapshot.state import State, read_state
+from ansible.module_utils.rdna1.target.venvs.ownership import foreign
 
 DOCUMENTATION = r"""
 module: rdna1_snapshot

@@ -47,10 +47,10 @@ def run(options: argparse.Namespace) -> int:
         0 when a stack can go on the machine now, else 1.
     """
     # Imported where it is used: other commands shall not pay for it.
-    from rdna1.cards import card_list
+    from rdna1.catalog.cards import card_list
+    from rdna1.catalog.recommendations import recommendations
+    from rdna1.catalog.stacks import load_stack, stack_names
     from rdna1.preflight.advice import advise
-    from rdna1.recommendations import recommendations
-    from rdna1.stacks import load_stack, stack_names
 
     stacks = map(load_stack, stack_names())
     advice = advise(read_facts(options), stacks, card_list(), recommendations())

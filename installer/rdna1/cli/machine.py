@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdna1.catalog.stacks import requested_packages
 from rdna1.cli.output import UsageError
 from rdna1.errors import InputError
-from rdna1.host.collect import collect
-from rdna1.host.kernel_messages import telling_lines
-from rdna1.stacks import requested_packages
+from rdna1.target.facts.collect import collect
+from rdna1.target.facts.kernel_messages import telling_lines
 
 if TYPE_CHECKING:
     from rdna1.preflight.facts import Facts
@@ -27,7 +27,7 @@ def read_facts(
 
     Args:
         options: as parsed.
-        meanwhile: as `rdna1.host.collect.collect` takes it.
+        meanwhile: as `rdna1.target.facts.collect.collect` takes it.
 
     Raises:
         InputError: a folder or file that cannot be read or holds no facts of this version, or
@@ -68,7 +68,7 @@ def collect_facts(
 
     Args:
         options: as parsed.
-        meanwhile: as `rdna1.host.collect.collect` takes it.
+        meanwhile: as `rdna1.target.facts.collect.collect` takes it.
 
     Raises:
         UsageError: the folder cannot be read.

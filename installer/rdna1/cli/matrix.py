@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _rendered(form: str, output: Path | None) -> str:
     # Imported where it is used: other commands shall not pay for it.
-    from rdna1.cards import card_list
+    from rdna1.catalog.cards import card_list
+    from rdna1.catalog.stacks import load_stack, stack_names
     from rdna1.preflight.matrix import matrix
-    from rdna1.stacks import load_stack, stack_names
 
     made = matrix(map(load_stack, stack_names()), card_list())
     if form == "json":

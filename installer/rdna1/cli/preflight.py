@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rdna1.catalog.stacks import DEFAULT_STACK, load_stack, stack_names
 from rdna1.cli import advise, explain, fix, matrix
 from rdna1.cli.machine import add_machine, add_root, add_user, collect_facts, read_facts
 from rdna1.cli.output import (
@@ -22,7 +23,6 @@ from rdna1.cli.output import (
     write_report,
 )
 from rdna1.report.json import to_json
-from rdna1.stacks import DEFAULT_STACK, load_stack, stack_names
 
 if TYPE_CHECKING:
     from rdna1.preflight import Report
@@ -93,7 +93,7 @@ def _renderer(options: argparse.Namespace) -> Callable[[Report], str]:
         from rdna1.report.junit import preflight_junit
 
         return preflight_junit
-    from rdna1.report.text import preflight_text
+    from rdna1.report.preflight import preflight_text
 
     style = text_style(options.output)
     return partial(preflight_text, width=style.width, colour=style.colour, verbose=options.verbose)

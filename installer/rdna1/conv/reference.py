@@ -149,8 +149,8 @@ def expect(case: ConvCase, inputs: Inputs) -> dict[str, Expected]:
     the dtype's own ``u`` enters once, for rounding the result. It enters once more, times
     ``sum |x_i * w_i|``, where a result may be gathered from columns (an input gradient, or the
     output of a transposed convolution): torch's own kernels, which run without MIOpen and cuDNN,
-    keep columns in the dtype. tests/integration/conv/test_gpu.py met them: errors up to twice the
-    tolerance without that part. The largest ``sum |x_i * w_i|`` is computed by the same
+    keep columns in the dtype. tests/integration/measure/test_gpu.py met them: errors up to twice
+    the tolerance without that part. The largest ``sum |x_i * w_i|`` is computed by the same
     convolution over absolute values. One tolerance serves a whole tensor because Winograd and FFT
     spread errors over neighbouring outputs.
 

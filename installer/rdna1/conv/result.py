@@ -50,8 +50,8 @@ class CaseResult(msgspec.Struct, frozen=True):
     Attributes:
         case: what was run.
         outcome: ``pass``; ``slow``, right but later than the other cases lead one to expect
-            (`rdna1.conv.slowness`); ``hang``, no answer before the deadline; ``crash``, the worker
-            died; ``error``, it reported one; ``wrong``, not what the reference says.
+            (`rdna1.measure.slowness`); ``hang``, no answer before the deadline; ``crash``, the
+            worker died; ``error``, it reported one; ``wrong``, not what the reference says.
         seconds: on the device, or until the worker was given up.
         max_abs_err: largest absolute error, None when there is no finite result.
         max_rel_err: ``max_abs_err`` over the largest absolute value of the reference.

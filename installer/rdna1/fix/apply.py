@@ -13,12 +13,12 @@ import msgspec
 from rdna1.fix.files import ChangedError, rewrite
 from rdna1.fix.lines import LineError, without
 from rdna1.fix.plan import Action, Plan, RemoveSettings
-from rdna1.host.reader import TEXT_LIMIT
-from rdna1.host.variables import FORBIDDEN
-from rdna1.host.waiting import FRONTEND_LOCKED, Holder, LockedError, dpkg_locked
-from rdna1.report.console import printable
+from rdna1.target.dpkg_locks import FRONTEND_LOCKED, Holder, LockedError, dpkg_locked
+from rdna1.target.facts.variables import FORBIDDEN
 from rdna1.target.homes import Tree
+from rdna1.target.printable import printable
 from rdna1.target.rights import RefusedError
+from rdna1.target.rootfs import TEXT_LIMIT
 
 # su keeps the caller's PATH, which lacks the folders of the system's programs.
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from rdna1.host.shell import unquote
+from rdna1.target.facts.shell import unquote
 
 # A shell's word without expansions, what may end a command, a value of pam_env.conf.
 _PLAIN = r"""(?:'[^']*'|"[^"\\`$]*"|[^\s;&|()<>'"`$\\#])*"""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from rdna1.host.variables import FORBIDDEN
-from rdna1.preflight.checks.graphics import needed_groups
+from rdna1.preflight.checks.gpu import needed_groups
 from rdna1.preflight.dpkg_repair import repair_of
 from rdna1.preflight.facts import Facts, User, Variable
+from rdna1.target.facts.variables import FORBIDDEN
 
 # No remedy puts anybody into other groups, whatever a device file asks for.
 _CARD_GROUPS = frozenset(["render", "video"])

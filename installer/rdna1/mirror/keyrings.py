@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rdna1.apt_excerpt import folder_of
 from rdna1.mirror.manifest import AMD_KEY, MirrorArchive, MirrorError
+from rdna1.target.apt_subset import folder_of
 
 _FILE = re.compile(r"/[A-Za-z0-9_./+~-]+")
 _OWN = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rdna1.locks import LockError, locked
+from rdna1.wheels import LockError, locked
 
 _WHEELS = "wheels/"
 _COLLECT = "Remedy: collect the mirror again with playbooks/mirror.yml"

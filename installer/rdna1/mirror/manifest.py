@@ -13,7 +13,7 @@ from typing import IO, Annotated, Final, Literal
 
 import msgspec
 
-from rdna1.stacks import PytorchSource, RocmSource
+from rdna1.catalog.stacks import PytorchSource, RocmSource
 
 MANIFEST: Final = "manifest.json"
 # The signature of its owner, by gpg --detach-sign.

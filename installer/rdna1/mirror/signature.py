@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from rdna1.host.openpgp import OpenPgpError, binary, certificates
 from rdna1.mirror.manifest import MANIFEST, SIGNATURE, MirrorError
+from rdna1.target.facts.openpgp import OpenPgpError, binary, certificates
 
 
 def sign(folder: Path, key: str) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from rdna1.locks import LockedFile
 from rdna1.mirror.manifest import MirrorError, digest
 from rdna1.target.credentials import text_without_credentials, without_credentials
+from rdna1.wheels import LockedFile
 
 _TIMEOUT_SECONDS = 60
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.(?:whl|tar\.gz|zip)")

@@ -1,13 +1,13 @@
 """Judges a machine against a stack: facts in, findings out.
 
 The rules are pure functions in `rdna1.preflight.checks`; `rdna1.preflight.registry` lists
-them in order. Facts come from `rdna1.host`, of this machine or of a saved file.
+them in order. Facts come from `rdna1.target.facts`, of this machine or of a saved file.
 """
 
 from __future__ import annotations
 
+from rdna1.preflight.assessment import judge
 from rdna1.preflight.facts import Facts, FactsError, load_facts
-from rdna1.preflight.judgement import judge
 from rdna1.preflight.model import Check, Finding, Report, Scope
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 

@@ -7,13 +7,13 @@ from typing import Literal
 
 import msgspec
 
-from rdna1.cards import CardList
-from rdna1.cards.targets import INTEGRATED, is_newer
+from rdna1.catalog.cards import CardList
+from rdna1.catalog.gfx_targets import INTEGRATED, is_newer
+from rdna1.catalog.recommendations import CardKind, Recommendation
+from rdna1.catalog.stacks import DEFAULT_STACK, Stack
+from rdna1.preflight.assessment import judge
 from rdna1.preflight.facts import Facts, UnknownFactError
-from rdna1.preflight.judgement import judge
 from rdna1.preflight.model import Finding, Verdict
-from rdna1.recommendations import CardKind, Recommendation
-from rdna1.stacks import DEFAULT_STACK, Stack
 
 # No repair of the box undoes a failure of these: it takes another box, release or card.
 _LASTING = ("architecture", "os-release", "glibc", "card", "cyan-skillfish", "wsl")

@@ -1,4 +1,4 @@
-"""The facts of `rdna1.host` as checked structures."""
+"""The facts of `rdna1.target.facts` as checked structures."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ class Variable(msgspec.Struct, frozen=True):
 
 
 class StackSetting(msgspec.Struct, frozen=True):
-    """A file, link or folder of a stack's settings; see `rdna1.host.stack_settings`.
+    """A file, link or folder of a stack's settings; see `rdna1.target.facts.own_files`.
 
     A link has a ``target`` alone, a folder no ``sha256``.
     """
@@ -402,7 +402,7 @@ def load_facts(data: Mapping[str, object] | bytes) -> Facts:
     """Check facts and convert them.
 
     Args:
-        data: what `rdna1.host.collect.collect` returned, or its JSON.
+        data: what `rdna1.target.facts.collect.collect` returned, or its JSON.
 
     Raises:
         FactsError: truncated or wrong JSON, another schema version, or a wrong type.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from rdna1.cards import CardList, Chip
-from rdna1.cards.targets import INTEGRATED
+from rdna1.catalog.cards import CardList, Chip
+from rdna1.catalog.gfx_targets import INTEGRATED
 from rdna1.preflight.facts import Facts, KfdNode, UnknownFactError
 from rdna1.preflight.model import Case
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from rdna1.cards import CardList
-from rdna1.stacks import RocmSource, Stack, Support, release_name
+from rdna1.catalog.cards import CardList
+from rdna1.catalog.stacks import RocmSource, Stack, Support, release_name
 
 
 class MatrixEntry(msgspec.Struct, frozen=True):

@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from rdna1.cards import CardList
+from rdna1.catalog.cards import CardList
+from rdna1.catalog.repositories import AmdRepository, amd_repository
+from rdna1.catalog.stacks import PytorchSource, RocmSource, Stack
 from rdna1.preflight.facts import Facts
-from rdna1.repositories import AmdRepository, amd_repository
-from rdna1.stacks import PytorchSource, RocmSource, Stack
 
 Status = Literal["pass", "warn", "fail", "skip", "ignored"]
 Verdict = Literal["pass", "warn", "refuse"]

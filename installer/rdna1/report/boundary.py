@@ -9,9 +9,9 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.boundary.report import BoundaryCase, BoundaryReport, Purpose
-from rdna1.conv.boundary.tried import tried
 from rdna1.conv.result import Outcome
+from rdna1.measure.boundary.report import BoundaryCase, BoundaryReport, Purpose
+from rdna1.measure.boundary.tried import tried
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 from rdna1.report.outcome import kernel_lines
@@ -66,7 +66,7 @@ def boundary_junit(report: BoundaryReport) -> str:
     """
     verdict = JUnitCase(
         name="limit",
-        classname="rdna1.conv.boundary",
+        classname="rdna1.measure.boundary",
         seconds=report.wall_seconds - sum(each.seconds for each in report.cases),
         failure=None if report.result.limit_found else boundary_verdict(report),
         skipped=None,
@@ -75,7 +75,7 @@ def boundary_junit(report: BoundaryReport) -> str:
     cases = [
         JUnitCase(
             name=f"{number} {each.case.label}",
-            classname=f"rdna1.conv.boundary.{each.purpose}",
+            classname=f"rdna1.measure.boundary.{each.purpose}",
             seconds=each.seconds,
             failure=None,
             skipped=None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.envelope import (
+from rdna1.catalog.stacks import Stack
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.envelope import (
     Envelope,
     EnvelopeError,
     classes_below,
@@ -13,7 +14,6 @@ from rdna1.conv.envelope import (
     measured_envelope,
 )
 from rdna1.report.boundary import boundary_verdict
-from rdna1.stacks import Stack
 
 _MOST_CLASSES = 3
 

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rdna1.catalog.stacks import Support
 from rdna1.preflight.matrix import Matrix, MatrixEntry
 from rdna1.report.console import as_text
-from rdna1.stacks import Support
 
 _STYLES: Final[dict[Support, str]] = {
     "supported": "green",

@@ -10,9 +10,9 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.result import RIGHT
-from rdna1.conv.smoke import SmokeReport
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.smoke import SmokeReport
 from rdna1.preflight import Report
 from rdna1.report.console import as_text, printable
 from rdna1.report.smoke import results_table, smoke_advice

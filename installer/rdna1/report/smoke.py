@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, Outcome
-from rdna1.conv.smoke import SMOKE_DIRECTIONS, SmokeReport, is_required
+from rdna1.measure.smoke import SMOKE_DIRECTIONS, SmokeReport, is_required
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 from rdna1.report.outcome import kernel_lines
@@ -54,7 +54,7 @@ def smoke_junit(report: SmokeReport) -> str:
     def case(name: str, seconds: float, failure: str | None, output: str = "") -> JUnitCase:
         return JUnitCase(
             name=name,
-            classname="rdna1.conv.smoke",
+            classname="rdna1.measure.smoke",
             seconds=seconds,
             failure=failure,
             skipped=None,

@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.sweep.report import SweepCase, SweepReport
+from rdna1.measure.sweep.report import SweepCase, SweepReport
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 from rdna1.report.outcome import counts, junit_cases, kernel_lines, notes, outcome_cell
@@ -45,10 +45,10 @@ def sweep_text(report: SweepReport, *, width: int, colour: bool) -> str:
 def sweep_junit(report: SweepReport) -> str:
     """Write a report as one test case for each convolution, and one for what is missing."""
     not_run = sum(part.not_run for part in report.parts)
-    cases = junit_cases("rdna1.conv.sweep", report.cases, not_run)
+    cases = junit_cases("rdna1.measure.sweep", report.cases, not_run)
     if report.missing_shards:
         text = _missing(report)
-        cases.append(JUnitCase("shards", "rdna1.conv.sweep", 0.0, text, None, ""))
+        cases.append(JUnitCase("shards", "rdna1.measure.sweep", 0.0, text, None, ""))
     return junit_xml("rdna1-validate sweep", cases)
 
 

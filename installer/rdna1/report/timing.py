@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.timing import TimingReport
+from rdna1.measure.timing import TimingReport
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import junit_xml
 from rdna1.report.outcome import counts, junit_cases, kernel_lines, notes, outcome_cell
@@ -37,7 +37,7 @@ def timing_text(report: TimingReport, *, width: int, colour: bool) -> str:
 
 def timing_junit(report: TimingReport) -> str:
     """Write a report as one test case for each convolution, and one for those not run."""
-    cases = junit_cases("rdna1.conv.timing", report.cases, report.not_run)
+    cases = junit_cases("rdna1.measure.timing", report.cases, report.not_run)
     return junit_xml("rdna1-validate timing", cases)
 
 

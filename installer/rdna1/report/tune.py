@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdna1.conv.result import RIGHT
-from rdna1.conv.tune.report import Status, Trial, TuneReport
+from rdna1.measure.tune.report import Status, Trial, TuneReport
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 from rdna1.report.smoke import device_line
@@ -52,7 +52,7 @@ def tune_junit(report: TuneReport) -> str:
     """
     verdict = JUnitCase(
         name="winner",
-        classname="rdna1.conv.tune",
+        classname="rdna1.measure.tune",
         seconds=report.wall_seconds - sum(trial.wall_seconds for trial in report.trials),
         failure=None if report.winner else tune_verdict(report),
         skipped=None,
@@ -61,7 +61,7 @@ def tune_junit(report: TuneReport) -> str:
     cases = [
         JUnitCase(
             name=trial.candidate,
-            classname="rdna1.conv.tune.candidate",
+            classname="rdna1.measure.tune.candidate",
             seconds=trial.wall_seconds,
             failure=None,
             skipped=trial.reason if trial.status == "left out" else None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rdna1.host.openpgp import OpenPgpError, binary, certificates
+from rdna1.target.facts.openpgp import OpenPgpError, binary, certificates
 from support.ansible_module import run_module
 from support.apt_repository import signing_key
 from support.boxes import Box

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rdna1.conv.smoke import smoke_cases
+from rdna1.measure.smoke import smoke_cases
 from support.box_state import PACKAGE, State, difference, state
 from support.boxes import Box, remove_box, start_box
 
@@ -191,7 +191,7 @@ def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(box: Box) ->
         f"validation  fail ({ALL - 1} of {ALL} convolutions passed, 1 workers lost" in played.stdout
     )
     commands = box.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
-    assert "rdna1.conv.worker" not in commands
+    assert "rdna1.worker.worker" not in commands
 
 
 def test_a_validator_that_breaks_is_not_taken_for_a_verdict(box: Box) -> None:

@@ -109,7 +109,7 @@ def test_a_gradient_of_a_layer_that_runs_as_it_is_is_recorded(tmp_path: Path) ->
         f"""
         import torch
         from pathlib import Path
-        from rdna1.conv.sim_backend import SimulatedBackend
+        from rdna1.sim.backend import SimulatedBackend
         layer = torch.nn.Conv2d(3, 4, 3)
         with SimulatedBackend(Path({str(rules)!r})):
             loss = layer(torch.rand(1, 3, 20, 20)).sum()

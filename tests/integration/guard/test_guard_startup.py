@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rdna1 import guard
-from rdna1.conv.environment import worker_environment
+from rdna1.worker.variables import worker_environment
 
 ROOT = Path(__file__).parents[3]
 AT_START = Path(guard.__file__).parent / "at_start"

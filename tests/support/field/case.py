@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rdna1.failures import explain
-from rdna1.host.collect import collect
+from rdna1.catalog.failures import explain
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import Finding, Report, judge, load_facts
-from rdna1.stacks import load_stack
+from rdna1.target.facts.collect import collect
 from support.machine_tree import USER, MachineTree
 
 Build = Callable[[Path], MachineTree]

@@ -12,7 +12,7 @@ import pytest
 from rdna1.cli.validate import boundary, main, sweep, timing, tune
 from rdna1.cli.validate.consent import find_desktop
 from rdna1.cli.validate.measured_card import measured_card
-from rdna1.host.reader import Reader
+from rdna1.target.rootfs import Reader
 from support.machine_tree import MachineTree
 
 Build = Callable[[MachineTree], object]

@@ -11,8 +11,8 @@ from typing import Any
 import generated_parts
 import pytest
 
+from rdna1.catalog.stacks import stack_names
 from rdna1.cli.preflight import main
-from rdna1.stacks import stack_names
 from support.modules import load_by_path
 
 ROOT = Path(__file__).parents[3]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rdna1.catalog.stacks import load_stack, stack_names
 from rdna1.preflight import CHECKS
-from rdna1.stacks import load_stack, stack_names
 from support.shown_commands import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 import pytest
 import troubleshooting
 
-from rdna1.failures import KnownFailure, explain, explain_machine, known_failures
+from rdna1.catalog.failures import KnownFailure, explain, explain_machine, known_failures
 from rdna1.preflight import CHECKS
 
 INSTALLATION = known_failures()

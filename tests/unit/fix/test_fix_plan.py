@@ -10,8 +10,8 @@ import pytest
 
 from rdna1.fix import AddToGroups, ConfigurePackages, Plan, RemoveSettings, apply, plan, review
 from rdna1.fix.apply import ProgramError, run_program
-from rdna1.host.collect import collect
 from rdna1.preflight import load_facts
+from rdna1.target.facts.collect import collect
 
 HEALTHY = Path(__file__).parents[2] / "fixtures/ubuntu-24.04-rx5700xt"
 NAME = "MIOPEN_FIND_ENFORCE"

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from rdna1.conv.case import ConvCase, Direction, DType, MemoryFormat
-from rdna1.conv.circumstances import Circumstances
-from rdna1.conv.envelope import Form, allows, envelope_of
+from rdna1.measure.conditions import Circumstances
+from rdna1.measure.envelope import Form, allows, envelope_of
 from rdna1.report.json import to_json
 from support.convolutions import investigate, pretend
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from rdna1.locks import LockedFile
 from rdna1.mirror import (
     MANIFEST,
     MirrorError,
@@ -19,6 +18,7 @@ from rdna1.mirror import (
     write_archive,
     write_manifest,
 )
+from rdna1.wheels import LockedFile
 from support.wheels import serve
 
 SUBJECT = {

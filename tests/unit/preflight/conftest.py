@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rdna1.host.collect import collect
-from rdna1.stacks import requested_packages
+from rdna1.catalog.stacks import requested_packages
+from rdna1.target.facts.collect import collect
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 GIB = 1024**3

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from rdna1.cards import card_list
-from rdna1.host.collect import collect
+from rdna1.catalog.cards import card_list
+from rdna1.catalog.recommendations import recommendations
+from rdna1.catalog.stacks import load_stack, stack_names
 from rdna1.preflight import load_facts
 from rdna1.preflight.advice import Advice, advise
-from rdna1.recommendations import recommendations
-from rdna1.stacks import load_stack, stack_names
+from rdna1.target.facts.collect import collect
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts

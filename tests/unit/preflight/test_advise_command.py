@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rdna1.catalog.stacks import stack_names
 from rdna1.cli.preflight import main
-from rdna1.stacks import stack_names
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 HEALTHY = str(FIXTURES / "ubuntu-24.04-rx5700xt")

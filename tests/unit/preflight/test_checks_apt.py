@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.repositories import amd_repository, distribution
-from rdna1.stacks import load_stack
+from rdna1.catalog.repositories import amd_repository, distribution
+from rdna1.catalog.stacks import load_stack
 from support.apt_facts import AMD, FINGERPRINT, KEYRING, keyring, source
 from support.findings import UNREAD, Row, assert_row, unknown
 

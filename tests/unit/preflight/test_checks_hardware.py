@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.host.collect import collect
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import judge, load_facts
-from rdna1.stacks import load_stack
+from rdna1.target.facts.collect import collect
 from support.findings import UNREAD, Row, assert_row, unknown
 
 if TYPE_CHECKING:

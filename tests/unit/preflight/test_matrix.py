@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from rdna1.cards import CardList, Chip, card_list
+from rdna1.catalog.cards import CardList, Chip, card_list
+from rdna1.catalog.stacks import load_stack, stack_names
 from rdna1.preflight import judge, load_facts
 from rdna1.preflight.matrix import MatrixEntry, matrix
-from rdna1.stacks import load_stack, stack_names
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts

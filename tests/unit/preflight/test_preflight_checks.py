@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import CHECKS, judge, load_facts
-from rdna1.stacks import load_stack
 from support.findings import UNREAD, Row, assert_row, unknown
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import rdna1
+from rdna1.catalog.repositories import amd_repository
 from rdna1.cli.preflight import main
 from rdna1.preflight import CHECKS
-from rdna1.repositories import amd_repository
 from support.apt_facts import keyring, source
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ def test_wrong_usage_of_the_real_command() -> None:
 
 def test_a_damaged_stack_file_is_one_line(tmp_path: Path) -> None:
     package = Path(rdna1.__path__[0])
-    ignored = shutil.ignore_patterns("__pycache__", "conv", "guard")
+    ignored = shutil.ignore_patterns("__pycache__", "conv", "guard", "measure", "worker")
     shutil.copytree(package, tmp_path / "rdna1", ignore=ignored)
-    stack = tmp_path / "rdna1/stacks/rocm-5.7.yml"
+    stack = tmp_path / "rdna1/catalog/data/stacks/rocm-5.7.yml"
     stack.write_text(stack.read_text().replace("title:", "tilte:"))
     done = run("--root", HEALTHY, environment={"PYTHONPATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
@@ -318,7 +318,9 @@ def test_version(program: str) -> None:
     assert done.stdout == f"rdna1-{program} {version('rdna1')}\n"
 
 
-@pytest.mark.parametrize("module", ["rdna1.stacks", "rdna1.host.apt_policy", "rich.table"])
+@pytest.mark.parametrize(
+    "module", ["rdna1.catalog.stacks", "rdna1.target.facts.apt_policy", "rich.table"]
+)
 def test_an_interruption_is_quiet_even_during_the_imports(module: str) -> None:
     interrupted = f"""
 import os, signal, sys

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdna1.cards import card_list
+from rdna1.catalog.cards import card_list
+from rdna1.catalog.recommendations import recommendations
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import CHECKS, FactsError, judge, load_facts
 from rdna1.preflight.advice import advise
-from rdna1.recommendations import recommendations
-from rdna1.stacks import load_stack
 from support.examples import examples
 from support.long_values import LONG_VALUES
 

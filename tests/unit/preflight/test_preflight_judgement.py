@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from rdna1.cards import card_list
+from rdna1.catalog.cards import card_list
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import CHECKS, CheckIdError, find_check, judge, load_facts
-from rdna1.preflight.judgement import run_checks
+from rdna1.preflight.assessment import run_checks
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.stacks import load_stack
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts

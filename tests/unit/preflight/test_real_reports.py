@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rdna1.host import apt_policy
-from rdna1.host.collect import collect
+from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import Finding, judge, load_facts
-from rdna1.stacks import load_stack
+from rdna1.target.facts import apt_policy
+from rdna1.target.facts.collect import collect
 from support.lspci import write_devices
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

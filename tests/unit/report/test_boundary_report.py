@@ -7,11 +7,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from rdna1.conv.boundary.kinds import Form
-from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.case import ConvCase
-from rdna1.conv.circumstances import Circumstances
 from rdna1.conv.result import Outcome
+from rdna1.measure.boundary.kinds import Form
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.conditions import Circumstances
 from rdna1.report.boundary import boundary_junit, boundary_text, boundary_verdict
 from support.convolutions import investigate, losses, pretend
 

@@ -9,7 +9,7 @@ import pytest
 
 from rdna1.preflight import Finding, Report
 from rdna1.report.fleet import HostResult, Judged, NotJudged, fleet_report
-from rdna1.report.html import fleet_html
+from rdna1.report.fleet_page import fleet_html
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 STATUSES = ("fail", "warn", "ignored", "skip", "pass")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.circumstances import Circumstances
+from rdna1.catalog.stacks import load_stack
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.conditions import Circumstances
 from rdna1.report.limit import limit_warning
-from rdna1.stacks import load_stack
 from support.convolutions import investigate, losses, pretend
 
 

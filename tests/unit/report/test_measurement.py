@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from matplotlib.image import imread
 
-from rdna1.conv.boundary.report import BoundaryReport
 from rdna1.conv.case import ConvCase
-from rdna1.conv.circumstances import Circumstances
 from rdna1.conv.result import CaseResult, DeviceInfo
-from rdna1.conv.smoke import SmokeReport
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.conditions import Circumstances
+from rdna1.measure.smoke import SmokeReport
 from rdna1.report.measurement import measurement_page
 from rdna1.report.measurement.axis import LogAxis
 from rdna1.report.measurement.figures import maps, path, times

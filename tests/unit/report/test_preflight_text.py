@@ -6,7 +6,7 @@ import pytest
 
 from rdna1.preflight import Finding, Report
 from rdna1.report.json import to_json
-from rdna1.report.text import preflight_text
+from rdna1.report.preflight import preflight_text
 
 CHECKS = [
     Finding("good", "Good", "pass", "all is well", ["hidden proof"], "", []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from rdna1.conv.smoke import SmokeReport
+from rdna1.measure.smoke import SmokeReport
 from rdna1.report.provision import ProvisionReport, provision_text
 
 MEASURED = SmokeReport(

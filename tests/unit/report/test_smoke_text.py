@@ -10,7 +10,7 @@ import pytest
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult
-from rdna1.conv.smoke import SmokeReport
+from rdna1.measure.smoke import SmokeReport
 from rdna1.report.smoke import smoke_junit, smoke_text, smoke_verdict
 
 LAYER = ConvCase(64, 32, 21, 21, 2, 2, stride=2, transposed=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rdna1.stacks import DEFAULT_STACK
+from rdna1.catalog.stacks import DEFAULT_STACK
 from support.modules import load_by_path
 
 ROOT = Path(__file__).parents[3]

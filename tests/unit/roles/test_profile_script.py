@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.nativetypes import NativeEnvironment
 
-from rdna1.settings_files import settings_file
+from rdna1.plan.profile_files import settings_file
 from support.examples import examples
 
 ROLE = Path(__file__).parents[3] / "roles" / "environment"
@@ -216,7 +216,7 @@ def test_a_service_of_a_user_has_the_caches(home: str, tmp_path: Path) -> None:
 def test_every_board_of_the_card_list_is_matched() -> None:
     variables: dict[str, Any] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
     cards = yaml.safe_load(
-        (ROLE.parents[1] / "installer" / "rdna1" / "cards" / "cards.yml").read_text()
+        (ROLE.parents[1] / "installer" / "rdna1" / "catalog" / "data" / "cards.yml").read_text()
     )
     template = variables["__environment_pci_ids"]
     environment = NativeEnvironment()

@@ -149,4 +149,4 @@ def test_no_other_module_locks_files() -> None:
         if re.search(r"\b(flock|lockf)\(", path.read_text(encoding="utf-8").replace("flock(2)", ""))
     }
     # dpkg's and apt's own locks are of another kind, and theirs.
-    assert users == {"rdna1/target/exclusive_lock.py", "rdna1/host/waiting.py"}
+    assert users == {"rdna1/target/exclusive_lock.py", "rdna1/target/dpkg_locks.py"}

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from rdna1.cli import action
-from rdna1.host.waiting import dpkg_locked
-from rdna1.locks.lock import write_lock
-from rdna1.snapshot.runs import Run, begin
+from rdna1.target.dpkg_locks import dpkg_locked
 from rdna1.target.folders import make_folders
-from unit.snapshot.test_rollback_plan import FACTS, state
+from rdna1.target.snapshot.runs import Run, begin
+from rdna1.wheels.lock import write_lock
+from unit.target.snapshot.test_rollback_plan import FACTS, state
 
 RUN = Run("1", [], state("base"), None)
 

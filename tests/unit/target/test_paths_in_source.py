@@ -1,7 +1,7 @@
 """One way into homes: what runs on a machine touches no path by its name, with named exceptions.
 
 Whatever lies in a home may be another thing when it is opened than when it was looked at. So paths
-are read through `rdna1.host.reader` or `rdna1.target.homes`, which go along them by descriptors
+are read through `rdna1.target.rootfs` or `rdna1.target.homes`, which go along them by descriptors
 with the rights of a home's owner. This reads the source for everything that takes a path instead.
 """
 
@@ -15,8 +15,7 @@ import pytest
 
 INSTALLER = Path(__file__).parents[3] / "installer"
 ROOMS = [
-    *(f"rdna1/{room}" for room in ("host", "snapshot", "fix", "environments", "target")),
-    "rdna1/preflight",
+    *(f"rdna1/{room}" for room in ("target", "fix", "preflight")),
     "ansible_plugins/modules",
 ]
 
@@ -28,25 +27,25 @@ EXCEPTIONS = {
     "rdna1/target/exclusive_lock.py": "locks in folders of root's or the caller's own, and /proc",
     "rdna1/target/folders.py": "makes folders that are named by the roles, not by users",
     "rdna1/target/whole_file.py": "files that are named by the roles, in folders held open",
-    "rdna1/host/disk.py": "asks whether the root folder itself is a mount",
-    "rdna1/host/waiting.py": "the locks of dpkg and apt, and /proc",
-    "rdna1/snapshot/runs.py": "records below /var/lib/rdna1, or the caller's own",
-    "rdna1/environments/archives.py": "files of a mirror's copy, compared by hash",
-    "rdna1/environments/build.py": "files in a workshop, where nobody else writes",
-    "rdna1/environments/built_wheel.py": "opens the folder above that of a build, root's own",
-    "rdna1/environments/bytecode.py": "an environment that is being built: root's or the caller's",
-    "rdna1/environments/ensure.py": "environments below /opt/rdna1, or the caller's own",
-    "rdna1/environments/execstack.py": "an environment that is being built: root's or the caller's",
-    "rdna1/environments/ownership.py": "environments below /opt/rdna1, or the caller's own",
-    "rdna1/environments/spec.py": "the program and the wheel that a build is given",
-    "rdna1/environments/unprivileged.py": "/proc, /run/systemd and a new file in a workshop",
-    "rdna1/environments/workshop.py": "a workshop among the environments, before the build writes",
-    "rdna1/environments/uv_locks.py": "uv's folders below /opt/rdna1, or the caller's own",
+    "rdna1/target/facts/disk.py": "asks whether the root folder itself is a mount",
+    "rdna1/target/dpkg_locks.py": "the locks of dpkg and apt, and /proc",
+    "rdna1/target/snapshot/runs.py": "records below /var/lib/rdna1, or the caller's own",
+    "rdna1/target/venvs/archives.py": "files of a mirror's copy, compared by hash",
+    "rdna1/target/venvs/build.py": "files in a workshop, where nobody else writes",
+    "rdna1/target/venvs/built_wheel.py": "opens the folder above that of a build, root's own",
+    "rdna1/target/venvs/bytecode.py": "an environment that is being built: root's or the caller's",
+    "rdna1/target/venvs/ensure.py": "environments below /opt/rdna1, or the caller's own",
+    "rdna1/target/venvs/execstack.py": "an environment that is being built: root's or the caller's",
+    "rdna1/target/venvs/ownership.py": "environments below /opt/rdna1, or the caller's own",
+    "rdna1/target/venvs/spec.py": "the program and the wheel that a build is given",
+    "rdna1/target/venvs/unprivileged.py": "/proc, /run/systemd and a new file in a workshop",
+    "rdna1/target/venvs/workshop.py": "a workshop among the environments, before the build writes",
+    "rdna1/target/venvs/uv_locks.py": "uv's folders below /opt/rdna1, or the caller's own",
     "ansible_plugins/modules/rdna1_apt.py": "times of apt's lists",
-    "ansible_plugins/modules/rdna1_apt_excerpt.py": "the work folder in root's cache",
+    "ansible_plugins/modules/rdna1_apt_subset.py": "the work folder in root's cache",
     "ansible_plugins/modules/rdna1_apt_key.py": "apt's keyrings",
     "ansible_plugins/modules/rdna1_dpkg.py": "apt's archives, and folders that packages are in",
-    "ansible_plugins/modules/rdna1_environment.py": "copies of uv and the wheel, compared by hash",
+    "ansible_plugins/modules/rdna1_venv.py": "copies of uv and the wheel, compared by hash",
     "ansible_plugins/modules/rdna1_facts.py": "asks whether the root folder itself is there",
     "ansible_plugins/modules/rdna1_rollback.py": "records in /var/lib, or the caller's own",
     "ansible_plugins/modules/rdna1_settings.py": "settings in /etc and /usr, or the caller's own",
@@ -168,7 +167,7 @@ def test_a_path_is_touched_by_the_one_way_in(module: str) -> None:
         assert found, f"{module} touches no path any more: take it out of EXCEPTIONS"
     else:
         assert not found, (
-            f"{module}: {'; '.join(found)}. Read it through rdna1.host.reader or "
+            f"{module}: {'; '.join(found)}. Read it through rdna1.target.rootfs or "
             "rdna1.target.homes; where no home can be meant, name the module in EXCEPTIONS with why"
         )
 

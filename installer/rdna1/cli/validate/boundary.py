@@ -20,10 +20,10 @@ from rdna1.cli.validate.options import (
 )
 from rdna1.cli.validate.progress import progress_line
 from rdna1.cli.validate.rendering import rendered
-from rdna1.conv.boundary.investigation import Step
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.boundary.run import INTERRUPTED, BoundaryPlan, run_boundary
-from rdna1.conv.envelope import EnvelopeError, measured_envelope
+from rdna1.measure.boundary.investigation import Step
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.boundary.run import INTERRUPTED, BoundaryPlan, run_boundary
+from rdna1.measure.envelope import EnvelopeError, measured_envelope
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands

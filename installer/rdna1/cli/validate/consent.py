@@ -11,15 +11,15 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from rdna1.cards import card_list
+from rdna1.catalog.cards import card_list
 from rdna1.cli.machine import root_folder
 from rdna1.cli.output import ArgumentParser
 from rdna1.cli.validate.measured_card import measured_card
-from rdna1.host.pci import displays
-from rdna1.host.reader import Reader, UnreadableError
-from rdna1.host.screens import drm_cards, graphical_sessions, monitors
-from rdna1.host.unknown import Unknown
+from rdna1.target.facts.pci import displays
+from rdna1.target.facts.screens import drm_cards, graphical_sessions, monitors
+from rdna1.target.facts.unknown import Unknown
 from rdna1.target.printable import printable
+from rdna1.target.rootfs import Reader, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

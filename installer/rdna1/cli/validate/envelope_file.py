@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from rdna1.cli.output import UsageError, write_report
-from rdna1.conv.envelope import Envelope
-from rdna1.conv.renewal import with_routes
+from rdna1.measure.envelope import Envelope
+from rdna1.measure.envelope_renewal import with_routes
 
 
 def write_envelope(envelope: Envelope, file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from rdna1.cli.output import ArgumentParser
-from rdna1.conv.sweep.grid import Grid
+from rdna1.measure.sweep.grid import Grid
 
 # Name of the option, and what one of its values is.
 _OPTIONS = {

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from rdna1.cards import card_list
-from rdna1.host.kfd import nodes
-from rdna1.host.reader import Reader, UnreadableError
-from rdna1.host.unknown import Unknown
+from rdna1.catalog.cards import card_list
 from rdna1.preflight.checks.visible_devices import left_by
 from rdna1.preflight.facts import KfdNode
+from rdna1.target.facts.kfd import nodes
+from rdna1.target.facts.unknown import Unknown
+from rdna1.target.rootfs import Reader, UnreadableError
 
 _INDEX = re.compile(r"cuda:([0-9]{1,4})")
 

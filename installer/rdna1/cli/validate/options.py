@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rdna1.cli.output import ArgumentParser, UsageError, add_report_options
-from rdna1.conv.supervisor import WAIT_SECONDS
 from rdna1.report.measurement import PageForm, missing_package
+from rdna1.worker.supervisor import WAIT_SECONDS
 
 if TYPE_CHECKING:
     # argparse has no public name for it.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rdna1.cli.output import text_style
 from rdna1.cli.validate.options import PAGE_FORMS
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.result_file import ConvReport
-from rdna1.conv.smoke import SmokeReport
-from rdna1.conv.timing import TimingReport
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.result_file import ConvReport
+from rdna1.measure.smoke import SmokeReport
+from rdna1.measure.timing import TimingReport
 
 
 def rendered(reports: Sequence[ConvReport], form: str, output: Path | None) -> str | bytes:

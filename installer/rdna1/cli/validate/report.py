@@ -12,13 +12,13 @@ from rdna1.cli.output import UsageError, add_report_options, write_report
 from rdna1.cli.validate.envelope_file import write_envelope
 from rdna1.cli.validate.options import FORMS, check_report, check_writable
 from rdna1.cli.validate.rendering import rendered
-from rdna1.conv.boundary.report import BoundaryReport
-from rdna1.conv.envelope import EnvelopeError
-from rdna1.conv.measured import combined
-from rdna1.conv.result_file import ConvReport, load_result
-from rdna1.conv.sweep.merge import merged_by_card
-from rdna1.conv.sweep.report import SweepReport
-from rdna1.conv.timing import TimingReport
+from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.envelope import EnvelopeError
+from rdna1.measure.envelope_merge import combined
+from rdna1.measure.result_file import ConvReport, load_result
+from rdna1.measure.sweep.merge import merged_by_card
+from rdna1.measure.sweep.report import SweepReport
+from rdna1.measure.timing import TimingReport
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands

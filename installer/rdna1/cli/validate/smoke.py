@@ -14,7 +14,7 @@ from rdna1.cli.validate.options import (
 )
 from rdna1.cli.validate.progress import progress_line
 from rdna1.cli.validate.rendering import rendered
-from rdna1.conv.smoke import run_smoke, smoke_cases
+from rdna1.measure.smoke import run_smoke, smoke_cases
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from rdna1.catalog.yaml_data import load
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, write_report
 from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
@@ -18,11 +19,10 @@ from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side,
 from rdna1.cli.validate.progress import progress_line
 from rdna1.cli.validate.rendering import rendered
 from rdna1.cli.validate.report import verdict_line
-from rdna1.conv.sweep.grid import Grid, combinations, written_out
-from rdna1.conv.sweep.report import SweepReport
-from rdna1.conv.sweep.run import INTERRUPTED, SweepPlan, SweepStep, run_sweep
-from rdna1.conv.sweep.shard import WHOLE, Shard, cases_of
-from rdna1.yaml_data import load
+from rdna1.measure.sweep.grid import Grid, combinations, written_out
+from rdna1.measure.sweep.report import SweepReport
+from rdna1.measure.sweep.run import INTERRUPTED, SweepPlan, SweepStep, run_sweep
+from rdna1.measure.sweep.shard import WHOLE, Shard, cases_of
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands

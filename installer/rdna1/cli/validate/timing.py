@@ -22,8 +22,8 @@ from rdna1.cli.validate.progress import progress_line
 from rdna1.cli.validate.rendering import rendered
 from rdna1.cli.validate.report import verdict_line
 from rdna1.conv.case import ConvCase
-from rdna1.conv.sweep.grid import Grid, combinations, written_out
-from rdna1.conv.timing import INTERRUPTED, TimingPlan, TimingStep, run_timing, timing_cases
+from rdna1.measure.sweep.grid import Grid, combinations, written_out
+from rdna1.measure.timing import INTERRUPTED, TimingPlan, TimingStep, run_timing, timing_cases
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands

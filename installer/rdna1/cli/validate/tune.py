@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdna1.catalog.stacks import DEFAULT_STACK, load_stack
 from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
 from rdna1.cli.output import UsageError, text_style, write_report
 from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
 from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
 from rdna1.cli.validate.progress import progress_line
-from rdna1.conv.circumstances import observe
-from rdna1.conv.smoke import smoke_cases
-from rdna1.conv.tune.candidate import Candidate, candidates
-from rdna1.conv.tune.report import TuneReport
-from rdna1.conv.tune.role_variables import earlier_content, role_variables
-from rdna1.conv.tune.run import INTERRUPTED, Plan, run_tune
 from rdna1.fix.files import ChangedError, rewrite
-from rdna1.stacks import DEFAULT_STACK, load_stack
+from rdna1.measure.conditions import observe
+from rdna1.measure.smoke import smoke_cases
+from rdna1.measure.tune.candidate import Candidate, candidates
+from rdna1.measure.tune.report import TuneReport
+from rdna1.measure.tune.role_variables import earlier_content, role_variables
+from rdna1.measure.tune.run import INTERRUPTED, Plan, run_tune
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands

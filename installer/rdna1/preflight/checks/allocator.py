@@ -6,10 +6,10 @@ import re
 
 from packaging.version import Version
 
+from rdna1.catalog.stacks import ExpandableSegments
 from rdna1.preflight.checks.settings import settings_of, shown, unread_places
 from rdna1.preflight.facts import Facts, KernelMessage
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.stacks import ExpandableSegments
 
 _NAMES = re.compile(r"PYTORCH_(?:(?:HIP|CUDA)_)?ALLOC_CONF")
 _ON = re.compile(r"(?:^|,)\s*expandable_segments\s*:\s*True\b")

@@ -6,12 +6,12 @@ import re
 
 from packaging.version import Version
 
+from rdna1.catalog.repositories import distribution
+from rdna1.catalog.stacks import Dependency, release_name
 from rdna1.preflight.apt_facts import Candidate, Source
 from rdna1.preflight.checks.amd_repository import is_own
 from rdna1.preflight.facts import OperatingSystem
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.repositories import distribution
-from rdna1.stacks import Dependency, release_name
 
 _PROXY_URL = re.compile(r"(https?|socks5h)://[^\s/]+.*", re.IGNORECASE)
 _DIRECT = "DIRECT"

@@ -7,11 +7,11 @@ import shlex
 
 from packaging.version import Version
 
+from rdna1.catalog.stacks import Stack
 from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, OFF, ON
 from rdna1.preflight.checks.settings import parent_of, scope_of, settings_of, shown, unread_places
 from rdna1.preflight.facts import Variable
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.stacks import Stack
 
 _CLR_FLAGS = "ROCm/clr rocclr/utils/flags.hpp at rocm-5.7.0"
 _BUILDER = "pytorch/builder manywheel/build_rocm.sh at release/2.2"

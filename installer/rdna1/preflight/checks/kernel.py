@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rdna1.kernels import release_kernels
+from rdna1.catalog.kernels import release_kernels
+from rdna1.catalog.stacks import KernelRange
 from rdna1.preflight.facts import Facts, UnknownFactError
 from rdna1.preflight.machine import (
     Card,
@@ -14,7 +15,6 @@ from rdna1.preflight.machine import (
 from rdna1.preflight.machine import kernel_version as version_of
 from rdna1.preflight.missing_card import kernel_too_old, said
 from rdna1.preflight.model import Case, Outcome, check
-from rdna1.stacks import KernelRange
 
 _NUMBERS = re.compile(r"\d{1,9}")
 # Without these gfx_v10_0.c and sdma_v5_0.c do not start the chip; its mec2 is optional.

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from rdna1.conv.boundary.report import BoundaryResult
 from rdna1.conv.case import BYTES_PER_ELEMENT, ConvCase
 from rdna1.conv.result import Outcome
+from rdna1.measure.boundary.report import BoundaryResult
 from rdna1.report.measurement.axis import LogAxis, spanning
 from rdna1.report.measurement.subject import MeasuredCase, Measurement, Subject, is_right, square
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from rdna1.conv.boundary.report import BoundaryResult, Purpose
 from rdna1.conv.case import ConvCase
-from rdna1.conv.circumstances import Circumstances
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
+from rdna1.measure.boundary.report import BoundaryResult, Purpose
+from rdna1.measure.conditions import Circumstances
 
 
 class MeasuredCase(CaseResult, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from rdna1.conv.boundary.report import BoundaryResult
+from rdna1.catalog.recommendations import Found, Recommendation, recommendations
 from rdna1.conv.case import BYTES_PER_ELEMENT
 from rdna1.conv.result import Outcome
-from rdna1.recommendations import Found, Recommendation, recommendations
+from rdna1.measure.boundary.report import BoundaryResult
 from rdna1.report.measurement.subject import Measurement, Subject, is_right
 
 _HAPPENS: Final[dict[Outcome, str]] = {

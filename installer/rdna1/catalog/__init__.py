@@ -1,0 +1,1 @@
+"""What is known, as sourced data with one loader each."""

@@ -1,0 +1,1 @@
+"""What is measured on a card: smoke, timing, boundary, sweep, tune."""

@@ -1,0 +1,253 @@
+"""The classes of layers that networks are made of, and the layers that are tried in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from rdna1.conv.case import ConvCase, Dims, Direction, DType, MemoryFormat
+from rdna1.conv.limits import QUANTITIES
+from rdna1.conv.result import CaseResult
+from rdna1.measure.boundary.tried import class_of
+
+Form = Literal["quick", "full"]
+
+# Sides of maps in common networks, at inputs of 128, 160, 224, 256, 320, 384, 448, 512.
+_SIDES = (
+    *(1, 2, 4, 7, 8, 10, 12, 14, 16, 20, 21, 24, 28, 32, 36, 40, 42, 48, 56, 64, 80, 96, 112),
+    *(128, 160, 192, 224, 256, 320, 384, 448, 512),
+)
+
+_DENSE = ((3, 32), (16, 32), (32, 64), (64, 64), (64, 128), (128, 128), (256, 256))
+_POINTWISE = ((4, 32), (64, 64), (64, 256), (256, 256), (256, 512))
+_STEM = ((3, 32), (3, 64))
+_BATCHES = (1, 4)
+
+# Multiply-accumulates of the largest case, in forward: some tenths of a second on two processor
+# cores. For all dtypes and directions the same, so that they end up with the same limits.
+_MOST_MULTIPLICATIONS = 3_000_000_000
+
+
+class Template(NamedTuple):
+    """Layers that differ in channels and size only.
+
+    Attributes:
+        kernel: its side.
+        channels: input and output channels that are tried, smallest first.
+        stride: step of the kernel.
+        dilation: distance between kernel elements.
+        groups: number of channel groups; None is depthwise.
+        dims: number of spatial dimensions.
+        transposed: whether it is a transposed convolution.
+        memory_format: order of the elements.
+    """
+
+    kernel: int
+    channels: Sequence[tuple[int, int]]
+    stride: int = 1
+    dilation: int = 1
+    groups: int | None = 1
+    dims: Dims = 2
+    transposed: bool = False
+    memory_format: MemoryFormat = "contiguous"
+
+
+def _depthwise(channels: int, stride: int = 1) -> Template:
+    return Template(3, [(channels, channels)], stride=stride, groups=None)
+
+
+_THREE = Template(3, _DENSE)
+
+# The most common first: an interruption leaves what is most useful.
+_TEMPLATES = (
+    _THREE,
+    Template(1, _POINTWISE),
+    Template(3, _DENSE, stride=2),
+    Template(1, _POINTWISE, stride=2),
+    Template(7, _STEM, stride=2),
+    _depthwise(128),
+    Template(5, ((3, 32), (64, 64))),
+    Template(3, ((32, 32), (64, 64)), groups=4),
+    Template(3, ((64, 64), (128, 128)), dilation=2),
+)
+# Few cases each: they are tried at the end.
+_RARE = (
+    _depthwise(32),
+    _depthwise(64),
+    _depthwise(128, stride=2),
+    Template(3, ((128, 128), (256, 256)), groups=32),
+    Template(2, ((64, 64), (128, 128)), stride=2),
+    Template(3, ((16, 32), (64, 64)), memory_format="channels_last"),
+    Template(1, ((64, 64), (256, 256)), memory_format="channels_last"),
+    Template(2, ((64, 64), (128, 64)), stride=2, transposed=True),
+    Template(3, ((64, 64),), stride=2, transposed=True),
+    Template(3, ((16, 32), (64, 64)), dims=1),
+    Template(3, ((4, 16), (16, 32)), dims=3),
+)
+_COMMON_USES: tuple[tuple[DType, Direction], ...] = (
+    ("float32", "forward"),
+    ("float32", "backward"),
+    ("float32", "backward-weights"),
+    ("float16", "forward"),
+    ("float16", "backward"),
+    ("float16", "backward-weights"),
+)
+_RARE_USES: tuple[tuple[DType, Direction], ...] = (
+    ("float32", "backward-data"),
+    ("bfloat16", "forward"),
+    ("bfloat16", "backward"),
+)
+
+
+class Kind(NamedTuple):
+    """One class of layers.
+
+    Attributes:
+        template: what is computed.
+        dtype: element type.
+        direction: forward, or which gradients.
+        thorough: whether all common sides are tried, and batches; else the largest alone.
+    """
+
+    template: Template
+    dtype: DType
+    direction: Direction
+    thorough: bool = True
+
+    @property
+    def name(self) -> str:
+        """For users."""
+        return class_of(self.case(self.template.channels[0], 1, _ROOM, _ROOM))
+
+    def case(self, channels: tuple[int, int], n: int, height: int, width: int) -> ConvCase:
+        """A layer of the class."""
+        template, (c_in, c_out) = self.template, channels
+        flat, deep = template.dims == 1, template.dims == 3
+        padding = 0 if template.transposed else template.dilation * (template.kernel // 2)
+        return ConvCase(
+            c_in,
+            c_out,
+            1 if flat else height,
+            width,
+            1 if flat else template.kernel,
+            template.kernel,
+            n=n,
+            stride=template.stride,
+            padding=0 if template.kernel % 2 == 0 else padding,
+            dilation=template.dilation,
+            groups=template.groups or c_in,
+            dtype=self.dtype,
+            direction=self.direction,
+            dims=template.dims,
+            depth=min(height, _MOST_DEPTH) if deep else 1,
+            kd=template.kernel if deep else 1,
+            transposed=template.transposed,
+            memory_format=template.memory_format,
+        )
+
+
+_MOST_DEPTH = 16
+_PLANE = 2
+# From one side to the next where a class is tried from below; what is between them and fails costs
+# a hang more, and a class that has no limit takes half as many cases.
+_STEP = 3.5
+# Any kernel fits a map of this side.
+_ROOM = 64
+
+
+def kinds(form: Form) -> list[Kind]:
+    """The classes that are tried, in their order."""
+    if form == "quick":
+        return [Kind(_THREE, *use) for use in (*_COMMON_USES[:3], _RARE_USES[0])]
+    common = [Kind(each, *use) for use in _COMMON_USES for each in _TEMPLATES]
+    rare = [Kind(each, *use, thorough=False) for use in _COMMON_USES for each in _RARE]
+    other = [Kind(each, *use, thorough=False) for use in _RARE_USES for each in _TEMPLATES]
+    return [*common, *rare, *other]
+
+
+class Shapes:
+    """Sizes of maps that are tried.
+
+    Args:
+        max_side: no map is higher or wider, in pixels.
+        limits: sides at which something else was found to be decided.
+    """
+
+    def __init__(self, max_side: int, limits: Sequence[int] = ()) -> None:
+        """Keep the sides that are small enough."""
+        self._max_side = max_side
+        halves = [limit // 2 for limit in limits]
+        sides = {*_SIDES, max_side, *limits, *halves}
+        self.sides = sorted(side for side in sides if 1 <= side <= max_side)
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Height and width: squares, and maps twice as wide or as high."""
+        found = dict.fromkeys((side, side) for side in self.sides)
+        for side in self.sides:
+            longer = min(2 * side, self._max_side)
+            found.setdefault((side, longer))
+            found.setdefault((longer, side))
+        return list(found)
+
+
+def ascending(kind: Kind, shapes: Shapes) -> Iterator[ConvCase]:
+    """The smallest layers of a class at some sides, smallest side first.
+
+    Of the first class all sides are tried, as a card may fail at one and not at a larger one. Of
+    the others they are far apart: what fails between two of them is found from the corners.
+    """
+    last = 0.0
+    for side in shapes.sides:
+        every = kind.template is _THREE and (kind.dtype, kind.direction) == _COMMON_USES[0]
+        if fits(kind, side) and (every or side >= _STEP * last):
+            last = side
+            yield kind.case(kind.template.channels[0], 1, side, side)
+
+
+def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
+    """All layers of a class that may be tried, largest first.
+
+    A map that is not square is there to come near a limit that squares exceed, so it is tried
+    only where the square around it could be.
+    """
+    channels = kind.template.channels if kind.thorough else kind.template.channels[-1:]
+    flat = not kind.thorough or kind.template.dims != _PLANE
+    found = []
+    for number, each in enumerate(channels):
+        pairs = [(side, side) for side in shapes.sides] if flat else shapes.pairs
+        if number:
+            pairs = [(height, width) for height, width in pairs if height <= width]
+        for n in _BATCHES if kind.thorough else _BATCHES[:1]:
+            for height, width in pairs:
+                if fits(kind, min(height, width)) and _affordable(
+                    kind.case(each, n, *[max(height, width)] * 2)
+                ):
+                    found.append(kind.case(each, n, height, width))
+    return sorted(found, key=size, reverse=True)
+
+
+def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
+    """A layer for each number of channels that is usual in a class of which some were run."""
+    run = {class_of(result.case) for result in results}
+    every = (
+        kind.case(channels, 1, _ROOM, _ROOM)
+        for kind in kinds("full")
+        for channels in kind.template.channels
+    )
+    return [case for case in every if class_of(case) in run]
+
+
+def _affordable(case: ConvCase) -> bool:
+    return case.n * QUANTITIES["work"](case) <= _MOST_MULTIPLICATIONS
+
+
+def fits(kind: Kind, side: int) -> bool:
+    """Whether the kernel fits the map without its padding."""
+    return kind.template.dilation * (kind.template.kernel - 1) < side
+
+
+def size(case: ConvCase) -> int:
+    """How much a layer stands for: of two where one is contained in the other, the larger."""
+    return case.n * case.c_in * case.c_out * case.h * case.w * case.depth

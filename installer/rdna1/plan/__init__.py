@@ -1,0 +1,1 @@
+"""What provisioning will do on a machine, resolved once."""

@@ -1,0 +1,1 @@
+"""The simulated device: rules that say which cases misbehave, and how."""

@@ -1,0 +1,35 @@
+"""All facts of a machine in one go."""
+
+from __future__ import annotations
+
+from typing import Callable, Sequence
+
+from ..rootfs import Reader
+from .apt_policy import Question
+
+
+def collect(
+    root: str = "/",
+    users: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    meanwhile: Callable[[], object] = lambda: None,
+) -> dict[str, object]:
+    """Collect the facts of a machine.
+
+    Args:
+        root: root folder of the machine: ``/``, a mounted disk, or a tree of files.
+        users: names of the users whose groups and start files matter.
+        packages: names of the packages whose candidates apt is asked for, and of which is told
+            whether they are installed.
+        meanwhile: called while apt thinks, for work that would otherwise follow.
+
+    Returns:
+        Plain data that JSON can hold. ``unknown`` names each fact that could not be read
+        with the reason; the fact itself is None or lacks the part.
+    """
+    reader = Reader(root)
+    # Asked first and heard last: apt thinks while all else is imported and read.
+    question = Question(reader, packages)
+    from .probes import facts
+
+    return facts(reader, users, question, meanwhile)

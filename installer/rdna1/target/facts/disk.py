@@ -1,0 +1,36 @@
+"""Free space."""
+
+from __future__ import annotations
+
+import os
+
+from ..rootfs import MissingError, Reader, UnreadableError
+
+_FOLDERS = ("/", "/home", "/opt", "/var")
+
+
+def disk(reader: Reader) -> list[dict[str, object]]:
+    """``path``, ``free_bytes`` for users other than root, and ``device`` of each folder.
+
+    Folders with the same ``device`` share their space. A folder that does not exist yet
+    has the space of its nearest parent.
+
+    Raises:
+        UnreadableError: under a root that is no mounted file system, a copied tree for
+            example, whose space says nothing about the machine.
+    """
+    if not reader.live and not os.path.ismount(reader.root):
+        raise UnreadableError(f"{reader.root} is not a mounted file system")
+    return [_space(reader, path) for path in _FOLDERS]
+
+
+def _space(reader: Reader, path: str) -> dict[str, object]:
+    nearest = path
+    while True:
+        try:
+            device = reader.status(nearest).st_dev
+            break
+        except MissingError:
+            nearest = nearest.rpartition("/")[0] or "/"
+    space = reader.space(nearest)
+    return {"path": path, "free_bytes": space.f_bavail * space.f_frsize, "device": device}

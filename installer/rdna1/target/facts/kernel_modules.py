@@ -1,0 +1,97 @@
+"""Kernels that are installed, and builds of AMD's own driver for them."""
+
+from __future__ import annotations
+
+from ..rootfs import Reader
+
+_KERNELS = "/lib/modules"
+_OWN_FOLDER = "kernel/drivers/gpu/drm/amd/amdgpu"
+# Where DKMS puts modules beside the kernel's own.
+_DKMS_FOLDERS = ("updates/dkms", "updates", "extra")
+_BUILDS = "/var/lib/dkms/amdgpu"
+# Beside the kernels, a version's folder in DKMS' tree holds these.
+_NO_KERNELS = frozenset(["source", "build"])
+
+
+def kernels(reader: Reader) -> list[str]:
+    """Releases of the kernels whose modules are installed.
+
+    A folder that only holds what other programs left behind is no installed kernel.
+
+    Raises:
+        UnreadableError: there is no folder of modules, in a container for example.
+    """
+    names = reader.names(_KERNELS)
+    return [name for name in names if reader.exists(f"{_KERNELS}/{name}/kernel")]
+
+
+def with_amdgpu(reader: Reader) -> list[str]:
+    """Releases of the installed kernels that have the module amdgpu, or have it built in.
+
+    Cloud and minimal kernels leave it out, or have it in a package of its own.
+
+    Raises:
+        UnreadableError: there is no folder of modules, in a container for example.
+    """
+    own = own_amdgpu(reader)
+    return [
+        name
+        for name in kernels(reader)
+        if name in own
+        or any(_holds_amdgpu(reader, f"{_KERNELS}/{name}/{place}") for place in _DKMS_FOLDERS)
+    ]
+
+
+def own_amdgpu(reader: Reader) -> list[str]:
+    """Releases of the installed kernels that have an amdgpu of their own, not AMD's from DKMS.
+
+    Raises:
+        UnreadableError: there is no folder of modules, in a container for example.
+    """
+    return [name for name in kernels(reader) if _has_own(reader, name)]
+
+
+def _has_own(reader: Reader, kernel: str) -> bool:
+    folder = f"{_KERNELS}/{kernel}"
+    # Older releases of DKMS keep the one that they replaced, and put it back.
+    if _holds_amdgpu(reader, f"{folder}/{_OWN_FOLDER}") or _holds_amdgpu(
+        reader, f"{_BUILDS}/original_module/{kernel}/x86_64"
+    ):
+        return True
+    return "/amdgpu.ko" in (reader.optional_text(f"{folder}/modules.builtin") or "")
+
+
+def _holds_amdgpu(reader: Reader, folder: str) -> bool:
+    return any(name.startswith("amdgpu.ko") for name in reader.optional_names(folder))
+
+
+def dkms_builds(reader: Reader) -> list[dict[str, object]]:
+    """``version`` of each amdgpu that DKMS knows, and the ``kernels`` it is built for.
+
+    ``source`` tells whether the source is still there: without it DKMS can only fail.
+
+    Raises:
+        UnreadableError: a folder of DKMS exists and cannot be read.
+    """
+    return [
+        {
+            "version": version,
+            "kernels": _built_for(reader, f"{_BUILDS}/{version}"),
+            "source": reader.exists(f"{_BUILDS}/{version}/source/dkms.conf"),
+        }
+        for version in reader.optional_names(_BUILDS)
+        # Links such as kernel-6.8.0-45-generic-x86_64 lead to the builds that are listed.
+        if version != "original_module" and reader.link_name(f"{_BUILDS}/{version}") is None
+    ]
+
+
+def _built_for(reader: Reader, folder: str) -> list[str]:
+    return [
+        kernel
+        for kernel in reader.optional_names(folder)
+        if kernel not in _NO_KERNELS
+        and any(
+            reader.optional_names(f"{folder}/{kernel}/{architecture}/module")
+            for architecture in reader.optional_names(f"{folder}/{kernel}")
+        )
+    ]

@@ -1,0 +1,61 @@
+"""Display devices on the PCI bus, from sysfs."""
+
+from __future__ import annotations
+
+import re
+
+from ..rootfs import Reader, UnreadableError
+from .unknown import Unknown
+
+_DEVICES = "/sys/bus/pci/devices"
+_DISPLAY_CLASS = "03"  # PCI base class of display controllers
+_HEX = re.compile(r"0x([0-9a-f]+)", re.IGNORECASE)
+
+
+def displays(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+    """Devices of PCI class 03: ids as four hex digits, class as six, driver or None.
+
+    ``revision`` is two hex digits, or None where the kernel does not show it.
+
+    Args:
+        reader: of the machine.
+        unknown: gets the reason for each device that cannot be read.
+
+    Raises:
+        UnreadableError: the list of devices cannot be read.
+    """
+    slots = reader.names(_DEVICES)
+    devices = (unknown.ask(f"displays.{slot}", _display, reader, slot) for slot in slots)
+    return [device for device in devices if device is not None]
+
+
+def _display(reader: Reader, slot: str) -> dict[str, object] | None:
+    folder = f"{_DEVICES}/{slot}"
+    device_class = _number(reader, f"{folder}/class", 6)
+    if not device_class.startswith(_DISPLAY_CLASS):
+        return None
+    return {
+        "slot": slot,
+        "vendor": _number(reader, f"{folder}/vendor", 4),
+        "device": _number(reader, f"{folder}/device", 4),
+        "subsystem_vendor": _number(reader, f"{folder}/subsystem_vendor", 4),
+        "subsystem_device": _number(reader, f"{folder}/subsystem_device", 4),
+        "class": device_class,
+        "driver": reader.link_name(f"{folder}/driver"),
+        "revision": _revision(reader, f"{folder}/revision"),
+    }
+
+
+def _revision(reader: Reader, path: str) -> str | None:
+    try:
+        return _number(reader, path, 2)
+    except UnreadableError:  # it names the board more exactly, and nothing else needs it
+        return None
+
+
+def _number(reader: Reader, path: str, digits: int) -> str:
+    text = reader.text(path).strip()
+    match = _HEX.fullmatch(text)
+    if match is None or len(match[1]) > digits:
+        raise UnreadableError(f"{path}: no hexadecimal number of {digits} digits")
+    return match[1].lower().rjust(digits, "0")

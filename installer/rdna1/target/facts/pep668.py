@@ -1,0 +1,18 @@
+"""Markers with which a distribution closes its Python to pip (PEP 668)."""
+
+from __future__ import annotations
+
+from ..rootfs import Reader
+
+_FOLDER = "/usr/lib"
+
+
+def externally_managed(reader: Reader) -> list[str]:
+    """Paths of the markers.
+
+    Raises:
+        UnreadableError: a folder must not be entered.
+    """
+    names = [name for name in reader.optional_names(_FOLDER) if name.startswith("python3")]
+    paths = [f"{_FOLDER}/{name}/EXTERNALLY-MANAGED" for name in names]
+    return [path for path in paths if reader.exists(path)]

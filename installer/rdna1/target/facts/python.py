@@ -1,0 +1,26 @@
+"""Python interpreters of the operating system."""
+
+from __future__ import annotations
+
+import re
+
+from ..rootfs import Reader
+
+_FOLDER = "/usr/bin"
+_NAME = re.compile(r"python(3\.\d+)")
+
+
+def pythons(reader: Reader) -> list[dict[str, object]]:
+    """``path`` and ``version`` of /usr/bin/python3 and python3.N; no interpreter is started.
+
+    Raises:
+        UnreadableError: the folder cannot be read.
+    """
+    found: list[dict[str, object]] = []
+    for name in reader.names(_FOLDER):
+        path = f"{_FOLDER}/{name}"
+        target = reader.link_name(path) if name == "python3" else None
+        version = _NAME.fullmatch(target or name)
+        if version and reader.exists(path):
+            found.append({"path": path, "version": version[1]})
+    return found

@@ -1,0 +1,91 @@
+"""Operating system, machine, kernel and C library."""
+
+from __future__ import annotations
+
+import os
+
+from ..credentials import text_without_credentials
+from ..rootfs import Reader, UnreadableError
+from . import dpkg
+
+# Debian's architecture names of Linux, and what uname calls the same machine.
+_MACHINES = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "armhf": "armv7l",
+    "i386": "i686",
+    "ppc64el": "ppc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+
+
+def system(reader: Reader, status: dpkg.Status) -> str:
+    """Name of the operating system's kernel as uname gives it, ``Linux`` for example.
+
+    Raises:
+        UnreadableError: under another root, when dpkg's architecture does not tell.
+    """
+    if reader.live:
+        return os.uname().sysname
+    _machine_of(status.native_architecture())
+    return "Linux"
+
+
+def machine(reader: Reader, status: dpkg.Status) -> str:
+    """Machine as uname gives it, ``x86_64`` for example.
+
+    Raises:
+        UnreadableError: under another root, when dpkg's architecture does not tell.
+    """
+    return os.uname().machine if reader.live else _machine_of(status.native_architecture())
+
+
+def kernel_release(reader: Reader) -> str:
+    """Release of the running kernel, ``6.8.0-45-generic`` for example.
+
+    Raises:
+        UnreadableError: no such file, as on a disk that is not booted.
+    """
+    return reader.text("/proc/sys/kernel/osrelease").strip()
+
+
+def reboot_required(reader: Reader) -> bool:
+    """Whether a package that was installed asks for a reboot, as update-notifier-common has it.
+
+    Raises:
+        UnreadableError: the folder cannot be looked into.
+    """
+    return reader.exists("/run/reboot-required")
+
+
+def kernel_command_line(reader: Reader) -> str:
+    """Command line of the running kernel, where an installer may have left its proxy.
+
+    Raises:
+        UnreadableError: no such file, as on a disk that is not booted.
+    """
+    return text_without_credentials(reader.text("/proc/cmdline").strip())
+
+
+def glibc(reader: Reader, status: dpkg.Status) -> str:
+    """Version of the GNU C library, ``2.39`` for example.
+
+    Raises:
+        UnreadableError: another C library, or no file tells.
+    """
+    if not reader.live:
+        return status.installed("libc6").upstream_version
+    try:
+        library = os.confstr("CS_GNU_LIBC_VERSION")
+    except ValueError:
+        library = None
+    if not library:
+        raise UnreadableError("the C library is not glibc")
+    return library.rpartition(" ")[2]
+
+
+def _machine_of(architecture: str) -> str:
+    if architecture not in _MACHINES:
+        raise UnreadableError(f"dpkg's architecture {architecture!r} says no kernel and machine")
+    return _MACHINES[architecture]

@@ -1,0 +1,1 @@
+"""The process that may die of a convolution, and what outlives it."""

@@ -1,0 +1,123 @@
+"""Listen to a worker, and make a loss of whatever it does instead of answering."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from rdna1.conv.result import Outcome
+from rdna1.worker.given_time import SLICE_SECONDS, GivenTime
+from rdna1.worker.messages import FirstReply, Opening, Preparation, Reply
+from rdna1.worker.process import DeadlineError, DeathError, Ending, Worker, describe_exit
+
+M = TypeVar("M")
+
+# Small convolutions take milliseconds: what takes longer compiles kernels, or hangs.
+SILENCE_SECONDS = 0.25
+_SHORTEST_SLICE = 0.01
+
+
+@dataclass(frozen=True)
+class Phase(Generic[M]):
+    """What the worker is doing while the supervisor waits.
+
+    Attributes:
+        answers: reads what the worker may say then.
+        prefix: begins the detail of a result that was lost in this phase.
+        late: outcome when the deadline passes.
+    """
+
+    answers: msgspec.json.Decoder[M]
+    prefix: str
+    late: Outcome
+
+
+STARTING: Phase[Opening] = Phase(
+    msgspec.json.Decoder(Opening), "the worker did not start: ", "hang"
+)
+PREPARING: Phase[Preparation] = Phase(
+    msgspec.json.Decoder(Preparation), "before the device was used: ", "error"
+)
+FIRST_RUN: Phase[FirstReply] = Phase(msgspec.json.Decoder(FirstReply), "", "hang")
+SECOND_RUN: Phase[Reply] = Phase(msgspec.json.Decoder(Reply), "in the second run: ", "hang")
+
+
+class LossError(Exception):
+    """A worker is gone and has not answered.
+
+    Attributes:
+        outcome: of the case that it had.
+        seconds: from the beginning of the phase to its end.
+        ending: what became of the worker.
+    """
+
+    def __init__(self, outcome: Outcome, seconds: float, detail: str, ending: Ending) -> None:
+        """Keep what is known."""
+        super().__init__(detail)
+        self.outcome: Outcome = outcome
+        self.seconds = seconds
+        self.ending = ending
+
+
+def listen(
+    worker: Worker, seconds: float, phase: Phase[M], on_silence: Callable[[], None] = lambda: None
+) -> M:
+    """Wait for what a worker says next.
+
+    Args:
+        worker: any.
+        seconds: that it may take, of the time that the machine gives it.
+        phase: what it does.
+        on_silence: called once it has taken `SILENCE_SECONDS`.
+
+    Raises:
+        LossError: it says nothing, or nothing that makes sense; it has been killed then.
+    """
+    begun = time.monotonic()
+    try:
+        return phase.answers.decode(_receive(worker, seconds, on_silence))
+    except DeadlineError:
+        outcome, cause = phase.late, f"no answer within {seconds:.3g} s, killed"
+    except DeathError:
+        outcome, cause = "crash", ""
+    except msgspec.MsgspecError as error:
+        outcome, cause = "error", f"unintelligible answer: {error}"
+    elapsed = time.monotonic() - begun
+    ending = worker.kill()
+    if outcome == "crash" and ending.code is not None:
+        cause = describe_exit(ending.code)
+    if ending.left:
+        cause += f", but {describe_left(ending.left)}"
+    raise LossError(outcome, elapsed, phase.prefix + with_last_words(cause, worker), ending)
+
+
+def _receive(worker: Worker, seconds: float, on_silence: Callable[[], None]) -> bytes:
+    """As `rdna1.worker.process.Worker.receive`, within the seconds that the machine gives."""
+    first = min(SILENCE_SECONDS, seconds)
+    with contextlib.suppress(DeadlineError):
+        return worker.receive(time.monotonic() + first)
+    if first < seconds:
+        on_silence()
+    clock = GivenTime(worker.pid, first)
+    while clock.seconds < seconds:
+        wait = max(_SHORTEST_SLICE, min(SLICE_SECONDS, seconds - clock.seconds))
+        with contextlib.suppress(DeadlineError):
+            return worker.receive(time.monotonic() + wait)
+        clock.tick(wait)
+    raise DeadlineError
+
+
+def describe_left(pids: tuple[int, ...]) -> str:
+    """Say that processes cannot be killed."""
+    listed = ", ".join(map(str, pids))
+    return f"process {listed} does not die; only a reboot ends it"
+
+
+def with_last_words(cause: str, worker: Worker) -> str:
+    """A cause, and below it what the worker wrote last to standard error."""
+    return f"{cause}\n{worker.last_words}".strip()

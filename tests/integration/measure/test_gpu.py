@@ -1,0 +1,130 @@
+"""Real errors of a real GPU; skipped where torch sees none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+from msgspec.structs import replace
+
+from rdna1.conv.case import DIRECTIONS, ConvCase, DType
+from rdna1.conv.result import UnusableDeviceError
+from rdna1.worker.supervisor import Supervisor
+
+Pids = Callable[[], list[int]]
+
+SMALL = ConvCase(16, 32, 32, 32, 3, 3, padding=1)
+LARGE = ConvCase(64, 64, 1024, 1024, 1, 1)
+
+KINDS = (
+    SMALL,
+    replace(SMALL, memory_format="channels_last", n=2),
+    ConvCase(32, 32, 30, 30, 3, 3, padding=1, groups=32),
+    ConvCase(64, 32, 21, 21, 2, 2, stride=2, transposed=True),
+    ConvCase(8, 4, 9, 9, 3, 3, stride=2, padding=1, transposed=True, output_padding=1),
+    ConvCase(64, 64, 1, 42, 1, 3, padding=1, dims=1),
+    ConvCase(64, 32, 1, 21, 1, 4, stride=2, padding=1, dims=1, transposed=True),
+    ConvCase(4, 8, 12, 12, 3, 3, padding=1, dims=3, depth=12, kd=3, memory_format="channels_last"),
+    ConvCase(8, 4, 6, 6, 2, 2, stride=2, dims=3, depth=6, kd=2, transposed=True),
+)
+DTYPES: tuple[DType, ...] = ("float32", "float16", "bfloat16")
+
+# A worker whose share of the GPU's memory is small, so that little is enough to exhaust it.
+LITTLE_MEMORY = """
+import torch
+torch.cuda.set_per_process_memory_fraction(0.002)
+from rdna1.worker.worker import main
+main()
+"""
+
+# A worker whose 5x5 convolutions read outside of a tensor on the GPU, which stops it for good.
+ASSERTING = """
+import torch
+import rdna1.worker.device as device
+
+def convolve(case, inputs, convolve=device.convolve):
+    if case.kw == 5:
+        inputs.x.view(-1)[torch.full((1,), 1 << 40, device=inputs.x.device)]
+    return convolve(case, inputs)
+
+device.convolve = convolve
+from rdna1.worker.worker import main
+main()
+"""
+
+# A worker whose 5x5 convolutions keep the GPU busy for ever: a kernel that spins, started before.
+SPINNING = """
+import torch
+import rdna1.worker.device as device
+
+def convolve(case, inputs, convolve=device.convolve):
+    if case.kw == 5:
+        torch.cuda._sleep(1 << 62)
+    return convolve(case, inputs)
+
+device.convolve = convolve
+from rdna1.worker.worker import main
+main()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gpu() -> None:
+    """Skip what needs a GPU."""
+    try:
+        with Supervisor("cuda", timeout=60) as supervisor:
+            supervisor.run(SMALL)
+    except UnusableDeviceError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("bypass", ["0", "1"])
+def test_every_kind_of_case_is_right(
+    started: Pids, monkeypatch: pytest.MonkeyPatch, bypass: str
+) -> None:
+    monkeypatch.setenv("RDNA1_BYPASS_MIOPEN", bypass)
+    with Supervisor("cuda", timeout=60) as supervisor:
+        results = [
+            supervisor.run(replace(case, direction=direction, dtype=dtype))
+            for case, direction, dtype in product(KINDS, DIRECTIONS, DTYPES)
+        ]
+    bad = [(r.case.label, r.outcome, r.detail) for r in results if r.outcome != "pass"]
+    assert bad == []
+    assert started() == []
+
+
+def test_a_worker_outlives_a_case_that_exhausts_the_memory(started: Pids) -> None:
+    program = (sys.executable, "-c", LITTLE_MEMORY)
+    with Supervisor("cuda", timeout=60, program=program) as supervisor:
+        results, workers = [], []
+        for case in (SMALL, LARGE, SMALL):
+            results.append(supervisor.run(case))
+            workers.append(started())
+    assert [result.outcome for result in results] == ["pass", "error", "pass"]
+    assert results[1].detail.startswith("out of memory: the case needs 512.0 MiB for its tensors")
+    assert "Tried to allocate" in results[1].detail
+    assert supervisor.workers_lost == 0
+    assert workers[0] == workers[1] == workers[2]
+
+
+def test_a_lost_device_is_an_error_and_the_next_worker_has_a_new_one(started: Pids) -> None:
+    program = (sys.executable, "-c", ASSERTING)
+    five = replace(SMALL, kh=5, kw=5)
+    with Supervisor("cuda", timeout=60, program=program) as supervisor:
+        results = [supervisor.run(case) for case in (SMALL, five, SMALL)]
+    assert [result.outcome for result in results] == ["pass", "error", "pass"]
+    assert results[1].detail.startswith("the device was lost while it worked. ")
+    assert started() == []
+
+
+def test_a_kernel_that_never_ends_is_a_hang_and_the_next_case_runs(started: Pids) -> None:
+    program = (sys.executable, "-c", SPINNING)
+    five = replace(SMALL, kh=5, kw=5)
+    with Supervisor("cuda", timeout=10, program=program) as supervisor:
+        results = [supervisor.run(case) for case in (SMALL, five, SMALL)]
+    assert [result.outcome for result in results] == ["pass", "hang", "pass"]
+    assert results[1].detail.startswith("no answer within 10 s, killed")
+    assert supervisor.workers_lost == 1
+    assert started() == []

@@ -1,0 +1,77 @@
+"""How much is read for one user: not so much that the facts of all others wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rdna1.target.facts.collect import collect
+from rdna1.target.facts.unknown import Unknown
+from rdna1.target.rootfs import TEXT_LIMIT, ExhaustedError, Reader
+from support.homes import ADA, BOB, give_all, machine_with_homes, written
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A machine on which Ada has a large file and a folder of many names."""
+    root = machine_with_homes(tmp_path / "root")
+    home = root / "home/ada"
+    (home / "names").mkdir()
+    (home / "large").write_bytes(b"#" * TEXT_LIMIT)
+    for number in range(1500):
+        (home / f"names/{number}").touch()
+    give_all(home, ADA)
+    written(root / "home/bob/.profile", BOB, "export HSA_BOB=1\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("read", "reason"),
+    [
+        (lambda reader: reader.text("/home/ada/large"), f"more than {8 * TEXT_LIMIT} bytes"),
+        (lambda reader: reader.names("/home/ada/names"), "more than 20000 files"),
+        (lambda reader: reader.statuses("/home/ada", ["x"] * 9999), "more than 500000 files of"),
+        (lambda reader: Unknown().ask("", reader.text, "/home/ada/names"), ""),
+    ],
+    ids=["bytes", "names", "sizes", "failures"],
+)
+def test_the_rest_is_not_looked_at(
+    root: Path, read: Callable[[Reader], object], reason: str
+) -> None:
+    reader = Reader(str(root))
+    with pytest.raises(ExhaustedError) as left:
+        for _ in range(30_000):
+            read(reader)
+            if not reason:
+                # What cannot be read is counted whoever asks.
+                reader.exists("/home/ada/names")
+    reason = reason or "more than 200 files cannot be read"
+    assert str(left.value).startswith(f"user {ADA}: {reason}")
+    assert str(left.value).endswith("; the rest is not looked at")
+    assert reader.text("/home/bob/.profile") == "export HSA_BOB=1\n"
+
+
+def test_there_is_one_reason_and_the_facts_of_others(root: Path) -> None:
+    home = root / "home/ada"
+    units = home / ".config/systemd/user"
+    for number in range(15):
+        (units / f"{number}.service.d").mkdir(parents=True)
+        for name in range(1500):
+            (units / f"{number}.service.d/{name}.conf").touch()
+    give_all(home, ADA)
+    (root / "etc").mkdir()
+    (root / "etc/passwd").write_text(
+        f"ada:x:{ADA}:{ADA}::/home/ada:/bin/sh\nbob:x:{BOB}:{BOB}::/home/bob:/bin/sh\n"
+    )
+    facts: Any = collect(str(root))
+    assert "HSA_BOB" in {variable["name"] for variable in facts["variables"]}
+    reasons = {name: text for name, text in facts["unknown"].items() if "not looked at" in text}
+    # One for each fact that is read in homes.
+    assert f"variables.user {ADA}" in reasons
+    assert {name.partition(".")[2] for name in reasons} == {f"user {ADA}"}
+    assert set(reasons.values()) == {
+        f"user {ADA}: more than 20000 files; the rest is not looked at"
+    }
