@@ -57,7 +57,7 @@ def failures_table() -> str:
 
 def machine_failures_table() -> str:
     """Return what Ansible prints of a machine that fails, with cause and remedy."""
-    failures = known_failures("machine.yml")
+    failures = known_failures("machine_failures.yml")
     return _table([(failure.example, explain_machine(failure.example)) for failure in failures])
 
 

@@ -11,7 +11,7 @@ from rdna1.catalog.failures import KnownFailure, explain, explain_machine, known
 from rdna1.preflight import CHECKS
 
 INSTALLATION = known_failures()
-MACHINE = known_failures("machine.yml")
+MACHINE = known_failures("machine_failures.yml")
 
 
 def test_every_check_is_named_by_a_symptom() -> None:
