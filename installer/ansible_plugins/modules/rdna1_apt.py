@@ -11,6 +11,8 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.target.dpkg_locks import LockedError, wait_until_free
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.intended import simulate
 from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
 
@@ -84,7 +86,7 @@ def main() -> None:
         module.exit_json(changed=False, **ready(module))
     except LockedError as error:
         module.exit_json(changed=False, holder=printable(str(error)))
-    except RunError as error:
+    except (RunError, UnreadableError) as error:
         module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
         module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))
@@ -96,6 +98,7 @@ def ready(module: AnsibleModule) -> dict[str, Any]:
     Raises:
         LockedError: another program uses dpkg or apt.
         RunError: a record cannot be read.
+        UnreadableError: dpkg's or apt's file cannot be read.
         OSError: a lock or the record cannot be opened.
     """
     wait_until_free(module.params["wait"])
@@ -103,6 +106,11 @@ def ready(module: AnsibleModule) -> dict[str, Any]:
         run: Callable[[list[str]], tuple[int, str, str]] = module.run_command
         intended = simulate(run, module.params["simulate"], module.params["name"])
         intend(Path(SYSTEM_FOLDER), intended)
+        if intended.install or intended.upgrade:
+            # What a removal before it left is taken back; marks are this one's now.
+            removing.forget(Path(SYSTEM_FOLDER))
+        else:
+            removing.write_down(Path(SYSTEM_FOLDER), intended.remove, Reader())
     return {"holder": "", "lists_from_the_future": any(map(_is_from_the_future, _LISTS))}
 
 

@@ -21,6 +21,7 @@ from ansible.module_utils.rdna1.target.facts.dpkg import Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import Unfinished, unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.intended import simulate
 from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
 
@@ -153,7 +154,11 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
         wait_until_free(module.params["wait"])
     found = state()
     marks = [(mark, module.params[mark]) for mark in ("auto", "manual") if module.params[mark]]
-    asked = bool(module.params["discard"] or marks)
+    leavings = removing.leavings(Path(SYSTEM_FOLDER), Reader())
+    asked = bool(module.params["discard"] or marks or any(leavings))
+    if not (module.check_mode or any(leavings)):
+        # Of a removal that came to its end.
+        removing.forget(Path(SYSTEM_FOLDER))
     if module.check_mode or not (found or asked):
         lines = found.lines()
         changed = bool(found or asked)
@@ -174,6 +179,7 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
             drafts = drafts_below(_PACKAGED)
         if state():
             dpkg(module, outputs, "--configure", "-a")
+        take_back(module, outputs, leavings)
         for mark, packages in marks:
             run(module, outputs, ["apt-mark", mark, *packages])
     if module.params["repair"] and state():
@@ -191,6 +197,16 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
         "left": left.lines(),
         "drafts": [printable(draft) for draft in drafts],
     }
+
+
+def take_back(module: AnsibleModule, outputs: list[str], leavings: removing.Leavings) -> None:
+    """Have dpkg keep what an interrupted removal of a run did not come to, with apt's marks."""
+    if leavings.selected:
+        lines = "".join(f"{name} install\n" for name in leavings.selected)
+        run(module, outputs, ["dpkg", "--set-selections"], FRONTEND_LOCKED, lines)
+    if leavings.auto:
+        run(module, outputs, ["apt-mark", "auto", *leavings.auto])
+    removing.forget(Path(SYSTEM_FOLDER))
 
 
 def state() -> Unfinished:
@@ -242,10 +258,11 @@ def run(
     outputs: list[str],
     command: list[str],
     more: dict[str, str] | None = None,
+    data: str | None = None,
 ) -> int:
     """Run a command and keep what a failing one said; what is left tells whether it matters."""
     environment = {**_ENVIRONMENT, **(more or {})}
-    code, output, complaint = module.run_command(command, environ_update=environment)
+    code, output, complaint = module.run_command(command, environ_update=environment, data=data)
     if code:
         outputs.append(text_without_credentials(f"{output}\n{complaint}".strip()))
     return int(code)

@@ -15,6 +15,7 @@ from ansible.module_utils.rdna1.target.facts.dpkg import Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.files import TOO_LARGE
 from ansible.module_utils.rdna1.target.snapshot.restore import (
     Restored,
@@ -179,6 +180,9 @@ def restore(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, A
     found = compared(module, runs)
     dry_run = bool(module.check_mode)
     around = folders_around(found, folder)
+    if not dry_run:
+        # The packages went before; what is there now is meant to be.
+        removing.forget(folder)
     files = restored(module, [c for c in found.files if c not in around], dry_run=dry_run)
 
     def run(command: list[str]) -> str | None:

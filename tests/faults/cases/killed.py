@@ -77,6 +77,18 @@ def group_killed_rollback(bench: Bench) -> list[str]:
     return bench.follow("rollback", _interrupted_transaction(bench, "group"))
 
 
+def removal_killed(bench: Bench, way: str) -> list[str]:
+    """apt-get killed alone while a rollback removes packages."""
+    machine = bench.machine(image=bench.reference.provisioned)
+    shutil.copytree(bench.reference.locks, bench.folder / "inventory" / "locks")
+    play = bench.start(machine, ROLLBACK, log="1-killed")
+    updates = machine.root() / "var/lib/dpkg/updates"
+    wait_until(play, lambda: len(list(updates.iterdir())) >= _JOURNAL_ENTRIES)
+    processes.kill(processes.inside(machine.init(), "apt-get"))
+    play.wait()
+    return bench.follow(way, machine)
+
+
 def half_unpacked_without_cache(bench: Bench) -> list[str]:
     """Power lost while dpkg unpacks, and apt's cache emptied: the rollback names what is left."""
     machine = _interrupted_transaction(bench, "machine")

@@ -143,7 +143,7 @@ def _debian_sources(bench: Bench, container: str) -> str:
     """Where the sandbox's own packages are from."""
     box = start_box(container, bench.folder, [f"--label={LABEL}=box"])
     try:
-        return box.run("cat", "/etc/apt/sources.list")
+        return box.run("sh", "-c", "cat /etc/apt/sources.list.d/*.list")
     finally:
         remove_box(container)
 

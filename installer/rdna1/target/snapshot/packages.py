@@ -11,6 +11,7 @@ from ..rootfs import Reader
 # Name to version, and whether it came automatically and is on hold.
 Packages = Dict[str, Dict[str, Any]]
 
+_GOING = frozenset(["deinstall", "purge"])
 _MARKS = "/var/lib/apt/extended_states"
 _FIELD = re.compile(r"^(Depends|Pre-Depends|Provides): (.*)$", re.MULTILINE)
 
@@ -37,6 +38,21 @@ def read_packages(reader: Reader) -> Packages:
         for package in status.packages()
         if package.state not in ABSENT
         for name in [_name(package.name, package.architecture, native)]
+    }
+
+
+def read_going(reader: Reader) -> set[str]:
+    """Packages that are there, and that dpkg was asked to remove.
+
+    Raises:
+        rdna1.target.rootfs.UnreadableError: dpkg's file cannot be read.
+    """
+    status = Status(reader)
+    native = status.native_architecture()
+    return {
+        _name(package.name, package.architecture, native)
+        for package in status.packages()
+        if package.present and package.wanted in _GOING
     }
 
 
