@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 # A shell starts background jobs with Ctrl-C ignored, and everything below them would inherit that:
 # the programs that the tests interrupt, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests run one to a core: torch's threads for each core would wait for those of the other tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")

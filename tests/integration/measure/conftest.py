@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-# Two tests run at a time: with threads for each core, those of one wait for those of the other.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _MARK = "RDNA1_TEST_MARK"
 _PATIENCE_SECONDS = 120.0
