@@ -21,11 +21,8 @@ from generated_parts import ROOT, filled, joined
 
 from rdna1.catalog.cards import card_list
 from rdna1.catalog.stacks import load_stack, stack_names
-from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.envelope import Envelope
-from rdna1.measure.sweep.report import SweepReport
-from rdna1.measure.timing import TimingReport
-from rdna1.measure.tune.report import TuneReport
+from rdna1.measure.verbs import VERBS, Reports
 from rdna1.mirror import Manifest
 from rdna1.preflight import Facts, Report
 from rdna1.preflight.advice import Advice
@@ -34,6 +31,7 @@ from rdna1.report.audit import AuditReport
 from rdna1.report.fleet import FleetReport
 from rdna1.report.json import to_json
 from rdna1.report.matrix import matrix_markdown
+from rdna1.report.provision import ProvisionReport
 
 ROLES = sorted((ROOT / "roles").iterdir())
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
@@ -61,13 +59,15 @@ SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "facts": (Facts, "what rdna1-preflight facts prints"),
     "advice": (Advice, "what rdna1-preflight advise --format json prints"),
     "matrix": (Matrix, "what rdna1-preflight matrix --format json prints"),
-    "boundary": (BoundaryReport, "what rdna1-validate boundary --format json prints"),
+    **{
+        verb.name: (verb.report, f"what rdna1-validate {verb.name} --format json prints")
+        for verb in VERBS
+    },
+    "reports": (Reports, "what rdna1-validate report --format json prints of several results"),
     "envelope": (Envelope, "what rdna1-validate boundary --envelope FILE writes"),
-    "timing": (TimingReport, "what rdna1-validate timing --format json prints"),
-    "sweep": (SweepReport, "what rdna1-validate sweep --format json prints"),
-    "tune": (TuneReport, "what rdna1-validate tune --format json prints"),
     "audit": (AuditReport, "what rdna1-audit --format json prints"),
     "mirror": (Manifest, "manifest.json of what playbooks/mirror.yml collects"),
+    "provision": (ProvisionReport, "report.json of a host, which site.yml writes at its end"),
     "fleet": (FleetReport, "what playbooks/preflight.yml writes to fleet.json"),
 }
 

@@ -10,6 +10,7 @@ import msgspec
 
 from rdna1.conv.case import ConvCase, Direction, DType
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
+from rdna1.measure.head import Head
 from rdna1.measure.slowness import mark_slow
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 
@@ -75,7 +76,7 @@ _ALL_LAYERS = (
 Advice = Literal["", "use float32"]
 
 
-class SmokeReport(msgspec.Struct, frozen=True, kw_only=True):
+class SmokeReport(Head, frozen=True, kw_only=True, tag="smoke"):
     """What a smoke test found; the attributes are the keys of its JSON form.
 
     Attributes:
@@ -92,18 +93,20 @@ class SmokeReport(msgspec.Struct, frozen=True, kw_only=True):
         cases: in the order in which they were run.
     """
 
-    schema_version: Literal[1] = 1
-    kind: Literal["smoke"] = "smoke"
     device: DeviceInfo | None
-    verdict: Literal["pass", "fail"]
     advice: Advice = ""
     interrupted: bool
     not_run: int
     workers_lost: int
     wall_seconds: float
     kernel_log_unavailable: str = ""
-    resets: list[str] = []
+    resets: list[str] = msgspec.field(default_factory=list)
     cases: list[CaseResult]
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the user stopped it."""
+        return self.interrupted
 
 
 def smoke_cases(max_side: int | None = None) -> list[ConvCase]:

@@ -6,17 +6,16 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
 from rdna1.measure.conditions import Circumstances, observe
+from rdna1.measure.head import INTERRUPTED, Head
 from rdna1.measure.slowness import mark_slow
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
-
-INTERRUPTED = "interrupted"
 
 # The layer and the sides of the first investigation of a card, and sides between.
 _SIDES = (32, 40, 42, 44, 48, 56, 64, 96, 128, 160, 192, 224)
@@ -55,7 +54,7 @@ class TimingCase(CaseResult, frozen=True, kw_only=True):
     gflops: float | None
 
 
-class TimingReport(msgspec.Struct, frozen=True, kw_only=True):
+class TimingReport(Head, frozen=True, kw_only=True, tag="timing"):
     """What was timed; the attributes are the keys of its JSON form.
 
     Attributes:
@@ -74,10 +73,7 @@ class TimingReport(msgspec.Struct, frozen=True, kw_only=True):
         cases: in the order in which they were run.
     """
 
-    schema_version: Literal[1] = 1
-    kind: Literal["timing"] = "timing"
     device: DeviceInfo | None
-    verdict: Literal["pass", "fail"]
     stopped: str
     not_run: int
     repeat: int

@@ -27,9 +27,9 @@ PROGRAM = """\
 umask 077
 for argument; do case $argument in --output=*) report=${argument#*=} ;; esac; done
 echo run >> "$0.runs"
-printf '{"runs": %s}' "$(wc -l < "$0.runs")" > "$report"
 read -r code < "$0.code"
-[ "$code" = 0 ] && echo "PASS: all" || echo "FAIL: some"
+[ "$code" = 0 ] && verdict=pass || verdict=fail
+printf '{"kind": "smoke", "verdict": "%s", "runs": %s}' $verdict "$(wc -l < "$0.runs")" > "$report"
 exit "$code"
 """
 
@@ -184,6 +184,14 @@ def test_without_a_verdict_nothing_counts(run: Run, box: Path) -> None:
     assert "broke off with exit code 70" in broken["msg"]
     (box / "rdna1-validate.code").write_text("0\n")
     assert runs(run()) == 3
+
+
+def test_an_earlier_report_is_not_the_verdict_of_a_program_that_breaks(run: Run, box: Path) -> None:
+    run()
+    (box / "rdna1-validate").write_text("#!/bin/sh\nexit 1\n")
+    broken = run(again=True)
+    assert broken["failed"]
+    assert "broke off with exit code 1: it printed nothing" in broken["msg"]
 
 
 def test_check_mode_measures_nothing(run: Run, box: Path) -> None:

@@ -1,20 +1,20 @@
 """``rdna1-validate``: what can this machine's card compute?
 
-Each subcommand is one module, which adds its parser and runs it.
+Each subcommand is one module, which adds its parser and runs it; `rdna1.measure.verbs` lists the
+measurements.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib import import_module
 
 from rdna1.cli.output import ArgumentParser, UsageError, add_version, run_command
-from rdna1.cli.validate import boundary, report, smoke, sweep, timing, tune
 from rdna1.conv.result import UnusableDeviceError
+from rdna1.measure.verbs import VERBS
 
 _PROGRAM = "rdna1-validate"
-
-_COMMANDS = (smoke, boundary, timing, sweep, tune, report)
 
 _EXAMPLES = """\
 examples:
@@ -65,6 +65,6 @@ def _parser() -> ArgumentParser:
     )
     add_version(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_to(commands)
+    for name in [*(verb.name for verb in VERBS), "report"]:
+        import_module(f"rdna1.cli.validate.{name}").add_to(commands)
     return parser

@@ -7,22 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
-from rdna1.cli.output import write_report
-from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
+from rdna1.cli.validate.consent import add_consent
 from rdna1.cli.validate.envelope_file import write_envelope
 from rdna1.cli.validate.options import (
     add_command,
     add_max_hangs,
     add_max_side,
-    check_report,
     check_writable,
 )
-from rdna1.cli.validate.progress import progress_line
-from rdna1.cli.validate.rendering import rendered
+from rdna1.cli.validate.progress import ProgressLine
+from rdna1.cli.validate.runner import run_measurement
 from rdna1.measure.boundary.investigation import Step
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.boundary.run import INTERRUPTED, BoundaryPlan, run_boundary
+from rdna1.measure.boundary.run import BoundaryPlan, run_boundary
 from rdna1.measure.envelope import EnvelopeError, measured_envelope
 
 if TYPE_CHECKING:
@@ -75,27 +72,21 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_report(options)
     check_writable("--envelope", options.envelope)
-    if not may_measure(options, "boundary", options.max_hangs):
-        return REFUSED
-    with progress_line() as line:
-        report = run_boundary(
+
+    def measure(line: ProgressLine) -> BoundaryReport:
+        return run_boundary(
             _plan(options),
             lambda step: line.show(_status(step, options.max_hangs)),
             wait=options.wait,
             on_wait=line.wait,
         )
-    write_report(rendered([report], options.format, options.output), options.output)
-    if options.output:
-        from rdna1.report.boundary import boundary_verdict
 
-        write_report(f"{boundary_verdict(report)}; report in {options.output}", None)
-    if options.envelope:
-        _write_envelope(report, options.envelope)
-    if report.stopped == INTERRUPTED:
-        return INTERRUPTED_CODE
-    return 0 if report.result.limit_found else 1
+    def after(report: BoundaryReport) -> None:
+        if options.envelope:
+            _write_envelope(report, options.envelope)
+
+    return run_measurement(options, measure, after=after)
 
 
 def _plan(options: argparse.Namespace) -> BoundaryPlan:

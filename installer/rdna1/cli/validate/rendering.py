@@ -2,68 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rdna1.cli.output import text_style
+from rdna1.cli.output import UsageError, text_style
 from rdna1.cli.validate.options import PAGE_FORMS
-from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.result_file import ConvReport
-from rdna1.measure.smoke import SmokeReport
-from rdna1.measure.timing import TimingReport
+from rdna1.measure.head import Head
+from rdna1.measure.verbs import Reports, verb_of
+
+if TYPE_CHECKING:
+    from rdna1.report.measurement import PageForm
 
 
-def rendered(reports: Sequence[ConvReport], form: str, output: Path | None) -> str | bytes:
+def rendered(reports: Sequence[Head], form: str, output: Path | None) -> str | bytes:
     """Results in one form; what it needs is imported here, as others shall not pay for it.
 
     Args:
         reports: at least one.
         form: ``text``, ``json``, ``junit``, ``html`` or ``png``.
         output: the file that it is for, None for standard output.
+
+    Raises:
+        UsageError: a report has no page.
     """
     if form in PAGE_FORMS:
-        from rdna1.report.measurement import measurement_page
-
-        return measurement_page(form, reports)
+        return _page(reports, form)
     if form == "json":
         from rdna1.report.json import to_json
 
-        return to_json(
-            reports[0]
-            if len(reports) == 1
-            else {"schema_version": 1, "kind": "reports", "reports": reports}
-        )
+        several: Any = reports
+        return to_json(reports[0] if len(reports) == 1 else Reports(reports=several))
     if form == "junit":
         from rdna1.report.junit import joined_junit
 
-        return joined_junit(map(_junit, reports))
+        return joined_junit(_made(report, "junit")(report) for report in reports)
     style = text_style(output)
-    return "\n".join(_text(report, style.width, colour=style.colour) for report in reports)
+    return "\n".join(
+        _made(report, "text")(report, width=style.width, colour=style.colour) for report in reports
+    )
 
 
-def _text(report: ConvReport, width: int, *, colour: bool) -> str:
-    from rdna1.report.boundary import boundary_text
-    from rdna1.report.smoke import smoke_text
-    from rdna1.report.sweep import sweep_text
-    from rdna1.report.timing import timing_text
-
-    if isinstance(report, SmokeReport):
-        return smoke_text(report, width=width, colour=colour)
-    if isinstance(report, BoundaryReport):
-        return boundary_text(report, width=width, colour=colour)
-    if isinstance(report, TimingReport):
-        return timing_text(report, width=width, colour=colour)
-    return sweep_text(report, width=width, colour=colour)
+def verdict_line(report: Head) -> str:
+    """A result in one line."""
+    return _made(report, "verdict")(report)
 
 
-def _junit(report: ConvReport) -> str:
-    from rdna1.report.boundary import boundary_junit
-    from rdna1.report.smoke import smoke_junit
-    from rdna1.report.sweep import sweep_junit
-    from rdna1.report.timing import timing_junit
+def _page(reports: Sequence[Head], form: PageForm) -> str | bytes:
+    from rdna1.report.measurement import measurement_page
 
-    if isinstance(report, SmokeReport):
-        return smoke_junit(report)
-    if isinstance(report, BoundaryReport):
-        return boundary_junit(report)
-    return timing_junit(report) if isinstance(report, TimingReport) else sweep_junit(report)
+    compared = [verb.name for verb in map(verb_of, reports) if verb.compares]
+    if compared:
+        raise UsageError(
+            f"--format {form}: a page is about one environment, {compared[0]} compares several. "
+            "Remedy: use text, json or junit for its report"
+        )
+    return measurement_page(form, reports)
+
+
+def _made(report: Head, form: str) -> Callable[..., str]:
+    """What renders a report; `rdna1.measure.verbs` says where it is."""
+    name = verb_of(report).name
+    function: Callable[..., str] = getattr(import_module(f"rdna1.report.{name}"), f"{name}_{form}")
+    return function

@@ -12,13 +12,13 @@ from rdna1.cli.output import UsageError, add_report_options, write_report
 from rdna1.cli.validate.envelope_file import write_envelope
 from rdna1.cli.validate.options import FORMS, check_report, check_writable
 from rdna1.cli.validate.rendering import rendered
-from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.envelope import EnvelopeError
 from rdna1.measure.envelope_merge import combined
-from rdna1.measure.result_file import ConvReport, load_result
+from rdna1.measure.head import Head
+from rdna1.measure.result_file import load_result
 from rdna1.measure.sweep.merge import merged_by_card
 from rdna1.measure.sweep.report import SweepReport
-from rdna1.measure.timing import TimingReport
+from rdna1.measure.verbs import verb_of
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
@@ -62,17 +62,29 @@ def _run(options: argparse.Namespace) -> int:
     check_report(options)
     check_writable("--envelope", options.envelope)
     loaded = [(str(path), load_result(path)) for path in options.files]
-    reports: list[ConvReport] = [each for _, each in loaded if not isinstance(each, SweepReport)]
+    if options.envelope:
+        _refuse_comparisons(loaded, options.envelope)
+    reports: list[Head] = [each for _, each in loaded if not isinstance(each, SweepReport)]
     shards = [(name, each) for name, each in loaded if isinstance(each, SweepReport)]
     if shards:
         reports += merged_by_card(shards, several=options.envelope is not None)
     write_report(rendered(reports, options.format, options.output), options.output)
     if options.envelope:
         _write_envelope([each for _, each in loaded], options.envelope)
-    return 0 if all(map(_passed, reports)) else 1
+    return 0 if all(report.passed for report in reports) else 1
 
 
-def _write_envelope(reports: Sequence[ConvReport], file: Path) -> None:
+def _refuse_comparisons(loaded: Sequence[tuple[str, Head]], file: Path) -> None:
+    """End where the cases of a report hold in other environments than the one that is used."""
+    for name, report in loaded:
+        if verb_of(report).compares:
+            raise UsageError(
+                f"--envelope {file}: {name} compares environments, and an envelope is of one. "
+                "Remedy: leave it out, or run rdna1-validate boundary in the environment chosen"
+            )
+
+
+def _write_envelope(reports: Sequence[Head], file: Path) -> None:
     """Write what the cases of all reports allow.
 
     Raises:
@@ -88,18 +100,3 @@ def _write_envelope(reports: Sequence[ConvReport], file: Path) -> None:
             f"rdna1-validate: {case.label} passed one time and not another: it counts as failed",
             file=sys.stderr,
         )
-
-
-def _passed(report: ConvReport) -> bool:
-    if isinstance(report, BoundaryReport):
-        return report.result.limit_found
-    complete = not isinstance(report, SweepReport) or not report.missing_shards
-    return complete and report.verdict == "pass"
-
-
-def verdict_line(report: TimingReport | SweepReport) -> str:
-    """A result in one line."""
-    from rdna1.report.sweep import sweep_verdict
-    from rdna1.report.timing import timing_verdict
-
-    return sweep_verdict(report) if isinstance(report, SweepReport) else timing_verdict(report)

@@ -5,16 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from rdna1.cli.entry import INTERRUPTED
-from rdna1.cli.output import UsageError, write_report
-from rdna1.cli.validate.options import (
-    add_command,
-    add_max_side,
-    check_report,
-)
-from rdna1.cli.validate.progress import progress_line
-from rdna1.cli.validate.rendering import rendered
-from rdna1.measure.smoke import run_smoke, smoke_cases
+from rdna1.cli.output import UsageError
+from rdna1.cli.validate.options import add_command, add_max_side
+from rdna1.cli.validate.progress import ProgressLine
+from rdna1.cli.validate.runner import run_measurement
+from rdna1.measure.smoke import SmokeReport, run_smoke, smoke_cases
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
@@ -51,10 +46,10 @@ def _run(options: argparse.Namespace) -> int:
     cases = smoke_cases(options.max_side)
     if not cases:
         raise UsageError(f"--max-side {options.max_side} leaves no case to run")
-    check_report(options)
     place = {case: number for number, case in enumerate(cases)}
-    with progress_line(len(cases)) as line:
-        report = run_smoke(
+
+    def measure(line: ProgressLine) -> SmokeReport:
+        return run_smoke(
             options.device,
             options.timeout,
             cases,
@@ -62,11 +57,5 @@ def _run(options: argparse.Namespace) -> int:
             wait=options.wait,
             on_wait=line.wait,
         )
-    write_report(rendered([report], options.format, options.output), options.output)
-    if options.output:
-        from rdna1.report.smoke import smoke_verdict
 
-        write_report(f"{smoke_verdict(report)}; report in {options.output}", None)
-    if report.interrupted:
-        return INTERRUPTED
-    return 0 if report.verdict == "pass" else 1
+    return run_measurement(options, measure, total=len(cases))

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rdna1.catalog.yaml_data import load
-from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
-from rdna1.cli.output import UsageError, write_report
-from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
+from rdna1.cli.output import UsageError
+from rdna1.cli.validate.consent import add_consent
 from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
-from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side, check_report
-from rdna1.cli.validate.progress import progress_line
-from rdna1.cli.validate.rendering import rendered
-from rdna1.cli.validate.report import verdict_line
+from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side
+from rdna1.cli.validate.progress import ProgressLine
+from rdna1.cli.validate.runner import run_measurement
 from rdna1.measure.sweep.grid import Grid, combinations, written_out
 from rdna1.measure.sweep.report import SweepReport
-from rdna1.measure.sweep.run import INTERRUPTED, SweepPlan, SweepStep, run_sweep
+from rdna1.measure.sweep.run import SweepPlan, SweepStep, run_sweep
 from rdna1.measure.sweep.shard import WHOLE, Shard, cases_of
 
 if TYPE_CHECKING:
@@ -67,28 +65,20 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    check_report(options)
     plan = _plan(options)
-    if not may_measure(options, "sweep", options.max_hangs):
-        return REFUSED
 
-    def status(step: SweepStep) -> str:
-        return f"hangs {step.lost} of {options.max_hangs}  {step.case.label}"
+    def measure(line: ProgressLine) -> SweepReport:
+        def show(step: SweepStep) -> None:
+            line.show(f"hangs {step.lost} of {plan.max_hangs}  {step.case.label}", step.done)
 
-    with progress_line(len(cases_of(plan.shard, plan.found.cases))) as line:
-        report = run_sweep(
-            plan,
-            lambda step: line.show(status(step), step.done),
-            wait=options.wait,
-            on_wait=line.wait,
-        )
-    write_report(rendered([report], options.format, options.output), options.output)
-    if options.output:
-        write_report(f"{verdict_line(report)}; report in {options.output}", None)
-    _say_how_to_resume(report, plan)
-    if report.parts[0].stopped == INTERRUPTED:
-        return INTERRUPTED_CODE
-    return 0 if report.verdict == "pass" else 1
+        return run_sweep(plan, show, wait=options.wait, on_wait=line.wait)
+
+    return run_measurement(
+        options,
+        measure,
+        total=len(cases_of(plan.shard, plan.found.cases)),
+        after=lambda report: _say_how_to_resume(report, plan),
+    )
 
 
 def _say_how_to_resume(report: SweepReport, plan: SweepPlan) -> None:

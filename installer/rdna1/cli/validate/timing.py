@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
-from rdna1.cli.output import UsageError, write_report
-from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
+from rdna1.cli.output import UsageError
+from rdna1.cli.validate.consent import add_consent
 from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
 from rdna1.cli.validate.options import (
     add_command,
     add_max_hangs,
     add_max_side,
-    check_report,
     count_of,
 )
-from rdna1.cli.validate.progress import progress_line
-from rdna1.cli.validate.rendering import rendered
-from rdna1.cli.validate.report import verdict_line
+from rdna1.cli.validate.progress import ProgressLine
+from rdna1.cli.validate.runner import run_measurement
 from rdna1.conv.case import ConvCase
 from rdna1.measure.sweep.grid import Grid, combinations, written_out
-from rdna1.measure.timing import INTERRUPTED, TimingPlan, TimingStep, run_timing, timing_cases
+from rdna1.measure.timing import TimingPlan, TimingReport, TimingStep, run_timing, timing_cases
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
@@ -72,27 +69,15 @@ def _run(options: argparse.Namespace) -> int:
     cases = _cases(options)
     if not cases:
         raise UsageError("no case is left to time; see --max-side and the grid")
-    check_report(options)
-    if not may_measure(options, "timing", options.max_hangs):
-        return REFUSED
     plan = TimingPlan(options.device, options.timeout, options.repeat, options.max_hangs, cases)
 
-    def status(step: TimingStep) -> str:
-        return f"hangs {step.lost} of {options.max_hangs}  {step.case.label}"
+    def measure(line: ProgressLine) -> TimingReport:
+        def show(step: TimingStep) -> None:
+            line.show(f"hangs {step.lost} of {plan.max_hangs}  {step.case.label}", step.done)
 
-    with progress_line(len(cases)) as line:
-        report = run_timing(
-            plan,
-            lambda step: line.show(status(step), step.done),
-            wait=options.wait,
-            on_wait=line.wait,
-        )
-    write_report(rendered([report], options.format, options.output), options.output)
-    if options.output:
-        write_report(f"{verdict_line(report)}; report in {options.output}", None)
-    if report.stopped == INTERRUPTED:
-        return INTERRUPTED_CODE
-    return 0 if report.verdict == "pass" else 1
+        return run_timing(plan, show, wait=options.wait, on_wait=line.wait)
+
+    return run_measurement(options, measure, total=len(cases))
 
 
 def _cases(options: argparse.Namespace) -> list[ConvCase]:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdna1.catalog.stacks import DEFAULT_STACK, load_stack
-from rdna1.cli.entry import INTERRUPTED as INTERRUPTED_CODE
-from rdna1.cli.output import UsageError, text_style, write_report
-from rdna1.cli.validate.consent import REFUSED, add_consent, may_measure
+from rdna1.cli.output import UsageError, write_report
+from rdna1.cli.validate.consent import add_consent
 from rdna1.cli.validate.options import add_command, add_max_side, check_writable, count_of
-from rdna1.cli.validate.progress import progress_line
+from rdna1.cli.validate.progress import ProgressLine
+from rdna1.cli.validate.runner import run_measurement
+from rdna1.conv.case import ConvCase
 from rdna1.fix.files import ChangedError, rewrite
 from rdna1.measure.conditions import observe
 from rdna1.measure.smoke import smoke_cases
 from rdna1.measure.tune.candidate import Candidate, candidates
 from rdna1.measure.tune.report import TuneReport
 from rdna1.measure.tune.role_variables import earlier_content, role_variables
-from rdna1.measure.tune.run import INTERRUPTED, Plan, run_tune
+from rdna1.measure.tune.run import Plan, run_tune
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
@@ -88,35 +89,25 @@ def _run(options: argparse.Namespace) -> int:
     if not smoke_cases(options.max_side):
         raise UsageError(f"--max-side {options.max_side} leaves no case to run")
     stack = load_stack(options.stack or observe(None, {}).stack or DEFAULT_STACK)
-    check_writable("--output", options.output)
     check_writable("--write", options.write)
     if options.write:
         earlier_content(options.write)
         _check_terminal(options)
-    if not may_measure(options, "tune", options.max_hangs):
-        return REFUSED
     plan = Plan(
         options.device, options.timeout, options.max_side, options.max_hangs, stack, options.wait
     )
-    with progress_line() as line:
-        report = run_tune(
-            plan,
-            options.only or candidates(),
-            lambda candidate, case, lost: line.show(
-                f"hangs {lost} of {options.max_hangs}  {candidate.name}  {case.label}"
-            ),
-            line.wait,
-        )
-    write_report(_rendered(report, options.format, options.output), options.output)
-    if options.output:
-        from rdna1.report.tune import tune_verdict
 
-        write_report(f"{tune_verdict(report)}; report in {options.output}", None)
-    if report.stopped == INTERRUPTED:
-        return INTERRUPTED_CODE
-    if options.write:
-        _write(report, options)
-    return 0 if report.winner else 1
+    def measure(line: ProgressLine) -> TuneReport:
+        def show(candidate: Candidate, case: ConvCase, lost: int) -> None:
+            line.show(f"hangs {lost} of {plan.max_hangs}  {candidate.name}  {case.label}")
+
+        return run_tune(plan, options.only or candidates(), show, line.wait)
+
+    def after(report: TuneReport) -> None:
+        if options.write and not report.was_interrupted:
+            _write(report, options)
+
+    return run_measurement(options, measure, after=after)
 
 
 def _check_terminal(options: argparse.Namespace) -> None:
@@ -157,19 +148,3 @@ def _confirmed(text: str, file: Path) -> bool:
 
 def _say(text: str) -> None:
     print(f"rdna1-validate: {text}", file=sys.stderr)
-
-
-def _rendered(report: TuneReport, form: str, output: Path | None) -> str:
-    # Each form is imported where it is used.
-    if form == "json":
-        from rdna1.report.json import to_json
-
-        return to_json(report)
-    if form == "junit":
-        from rdna1.report.tune import tune_junit
-
-        return tune_junit(report)
-    from rdna1.report.tune import tune_text
-
-    style = text_style(output)
-    return tune_text(report, width=style.width, colour=style.colour)

@@ -9,6 +9,7 @@ import msgspec
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, DeviceInfo, Outcome
 from rdna1.measure.conditions import Circumstances
+from rdna1.measure.head import Head, Verdict
 
 Rule = Literal["side", "workspace", "none", "unknown"]
 Purpose = Literal["search", "below", "decide", "refine", "vary", "beyond", "classes"]
@@ -72,7 +73,7 @@ class BoundaryResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.safe_side is not None and self.safe_side + 1 == self.first_bad_side
 
 
-class BoundaryReport(msgspec.Struct, frozen=True, kw_only=True):
+class BoundaryReport(Head, frozen=True, kw_only=True, tag="boundary"):
     """The result, everything it rests on, and where it holds.
 
     Attributes:
@@ -89,10 +90,10 @@ class BoundaryReport(msgspec.Struct, frozen=True, kw_only=True):
         resets: what the kernel said about resets of a card.
         measured: where and when this was measured.
         cases: in the order in which they were run.
+        verdict: ``pass`` when the limit is known; it follows from the result.
     """
 
-    schema_version: Literal[1] = 1
-    kind: Literal["boundary"] = "boundary"
+    verdict: Verdict = "fail"
     device: DeviceInfo | None
     result: BoundaryResult
     complete: bool
@@ -102,6 +103,11 @@ class BoundaryReport(msgspec.Struct, frozen=True, kw_only=True):
     workers_lost: int
     wall_seconds: float
     kernel_log_unavailable: str = ""
-    resets: list[str] = []
+    resets: list[str] = msgspec.field(default_factory=list)
     measured: Circumstances
     cases: list[BoundaryCase]
+
+    def __post_init__(self) -> None:
+        """Draw the verdict; reports of earlier versions have none."""
+        verdict = "pass" if self.result.limit_found else "fail"
+        msgspec.structs.force_setattr(self, "verdict", verdict)

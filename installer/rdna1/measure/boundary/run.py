@@ -17,11 +17,11 @@ from rdna1.measure.boundary.investigation import HangBudgetError, Investigation,
 from rdna1.measure.boundary.kinds import Form
 from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.conditions import observe
+from rdna1.measure.head import INTERRUPTED
 from rdna1.measure.journal import STOPPED_MACHINE, Journal, OtherRunError, Sitting
 from rdna1.measure.slowness import FLOOR_SECONDS, mark_slow
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 
-INTERRUPTED = "interrupted"
 _LOST = "device lost: "
 
 

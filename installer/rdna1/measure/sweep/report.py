@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
 from rdna1.measure.conditions import Circumstances
+from rdna1.measure.head import INTERRUPTED, Head, Verdict
 from rdna1.measure.sweep.grid import Grid
 
 
@@ -48,7 +48,7 @@ class SweepPart(msgspec.Struct, frozen=True, kw_only=True):
     resets: list[str]
 
 
-class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
+class SweepReport(Head, frozen=True, kw_only=True, tag="sweep"):
     """A sweep, one shard of it or several merged ones.
 
     Attributes:
@@ -65,9 +65,6 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
         cases: in the order of the grid.
     """
 
-    schema_version: Literal[1] = 1
-    kind: Literal["sweep"] = "sweep"
-    verdict: Literal["pass", "fail"]
     grid: Grid
     timeout: float
     max_hangs: int
@@ -79,13 +76,23 @@ class SweepReport(msgspec.Struct, frozen=True, kw_only=True):
     cases: list[SweepCase]
 
     @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong in any shard, and all of them are here."""
+        return self.verdict == "pass" and not self.missing_shards
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the user stopped a shard."""
+        return any(part.stopped == INTERRUPTED for part in self.parts)
+
+    @property
     def missing_shards(self) -> list[int]:
         """Numbers of the shards that are not here."""
         here = {part.shard for part in self.parts}
         return [number for number in range(1, self.shard_count + 1) if number not in here]
 
 
-def verdict(parts: Sequence[SweepPart], cases: Sequence[SweepCase]) -> Literal["pass", "fail"]:
+def verdict(parts: Sequence[SweepPart], cases: Sequence[SweepCase]) -> Verdict:
     """What shards come to: ``pass`` when all of their cases were run and are right."""
     complete = all(part.not_run == 0 for part in parts)
     return "pass" if complete and all(case.outcome in RIGHT for case in cases) else "fail"

@@ -13,14 +13,13 @@ import msgspec
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import LOSSES, CaseResult
 from rdna1.measure.conditions import observe
+from rdna1.measure.head import INTERRUPTED
 from rdna1.measure.journal import STOPPED_MACHINE, Journal, Sitting
 from rdna1.measure.slowness import mark_slow
 from rdna1.measure.sweep.grid import Combinations, Grid
 from rdna1.measure.sweep.report import SweepCase, SweepPart, SweepReport, verdict
 from rdna1.measure.sweep.shard import Shard, cases_of
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
-
-INTERRUPTED = "interrupted"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ import msgspec
 from rdna1.conv.result import CaseResult, DeviceInfo
 from rdna1.measure.boundary.report import BoundaryCase, BoundaryResult
 from rdna1.measure.conditions import Circumstances
+from rdna1.measure.head import Head, Verdict
 
 Status = Literal["passed", "failed", "partial", "left out"]
 
@@ -54,7 +55,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     wall_seconds: float = 0.0
 
 
-class TuneReport(msgspec.Struct, frozen=True, kw_only=True):
+class TuneReport(Head, frozen=True, kw_only=True, tag="tune"):
     """All candidates, and which is best.
 
     Attributes:
@@ -71,10 +72,10 @@ class TuneReport(msgspec.Struct, frozen=True, kw_only=True):
         workers_lost: worker processes that died or had to be killed.
         wall_seconds: from start to end.
         measured: where and when; the variables are those of the calling process.
+        verdict: ``pass`` when there is a winner.
     """
 
-    schema_version: Literal[1] = 1
-    kind: Literal["tune"] = "tune"
+    verdict: Verdict = "fail"
     device: DeviceInfo | None
     stack: str
     trials: list[Trial]
@@ -88,3 +89,7 @@ class TuneReport(msgspec.Struct, frozen=True, kw_only=True):
     workers_lost: int
     wall_seconds: float
     measured: Circumstances
+
+    def __post_init__(self) -> None:
+        """Draw the verdict; reports of earlier versions have none."""
+        msgspec.structs.force_setattr(self, "verdict", "pass" if self.winner else "fail")

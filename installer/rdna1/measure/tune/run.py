@@ -16,6 +16,7 @@ from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, UnusableDeviceError
 from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation
 from rdna1.measure.conditions import observe
+from rdna1.measure.head import INTERRUPTED
 from rdna1.measure.smoke import is_required, smoke_cases
 from rdna1.measure.tune.candidate import (
     Candidate,
@@ -27,8 +28,6 @@ from rdna1.measure.tune.candidate import (
 from rdna1.measure.tune.ranking import ranked
 from rdna1.measure.tune.report import Trial, TuneReport
 from rdna1.worker.supervisor import DeviceLostError, Supervisor
-
-INTERRUPTED = "interrupted"
 
 # Ordinary layers within every documented limit, each so often; the best run counts.
 _TIMED = (
