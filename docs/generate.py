@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import architecture
 import msgspec
 import troubleshooting
 import yaml
@@ -37,6 +38,7 @@ ROLES = sorted((ROOT / "roles").iterdir())
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 STACKS_PAGE = ROOT / "docs" / "stacks.md"
 BENCHMARKS_PAGE = ROOT / "docs" / "benchmarks.md"
+ARCHITECTURE_PAGE = ROOT / "docs" / "architecture.md"
 TROUBLESHOOTING_PAGE = ROOT / "docs" / "troubleshooting.md"
 RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
 GUARD_PAGE = ROOT / "docs" / "guard.md"
@@ -84,9 +86,8 @@ def generated() -> dict[Path, str]:
         GUARD_PAGE: {"guard-benchmarks": f"\n{guard_tables()}\n"},
         BENCHMARKS_PAGE: {"benchmarks": f"\n{benchmarks_table()}\n"},
         RELIABILITY_PAGE: reliability_tables(),
-        TROUBLESHOOTING_PAGE: {
-            subject: f"\n{text}\n" for subject, text in troubleshooting.parts().items()
-        },
+        ARCHITECTURE_PAGE: _apart(architecture.parts() | {"schemas": schemas_table()}),
+        TROUBLESHOOTING_PAGE: _apart(troubleshooting.parts()),
     }
     texts = {page: filled(page, parts) for page, parts in pages.items()}
     return texts | {schema_path(name): schema(name) for name in SCHEMAS}
@@ -158,7 +159,15 @@ def reliability_tables() -> dict[str, str]:
         "faults": faults_table(data["faults"], results["cases"]),
         "kills": kills_table(results["kills"]),
     }
-    return {subject: f"\n{table}\n" for subject, table in tables.items()}
+    return _apart(tables)
+
+
+def schemas_table() -> str:
+    """Return the Markdown table of the published schemas."""
+    rows = ["| schema | of |", "|---|---|"]
+    for name, (_, description) in SCHEMAS.items():
+        rows.append(f"| [{name}](schemas/{name}.schema.json) | {description} |")
+    return "\n".join(rows)
 
 
 def states_table(states: list[dict[str, str]], cases: dict[str, Any]) -> str:
@@ -235,6 +244,11 @@ def _describe(part: dict[str, Any]) -> None:
     part["description"] = joined(text)
     for name, meaning in _ATTRIBUTE.findall(attributes.partition("\nRaises:\n")[0]):
         part["properties"][name]["description"] = joined(meaning)
+
+
+def _apart(parts: dict[str, str]) -> dict[str, str]:
+    """Texts with an empty line before and after each, as Markdown wants it after a mark."""
+    return {subject: f"\n{text}\n" for subject, text in parts.items()}
 
 
 def _shown(default: Any) -> str:

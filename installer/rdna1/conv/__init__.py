@@ -1,1 +1,1 @@
-"""Measure convolutions: cases, a worker that can die, and the supervisor that outlives it."""
+"""What a convolution is: its case, the float64 reference, tolerances and results."""

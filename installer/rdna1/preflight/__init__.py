@@ -1,4 +1,4 @@
-"""Judges a machine against a stack: facts in, findings out.
+"""Assesses a machine against a stack: facts in, findings out.
 
 The rules are pure functions in `rdna1.preflight.checks`; `rdna1.preflight.registry` lists
 them in order. Facts come from `rdna1.target.facts`, of this machine or of a saved file.

@@ -1,1 +1,1 @@
-"""What people and programs read: text, JSON and JUnit made from results."""
+"""What users and programs read: text, JSON and JUnit made from results."""

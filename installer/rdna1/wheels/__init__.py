@@ -1,4 +1,4 @@
-"""Lock files: the wheels of a stack with their hashes, beside the inventory they are for."""
+"""Lock files: the wheels of a stack with their hashes, next to the inventory they are for."""
 
 from rdna1.wheels.address import refuse_insecure
 from rdna1.wheels.choice import ChoiceError, Python, choose_gfx_target, choose_python

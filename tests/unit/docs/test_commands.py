@@ -27,6 +27,8 @@ RUN_BY = {
     r"cd rdna1": ("tests/unit/docs/test_commands.py", "def test_a_clone_is_enough"),
     r"sudo \./run demo": ("molecule/default/tests/test_box.py", "activate.sh"),
     r"(sudo )?\./run test( \w+)?": (".ci/run", "./run test"),
+    r"\./run lint": ("run", "tests/lint"),
+    r"python docs/generate\.py": ("tests/unit/docs/test_generated.py", "generate.generated()"),
     r"sudo \./run clean": ("tests/integration/test_run.py", '"clean"'),
     r"\./run faults .*": ("tests/unit/docs/test_reliability.py", "findall(r"),
     r"\. /etc/rdna1/rocm-5\.7/activate\.sh": (

@@ -36,7 +36,7 @@ def test_every_generated_file_is_current(generated: dict[Path, str]) -> None:
 
 def test_every_role_and_page_is_generated(generated: dict[Path, str]) -> None:
     roles = {role / "README.md" for role in (ROOT / "roles").iterdir()}
-    names = ("benchmarks", "guard", "reliability", "stacks", "troubleshooting")
+    names = ("architecture", "benchmarks", "guard", "reliability", "stacks", "troubleshooting")
     pages = {ROOT / "docs" / f"{name}.md" for name in names}
     schemas = set((ROOT / "docs" / "schemas").iterdir())
     assert set(generated) == roles | pages | schemas
