@@ -159,7 +159,7 @@ def _judged(
 
 def _card(facts: Facts, cards: CardList) -> CardAdvice:
     try:
-        displays = facts.known("displays", facts.displays)
+        displays = facts.known(lambda f: f.displays)
     except UnknownFactError as error:
         return CardAdvice("unknown", f"the cards could not be read: {error}", None)
     for display in displays:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 
@@ -366,30 +366,57 @@ class Facts(msgspec.Struct, frozen=True):
     environments: list[Environment] | None = None
     stack_settings: list[StackSetting] | None = None
 
-    def known(self, name: str, value: T | None) -> T:
-        """Return ``value``, the fact called ``name``.
+    def known(self, fact: Callable[[Facts], T | None]) -> T:
+        """Return a fact, as in ``facts.known(lambda f: f.kernel.release)``.
 
         Raises:
             UnknownFactError: the fact could not be read.
         """
+        value = fact(self)
         if value is None:
-            raise UnknownFactError(self.unknown.get(name, f"the facts do not hold {name}"))
+            name = name_of(fact)
+            self.need(name)
+            raise UnknownFactError(f"the facts do not hold {name}")
         return value
 
-    def known_or_absent(self, name: str, value: T | None) -> T | None:
-        """Return ``value`` of a fact for which None means that the thing is not there.
+    def known_or_absent(self, fact: Callable[[Facts], T | None]) -> T | None:
+        """Return a fact for which None means that the thing is not there.
 
         Raises:
             UnknownFactError: the fact could not be read.
+        """
+        self.need(name_of(fact))
+        return fact(self)
+
+    def need(self, name: str) -> None:
+        """Refuse to go on where a part of a fact, by its dotted name, could not be read.
+
+        Raises:
+            UnknownFactError: it could not; the message is the reason.
         """
         if name in self.unknown:
             raise UnknownFactError(self.unknown[name])
-        return value
 
     def unread(self, prefix: str) -> list[str]:
         """Reasons of the parts of a fact that could not be read."""
         parts = f"{prefix}."
         return [reason for name, reason in self.unknown.items() if name.startswith(parts)]
+
+
+class _Name:
+    """Stands for facts to learn which of them is asked for."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def __getattr__(self, part: str) -> _Name:
+        return _Name(f"{self.name}.{part}" if self.name else part)
+
+
+def name_of(fact: Callable[[Facts], object]) -> str:
+    """Return the dotted name of a fact, as `Facts.unknown` has it: ``kernel.release``."""
+    name: Any = fact(cast("Facts", _Name()))
+    return str(name.name)
 
 
 class _Version(msgspec.Struct, frozen=True):

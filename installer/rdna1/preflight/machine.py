@@ -61,7 +61,7 @@ def rdna1_cards(case: Case) -> list[Card]:
         Card(
             d.slot, d.vendor, d.device, d.revision, d.driver, *match, _node(facts, d.device, d.slot)
         )
-        for d in facts.known("displays", facts.displays)
+        for d in facts.known(lambda f: f.displays)
         if (match := case.cards.find(d.vendor, d.device, d.revision)) is not None
     ]
 
@@ -80,7 +80,7 @@ def gpu_nodes(facts: Facts) -> list[KfdNode]:
     Raises:
         UnknownFactError: the nodes could not be read.
     """
-    nodes = facts.known("kfd.nodes", facts.kfd.nodes)
+    nodes = facts.known(lambda f: f.kfd.nodes)
     return [node for node in nodes if node.simd_count > 0]
 
 
@@ -90,7 +90,7 @@ def missing_cards(case: Case, cards: list[Card]) -> list[Card]:
     Raises:
         UnknownFactError: one is not among the nodes, and not all of these could be read.
     """
-    case.facts.known("kfd.nodes", case.facts.kfd.nodes)
+    case.facts.known(lambda f: f.kfd.nodes)
     missing = [card for card in cards if card.node is None]
     unread = case.facts.unread("kfd.nodes")
     if missing and unread:

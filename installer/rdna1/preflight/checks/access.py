@@ -18,9 +18,9 @@ def session_groups(case: Case) -> Outcome:
     sessions, tmux and ssh connections that are shared live longer than one thinks.
     """
     facts = case.facts
-    session = facts.known("session", facts.session)
+    session = facts.known(lambda f: f.session)
     user = next(
-        (u for u in facts.known("users", facts.users) if u.name == session.user != "root"), None
+        (u for u in facts.known(lambda f: f.users) if u.name == session.user != "root"), None
     )
     if user is None:
         return Outcome("skip", f"the session is that of {session.user}, who was not asked about")

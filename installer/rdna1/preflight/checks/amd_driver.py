@@ -28,7 +28,7 @@ def amdgpu_dkms(case: Case) -> Outcome:
     The driver of 5.7 does not build on Linux 6.6, that of 6.2 broke between two updates of
     6.8, and a failed build leaves dpkg half done with the kernel itself.
     """
-    packages = case.facts.known("apt.packages", case.facts.apt.packages)
+    packages = case.facts.known(lambda f: f.apt.packages)
     ours = dkms_packages(case.facts)
     if not ours:
         return Outcome("pass", "no driver of AMD's own is installed")
@@ -48,10 +48,10 @@ def dkms_build(case: Case) -> Outcome:
     is loaded in its place, and programs of AMD's version meet another one than they expect.
     """
     facts = case.facts
-    versions = facts.known("modules.dkms", facts.modules.dkms)
+    versions = facts.known(lambda f: f.modules.dkms)
     if not versions:
         return Outcome("pass", "DKMS has no driver of AMD's")
-    running = facts.known("kernel.release", facts.kernel.release)
+    running = facts.known(lambda f: f.kernel.release)
     lines = [f"{v.version}: built for {', '.join(v.kernels) or 'no kernel'}" for v in versions]
     if any(running in version.kernels for version in versions):
         return Outcome("pass", f"AMD's driver is built for {running}", lines)
@@ -82,10 +82,10 @@ def secure_boot(case: Case) -> Outcome:
     which somebody has to enroll at a boot; without that there is no driver.
     """
     facts = case.facts
-    versions = facts.known("modules.dkms", facts.modules.dkms)
+    versions = facts.known(lambda f: f.modules.dkms)
     if not any(version.kernels for version in versions):
         return Outcome("pass", "the kernel's own driver needs no key of this machine")
-    if not facts.known("secure_boot", facts.secure_boot):
+    if not facts.known(lambda f: f.secure_boot):
         return Outcome("pass", "Secure Boot is off")
     return Outcome(
         "warn",

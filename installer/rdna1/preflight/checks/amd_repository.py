@@ -135,7 +135,7 @@ def amd_suite(case: Case) -> Outcome:
     sources = [(source, version) for source in _amd_sources(case) for version in _rocm(source)]
     if not sources:
         return Outcome("pass", "no source of AMD's ROCm is enabled")
-    release = case.facts.known("os", case.facts.os).codename
+    release = case.facts.known(lambda f: f.os).codename
     judged = [
         (_shown(source), *_suite(case, version, suite, release))
         for source, version in sources
@@ -246,7 +246,7 @@ def amd_pin(case: Case) -> Outcome:
     if candidate and origins and not by_amd:
         lines = [f"{_CONTESTED} {candidate.version}: {origin}" for origin in origins]
         return Outcome("warn", f"apt prefers another {_CONTESTED} to AMD's", lines, _pin(case))
-    pins = [pin for pin in case.facts.known("apt.pins", case.facts.apt.pins) if _pins(case, pin)]
+    pins = [pin for pin in case.facts.known(lambda f: f.apt.pins) if _pins(case, pin)]
     if by_amd or pins:
         lines = [f"{pin.where}: {pin.pin}, priority {pin.priority}" for pin in pins]
         return Outcome("pass", "apt prefers AMD's packages", lines)
@@ -257,7 +257,7 @@ def amd_pin(case: Case) -> Outcome:
 def _amd_sources(case: Case) -> list[Source]:
     """Enabled sources of packages from AMD's host, or from a mirror with its folders."""
     facts = case.facts
-    sources = facts.known("apt.sources", facts.apt.sources)
+    sources = facts.known(lambda f: f.apt.sources)
     unread = facts.unread("apt.sources")
     found = [s for s in sources if s.enabled and "deb" in s.types and _is_amds(case, s)]
     if not found and unread:
@@ -267,7 +267,7 @@ def _amd_sources(case: Case) -> list[Source]:
 
 def _new_sources(case: Case) -> list[Source]:
     """Enabled sources of AMD's other servers: ROCm 10 and newer, and nightly builds."""
-    sources = case.facts.known("apt.sources", case.facts.apt.sources)
+    sources = case.facts.known(lambda f: f.apt.sources)
     return [
         source
         for source in sources
@@ -335,10 +335,10 @@ def _keys_of(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
         UnknownFactError: one of its keyrings could not be read.
     """
     facts = case.facts
-    keyrings = facts.known("apt.keyrings", facts.apt.keyrings)
+    keyrings = facts.known(lambda f: f.apt.keyrings)
     paths = [name for name in source.signed_by if "/" in name]
     for path in paths:
-        facts.known_or_absent(f"apt.keyrings.{path}", None)
+        facts.need(f"apt.keyrings.{path}")
     used = [k for k in keyrings if (k.path in paths if paths else k.for_all)]
     return [(keyring, key) for keyring in used for key in keyring.keys]
 
@@ -382,7 +382,7 @@ def _fetch(case: Case) -> str:
 def _wrong_keys(case: Case, source: Source) -> list[str]:
     """What is wrong with the key of a source; nothing for a right one."""
     keys = _keys_of(case, source)
-    keyrings = case.facts.known("apt.keyrings", case.facts.apt.keyrings)
+    keyrings = case.facts.known(lambda f: f.apt.keyrings)
     missing = [k.path for k in keyrings if not k.exists and k.path in source.signed_by]
     right = _right_keys(case, source)
     if any(not key.expired and not key.revoked for _, key in right):
@@ -463,7 +463,7 @@ def _outranking(case: Case) -> Outcome | None:
     ours = case.amd.pin.priority
     above = [
         pin
-        for pin in case.facts.known("apt.pins", case.facts.apt.pins)
+        for pin in case.facts.known(lambda f: f.apt.pins)
         if pin.priority > ours
         and not _pins(case, pin)
         and any(fnmatch.fnmatchcase(_CONTESTED, pattern) for pattern in pin.packages)

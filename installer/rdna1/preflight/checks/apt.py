@@ -38,7 +38,7 @@ def signed_by(case: Case) -> Outcome:
     of them names a key, apt 3.0 of Debian 13 goes on, and older ones do not.
     """
     facts = case.facts
-    sources = facts.known("apt.sources", facts.apt.sources)
+    sources = facts.known(lambda f: f.apt.sources)
     found = [
         (archive, entries, {_keys(case, entry) for entry in entries})
         for archive, entries in _archives(sources).items()
@@ -110,7 +110,7 @@ def held_packages(case: Case) -> Outcome:
     Holding ROCm is common advice, so that an update does not replace a version that works.
     """
     facts = case.facts
-    held = set(facts.known("apt.held", facts.apt.held))
+    held = set(facts.known(lambda f: f.apt.held))
     installed = {part.name for part in facts.rocm or []}
     ours = sorted(held & {*_packages(case), *installed})
     if ours:
@@ -161,7 +161,7 @@ def apt_proxy(case: Case) -> Outcome:
     installation fails that works from a browser. uv and pip read https_proxy instead.
     """
     facts = case.facts
-    settings = facts.known("apt.proxies", facts.apt.proxies)
+    settings = facts.known(lambda f: f.apt.proxies)
     lines = [f"{setting.where}: {setting.name} {setting.value!r}" for setting in settings]
     unread = [f"not read: {reason}" for reason in facts.unread("apt.proxies")]
     direct = [s for s in settings if "detect" not in s.name.lower() and s.value != _DIRECT]
@@ -198,11 +198,11 @@ def pep668(case: Case) -> Outcome:
     system load the wrong numpy or torch.
     """
     facts = case.facts
-    markers = facts.known("externally_managed", facts.externally_managed)
+    markers = facts.known(lambda f: f.externally_managed)
     if markers:
         summary = "pip leaves the system's Python alone; PyTorch gets its own environment"
         return Outcome("pass", summary, markers)
-    found = facts.known("os", facts.os)
+    found = facts.known(lambda f: f.os)
     since = _CLOSED_SINCE.get(found.id)
     if since is None or not _is_from(found, since):
         return Outcome("pass", "this release has no marker; PyTorch gets its own environment")
@@ -261,7 +261,7 @@ def _pytorch_packages(case: Case) -> list[str]:
 
 
 def _of_amd(case: Case) -> list[Source]:
-    sources = case.facts.known("apt.sources", case.facts.apt.sources)
+    sources = case.facts.known(lambda f: f.apt.sources)
     return [s for s in sources if s.enabled and any(case.amd.host in uri for uri in s.uris)]
 
 
@@ -272,10 +272,10 @@ def _offered(case: Case, names: list[str]) -> dict[str, Candidate | None]:
         UnknownFactError: apt was not asked, or not about all of them.
     """
     facts = case.facts
-    known = facts.known("apt.candidates", facts.apt.candidates)
+    known = facts.known(lambda f: f.apt.candidates)
     for name in names:
         if name not in known:
-            facts.known(f"apt.candidates.{name}", None)
+            facts.need(f"apt.candidates.{name}")
     return {name: known[name] for name in names}
 
 

@@ -34,7 +34,7 @@ def boot_options(case: Case) -> Outcome:
     at boot without it or another option in its place. Users of gfx1010 set amdgpu.cwsr_enable=0
     against hangs; whether it helps is not proven, so it is only shown.
     """
-    line = case.facts.known("kernel.cmdline", case.facts.kernel.cmdline)
+    line = case.facts.known(lambda f: f.kernel.cmdline)
     words = line.split()
     stopping = stopping_options(case)
     if stopping:

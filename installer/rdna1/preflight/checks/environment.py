@@ -166,7 +166,7 @@ def other_profile(case: Case) -> Outcome:
     What only one of them sets stays, so that filters meant for one PyTorch act on the
     other.
     """
-    profiles = case.facts.known("profiles", case.facts.profiles)
+    profiles = case.facts.known(lambda f: f.profiles)
     own = case.stack.environment.profile
     others = [profile.path for profile in profiles if profile.path != own]
     if others:

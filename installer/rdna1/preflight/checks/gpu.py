@@ -110,7 +110,7 @@ def kfd(case: Case) -> Outcome:
     # What the topology decides does not wait for the device file.
     if len(missing) == len(cards):
         return _not_offered(case, missing, cards)
-    device = facts.known_or_absent("kfd.device", facts.kfd.device)
+    device = facts.known_or_absent(lambda f: f.kfd.device)
     access = _access(case, device) if device else _no_device(case, cards)
     return _not_offered(case, missing, cards) if missing and access.status != "fail" else access
 
@@ -126,7 +126,7 @@ def groups(case: Case) -> Outcome:
     Without it a program of theirs sees no card, with messages that name no group. A new
     membership counts from the next login on.
     """
-    users = [u for u in case.facts.known("users", case.facts.users) if u.name != "root"]
+    users = [u for u in case.facts.known(lambda f: f.users) if u.name != "root"]
     if not users:
         return Outcome("skip", "no user but root was asked about; --user NAME asks about one")
     absent = [user.name for user in users if not user.exists and not user.groups]

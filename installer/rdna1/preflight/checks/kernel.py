@@ -42,7 +42,7 @@ def kernel_version(case: Case) -> Outcome:
     6.17 on a user of gfx1010 reports that the machine freezes.
     """
     facts = case.facts
-    release = facts.known("kernel.release", facts.kernel.release)
+    release = facts.known(lambda f: f.kernel.release)
     missing = [card for card in rdna1_cards(case) if card.node is None]
     too_old = [card for card in missing if kernel_too_old(facts, card)]
     built = any(release in build.kernels for build in facts.modules.dkms or [])
@@ -70,8 +70,8 @@ def installed_kernels(case: Case) -> Outcome:
     what was judged and measured today may be different then.
     """
     facts = case.facts
-    running = facts.known("kernel.release", facts.kernel.release)
-    installed = facts.known("modules.kernels", facts.modules.kernels)
+    running = facts.known(lambda f: f.kernel.release)
+    installed = facts.known(lambda f: f.modules.kernels)
     if running in installed and (without := _without_amdgpu(case, running)):
         return without
     if running not in installed:
@@ -106,7 +106,7 @@ def firmware(case: Case) -> Outcome:
     Without it the driver does not bind. Debian keeps it in a package of its own that is
     not installed by default.
     """
-    case.facts.known("firmware", case.facts.firmware)
+    case.facts.known(lambda f: f.firmware)
     chips = sorted({_prefix(card) for card in rdna1_cards(case)})
     missing = missing_firmware(case)
     if not missing:

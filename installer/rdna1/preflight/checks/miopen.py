@@ -76,8 +76,8 @@ def miopen_databases(case: Case) -> Outcome:
     if not any(_FILTER.fullmatch(name) for name in case.stack.environment.variables):
         return Outcome("pass", f"the stack {case.stack.name} has no filters")
     facts = case.facts
-    databases = facts.known("miopen_databases", facts.miopen_databases)
-    profiles = facts.known("profiles", facts.profiles)
+    databases = facts.known(lambda f: f.miopen_databases)
+    profiles = facts.known(lambda f: f.profiles)
     changed = next((p.modified for p in profiles if p.path == case.stack.environment.profile), None)
     old = [d for d in databases if changed is None or d.oldest < changed]
     unread = [f"not read: {reason}" for reason in facts.unread("miopen_databases")]

@@ -175,7 +175,7 @@ def cyan_skillfish(case: Case) -> Outcome:
     nobody is known to have measured a limit there.
     """
     if case.facts.kfd.nodes is None:
-        case.facts.known("displays", case.facts.displays)
+        case.facts.known(lambda f: f.displays)
     found = [
         f"{d.slot}: PCI device {d.vendor}:{d.device}"
         for d in case.facts.displays or []
@@ -242,7 +242,7 @@ def render_nodes(case: Case) -> Outcome:
 
     A card without one is left out of ROCm's list, so programs see no card at all.
     """
-    nodes = case.facts.known("render_nodes", case.facts.render_nodes)
+    nodes = case.facts.known(lambda f: f.render_nodes)
     if nodes:
         return Outcome("pass", ", ".join(node.path for node in nodes))
     kind = case.facts.container
@@ -271,7 +271,7 @@ def wsl(case: Case) -> Outcome:
     It passes cards as /dev/dxg, which ROCm 5 does not know: only later versions have a
     bridge to it. AMD's table for Windows names one RDNA1 card, the W5500, as not served.
     """
-    if case.facts.known_or_absent("container", case.facts.container) != "wsl":
+    if case.facts.known_or_absent(lambda f: f.container) != "wsl":
         return Outcome("pass", "this is no Windows subsystem for Linux")
     return Outcome(
         "fail",
@@ -293,10 +293,10 @@ def container_devices(case: Case) -> Outcome:
     needs that number, which often has another name or none.
     """
     facts = case.facts
-    kind = facts.known_or_absent("container", facts.container)
+    kind = facts.known_or_absent(lambda f: f.container)
     if kind is None or kind == "wsl":
         return Outcome("pass", "this is no container")
-    if facts.known_or_absent("kfd.device", facts.kfd.device) is not None:
+    if facts.known_or_absent(lambda f: f.kfd.device) is not None:
         return Outcome("pass", f"/dev/kfd is in the container ({kind})")
     summary = f"no /dev/kfd was passed to this container ({kind})"
     return Outcome("warn", summary, [], pass_devices(kind))
@@ -315,7 +315,7 @@ def virtual_machine(case: Case) -> Outcome:
     Navi 10 or Navi 14. From inside, a card that is missing among KFD's nodes is the sign.
     """
     facts = case.facts
-    kind = facts.known_or_absent("virtualization", facts.virtualization)
+    kind = facts.known_or_absent(lambda f: f.virtualization)
     if kind is None:
         return Outcome("pass", "this is no virtual machine")
     whole = [card for card in rdna1_cards(case) if card.chip.gfx_target in _WHOLE_CARD_ONLY]
@@ -344,7 +344,7 @@ def memory(case: Case) -> Outcome:
     Users with 4 GB saw installers killed with wheels a quarter as large as those of ROCm.
     What a program needs on top depends on its data.
     """
-    found = case.facts.known("memory_bytes", case.facts.memory_bytes) / _GIB
+    found = case.facts.known(lambda f: f.memory_bytes) / _GIB
     if found < _LEAST_MEMORY_GIB:
         return Outcome(
             "warn",

@@ -25,8 +25,8 @@ def architecture(case: Case) -> Outcome:
     machine nothing that a stack installs would start.
     """
     facts = case.facts
-    system = facts.known("system", facts.system)
-    machine = facts.known("machine", facts.machine)
+    system = facts.known(lambda f: f.system)
+    machine = facts.known(lambda f: f.machine)
     if (system, machine) == ("Linux", "x86_64"):
         return Outcome("pass", "Linux on x86_64")
     return Outcome(
@@ -54,7 +54,7 @@ def os_release(case: Case) -> Outcome:
     that it works for people, and that nobody promises it. A derivative of Debian or Ubuntu,
     Linux Mint for example, is assessed as the release that it is built from.
     """
-    found = case.facts.known("os", case.facts.os)
+    found = case.facts.known(lambda f: f.os)
     outcome = _of_release(case, found)
     derivative = case.facts.derivative
     if derivative is None:
@@ -107,7 +107,7 @@ def glibc(case: Case) -> Outcome:
     """
     if case.pytorch_source == "distro":
         return Outcome("skip", "PyTorch of the distribution fits the distribution's glibc")
-    text = case.facts.known("glibc", case.facts.glibc)
+    text = case.facts.known(lambda f: f.glibc)
     try:
         version = Version(text)
     except ValueError as error:  # no version, or a number of more digits than int() takes
@@ -141,7 +141,7 @@ def python(case: Case) -> Outcome:
     """
     if case.pytorch_source == "distro":
         return Outcome("skip", "PyTorch of the distribution uses the distribution's Python")
-    pythons = case.facts.known("pythons", case.facts.pythons)
+    pythons = case.facts.known(lambda f: f.pythons)
     wanted = case.stack.pytorch.python
     fitting = [p for p in pythons if _is_version_in(p.version, SpecifierSet(wanted))]
     if fitting:
@@ -162,7 +162,7 @@ def disk_space(case: Case) -> Outcome:
     out in the middle leaves packages half configured. Folders on one file system have to
     share its space.
     """
-    spaces = {space.path: space for space in case.facts.known("disk", case.facts.disk)}
+    spaces = {space.path: space for space in case.facts.known(lambda f: f.disk)}
     is_system = case.scope == "system"
     needs = {"/": case.stack.disk_gib.system} if is_system else {}
     if case.pytorch_source == "index":

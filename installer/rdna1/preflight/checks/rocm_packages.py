@@ -33,7 +33,7 @@ def apt_state(case: Case) -> Outcome:
     wait.
     """
     facts = case.facts
-    if facts.known("apt.half_configured", facts.apt.half_configured) or facts.apt.dpkg_journal:
+    if facts.known(lambda f: f.apt.half_configured) or facts.apt.dpkg_journal:
         return _unfinished(facts)
     holder = facts.apt.lock_holder
     if holder is not None:
@@ -106,7 +106,7 @@ def rocm_mixture(case: Case) -> Outcome:
     /etc/ld.so.conf.d, as AMD's guide writes one, names AMD's folder: both libraries have
     the same name, and each program then loads the one that the linker found first.
     """
-    parts = case.facts.known("rocm", case.facts.rocm)
+    parts = case.facts.known(lambda f: f.rocm)
     going = not_of(parts, case.rocm_source, case.stack.rocm_version)
     if case.rocm_replace and going:
         return Outcome(
@@ -201,7 +201,7 @@ def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome |
     unread = case.facts.unread("library_folders")
     if unread:
         raise UnknownFactError(unread[0])
-    folders = case.facts.known("library_folders", case.facts.library_folders)
+    folders = case.facts.known(lambda f: f.library_folders)
     entries = [entry for entry in folders if _AMD_FOLDER.match(entry.folder)]
     if not entries:
         return None

@@ -29,6 +29,10 @@ class Unknown(Dict[str, str]):
             self[fact[:_LONGEST]] = str(error)[:_LONGEST]
         return None
 
+    def told(self, fact: str, read: Callable[..., object], *arguments: object) -> dict[str, object]:
+        """Return what `ask` returns, under the last part of the fact's name."""
+        return {fact.rpartition(".")[2]: self.ask(fact, read, *arguments)}
+
     @contextlib.contextmanager
     def of_home(self, fact: str, home: str) -> Iterator[Unknown]:
         """Yield what keeps the reasons of one home, of which a bounded number is taken over."""
