@@ -30,8 +30,8 @@ options:
     description: Name of the container.
     default: inventory_hostname
     vars:
-      - name: ansible_host
       - name: inventory_hostname
+      - name: ansible_host
   remote_user:
     description: User in the container; empty for root.
     vars:
