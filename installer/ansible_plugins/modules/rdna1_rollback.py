@@ -22,7 +22,12 @@ from ansible.module_utils.rdna1.target.snapshot.restore import (
     restore_files,
     restore_groups,
 )
-from ansible.module_utils.rdna1.target.snapshot.rollback import FileChange, Plan, differences, plan
+from ansible.module_utils.rdna1.target.snapshot.rollback import (
+    FileChange,
+    RollbackPlan,
+    differences,
+    plan,
+)
 from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
     RunError,
@@ -152,7 +157,7 @@ def planned(module: AnsibleModule, _folder: Path, runs: list[Run]) -> dict[str, 
     }
 
 
-def simulate(module: AnsibleModule, found: Plan) -> None:
+def simulate(module: AnsibleModule, found: RollbackPlan) -> None:
     """Make sure that apt removes the packages of the plan and no others.
 
     Raises:
@@ -224,7 +229,7 @@ def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, An
     return {"changed": is_complete, "done": [], "left": left, "undone": undone}
 
 
-def remaining(module: AnsibleModule, found: Plan, folder: Path) -> list[str]:
+def remaining(module: AnsibleModule, found: RollbackPlan, folder: Path) -> list[str]:
     """What of the runs is still there, though nothing keeps it."""
     around = folders_around(found, folder)
     ours = [change for change in found.files if change.ours and change not in around]
@@ -261,7 +266,7 @@ def _uid_of(name: str) -> int:
         ) from None
 
 
-def folders_around(found: Plan, folder: Path) -> list[FileChange]:
+def folders_around(found: RollbackPlan, folder: Path) -> list[FileChange]:
     """Folders that the runs made and that hold the records, so that they go last."""
     return [change for change in found.files if Path(change.path) in folder.parents]
 
@@ -281,7 +286,7 @@ def was_left_out(change: FileChange) -> bool:
     return any(entry.get("reason", TOO_LARGE) != TOO_LARGE for entry in entries)
 
 
-def compared(module: AnsibleModule, runs: list[Run]) -> Plan:
+def compared(module: AnsibleModule, runs: list[Run]) -> RollbackPlan:
     """The plan for the present state."""
     return plan(runs, present(module, runs))
 
@@ -294,12 +299,12 @@ def present(module: AnsibleModule, runs: list[Run]) -> State:
     return read_state(tuple(users), contents=False, earlier=earlier, home=home)
 
 
-def described(found: Plan) -> dict[str, Any]:
+def described(found: RollbackPlan) -> dict[str, Any]:
     """The plan without the contents of files, which are nobody's business in a log."""
     return {**found._asdict(), "files": [change.path for change in found.files]}
 
 
-def kept(found: Plan) -> list[str]:
+def kept(found: RollbackPlan) -> list[str]:
     """What the plan leaves as it is."""
     lines = [
         f"package {name}: came during an interrupted run, perhaps by your hand"
@@ -313,7 +318,7 @@ def kept(found: Plan) -> list[str]:
     return needed_packages(found) + lines
 
 
-def needed_packages(found: Plan) -> list[str]:
+def needed_packages(found: RollbackPlan) -> list[str]:
     """Packages of the runs that stay as long as others need them."""
     return [f"package {name}: needed by {root}" for name, root in found.keep.items()]
 

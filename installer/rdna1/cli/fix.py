@@ -12,7 +12,7 @@ from rdna1.cli.output import UsageError, text_style, write_report
 
 if TYPE_CHECKING:
     from rdna1.cli.output import ArgumentParser
-    from rdna1.fix import Action, Plan, Result
+    from rdna1.fix import Action, FixPlan, Result
 
 
 def add_command(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
@@ -89,7 +89,7 @@ def _confirmed() -> bool:
         raise
 
 
-def _shown(planned: Plan, *, dry_run: bool) -> str:
+def _shown(planned: FixPlan, *, dry_run: bool) -> str:
     from rdna1.report.console import printable
 
     if not planned.actions and not planned.by_hand:

@@ -7,13 +7,13 @@ about; `apply` does them one by one.
 from __future__ import annotations
 
 from rdna1.fix.apply import Result, apply, review
-from rdna1.fix.plan import Action, AddToGroups, ConfigurePackages, Plan, RemoveSettings, plan
+from rdna1.fix.plan import Action, AddToGroups, ConfigurePackages, FixPlan, RemoveSettings, plan
 
 __all__ = [
     "Action",
     "AddToGroups",
     "ConfigurePackages",
-    "Plan",
+    "FixPlan",
     "RemoveSettings",
     "Result",
     "apply",

@@ -12,7 +12,7 @@ import msgspec
 
 from rdna1.fix.files import ChangedError, rewrite
 from rdna1.fix.lines import LineError, without
-from rdna1.fix.plan import Action, Plan, RemoveSettings
+from rdna1.fix.plan import Action, FixPlan, RemoveSettings
 from rdna1.target.dpkg_locks import FRONTEND_LOCKED, Holder, LockedError, dpkg_locked
 from rdna1.target.facts.variables import FORBIDDEN
 from rdna1.target.homes import Tree
@@ -38,7 +38,7 @@ class ProgramError(Exception):
     """A program that failed; the message is one line."""
 
 
-def review(planned: Plan, root: str) -> Plan:
+def review(planned: FixPlan, root: str) -> FixPlan:
     """Look at the files and leave to the user what cannot be taken out of them safely.
 
     Args:
@@ -47,7 +47,7 @@ def review(planned: Plan, root: str) -> Plan:
     """
     tree = Tree(root)
     obstacles = [(action, _obstacle(tree, action)) for action in planned.actions]
-    return Plan(
+    return FixPlan(
         [action for action, obstacle in obstacles if obstacle is None],
         planned.by_hand + [obstacle for _, obstacle in obstacles if obstacle is not None],
     )
@@ -89,7 +89,7 @@ def _run(command: list[str], more: Mapping[str, str]) -> None:
 
 
 def apply(
-    planned: Plan, root: str, run: Callable[[list[str]], None] = run_program
+    planned: FixPlan, root: str, run: Callable[[list[str]], None] = run_program
 ) -> Iterator[Result]:
     """Do the actions one by one; a failure does not keep the others from being done.
 

@@ -71,14 +71,14 @@ class ConfigurePackages(msgspec.Struct, frozen=True):
 Action = RemoveSettings | AddToGroups | ConfigurePackages
 
 
-class Plan(msgspec.Struct, frozen=True):
+class FixPlan(msgspec.Struct, frozen=True):
     """Actions in their order, and what is left to the user with the reasons."""
 
     actions: list[Action]
     by_hand: list[str]
 
 
-def plan(facts: Facts, *, only_settings: bool = False) -> Plan:
+def plan(facts: Facts, *, only_settings: bool = False) -> FixPlan:
     """Plan the remedies.
 
     Groups and packages belong to the running machine: under another root they are left to
@@ -95,12 +95,12 @@ def plan(facts: Facts, *, only_settings: bool = False) -> Plan:
         if v.line is None
     ]
     if only_settings:
-        return Plan(_removals(places), by_hand)
+        return FixPlan(_removals(places), by_hand)
     system, left = _of_system(facts)
     if facts.root != "/":
         left += [f"on the machine itself: {action.title}" for action in system]
         system = []
-    return Plan([*_removals(places), *system], by_hand + left)
+    return FixPlan([*_removals(places), *system], by_hand + left)
 
 
 def _removals(places: list[Variable]) -> list[Action]:

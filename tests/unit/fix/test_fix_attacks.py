@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rdna1.fix.apply import apply, review
-from rdna1.fix.plan import Action, Plan, RemoveSettings
+from rdna1.fix.plan import Action, FixPlan, RemoveSettings
 from support.attacker import (
     UID,
     Step,
@@ -101,7 +101,7 @@ def test_nothing_of_roots_changes_at_any_step(root: Path, attack: Callable[[Path
         return clean
 
     def run() -> None:
-        list(apply(Plan([action], []), str(root)))
+        list(apply(FixPlan([action], []), str(root)))
 
     steps = 0
     for steps in attacked_at_each_step(prepare, run, lambda: attack(root)):  # noqa: B007
@@ -111,7 +111,7 @@ def test_nothing_of_roots_changes_at_any_step(root: Path, attack: Callable[[Path
 
 def test_without_an_attack_it_is_done(root: Path) -> None:
     clean = make(root)
-    planned = review(Plan([RemoveSettings(FILE, {2: "3"})], []), str(root))
+    planned = review(FixPlan([RemoveSettings(FILE, {2: "3"})], []), str(root))
     (result,) = apply(planned, str(root))
     assert result.error is None
     file = root / FILE.lstrip("/")
@@ -134,7 +134,7 @@ def home(root: Path) -> Path:
 
 def fix(root: Path, path: str) -> tuple[list[str], list[str | None]]:
     """What is left to the user of one file, and the errors of what is tried."""
-    planned = review(Plan([RemoveSettings(path, {2: "3"})], []), str(root))
+    planned = review(FixPlan([RemoveSettings(path, {2: "3"})], []), str(root))
     return planned.by_hand, [result.error for result in apply(planned, str(root))]
 
 

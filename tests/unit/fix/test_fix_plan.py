@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rdna1.fix import AddToGroups, ConfigurePackages, Plan, RemoveSettings, apply, plan, review
+from rdna1.fix import AddToGroups, ConfigurePackages, FixPlan, RemoveSettings, apply, plan, review
 from rdna1.fix.apply import ProgramError, run_program
 from rdna1.preflight import load_facts
 from rdna1.target.facts.collect import collect
@@ -17,7 +17,7 @@ HEALTHY = Path(__file__).parents[2] / "fixtures/ubuntu-24.04-rx5700xt"
 NAME = "MIOPEN_FIND_ENFORCE"
 
 
-def planned(changes: Mapping[str, object], apt: Mapping[str, object] | None = None) -> Plan:
+def planned(changes: Mapping[str, object], apt: Mapping[str, object] | None = None) -> FixPlan:
     facts: Any = collect(str(HEALTHY), ["ann"])
     facts.update({"root": "/", **changes})
     facts["apt"].update({"half_configured": [], "lock_holder": None, **(apt or {})})
@@ -29,7 +29,7 @@ def test_settings_alone() -> None:
     facts.update({"root": "/", **user(), **kfd("render"), **enforce(("/a", 1, "3"))})
     assert len(plan(load_facts(facts)).actions) > 1
     found = plan(load_facts(facts), only_settings=True)
-    assert found == Plan([RemoveSettings("/a", {1: "3"})], [])
+    assert found == FixPlan([RemoveSettings("/a", {1: "3"})], [])
 
 
 def user(*groups: str, name: str = "ann", exists: bool = True) -> dict[str, object]:
@@ -46,7 +46,7 @@ def enforce(*places: tuple[str, int | None, str]) -> dict[str, object]:
 
 
 def test_nothing_is_planned_for_a_right_machine() -> None:
-    assert planned(user("render")) == Plan([], [])
+    assert planned(user("render")) == FixPlan([], [])
 
 
 def test_settings_are_planned_file_by_file() -> None:
@@ -82,7 +82,7 @@ def test_settings_are_planned_file_by_file() -> None:
     ],
 )
 def test_groups(changes: dict[str, object], actions: list[object], words: str) -> None:
-    assert planned(changes) == Plan(actions, [words] if words else [])  # type: ignore[arg-type]
+    assert planned(changes) == FixPlan(actions, [words] if words else [])  # type: ignore[arg-type]
 
 
 def test_unfinished_packages() -> None:
@@ -92,9 +92,9 @@ def test_unfinished_packages() -> None:
     ]
     # The action waits for the lock.
     locked = {"half_configured": ["a"], "lock_holder": {"pid": 7, "command": "apt"}}
-    assert planned(ready, locked) == Plan([ConfigurePackages(["a"])], [])
-    assert planned(ready, {"dpkg_journal": 3}) == Plan([ConfigurePackages([])], [])
-    assert planned(ready, {"half_configured": None}) == Plan([], [])
+    assert planned(ready, locked) == FixPlan([ConfigurePackages(["a"])], [])
+    assert planned(ready, {"dpkg_journal": 3}) == FixPlan([ConfigurePackages([])], [])
+    assert planned(ready, {"half_configured": None}) == FixPlan([], [])
 
 
 def test_commands_cannot_take_a_name_for_an_option() -> None:
@@ -105,7 +105,7 @@ def test_commands_cannot_take_a_name_for_an_option() -> None:
 
 def test_a_failure_does_not_keep_the_others_from_being_done(tmp_path: Path) -> None:
     (tmp_path / "b").write_text(f"export {NAME}=3\n")
-    work = Plan(
+    work = FixPlan(
         [
             RemoveSettings("/gone", {1: "3"}),
             AddToGroups("ann", ["render"]),
@@ -136,7 +136,7 @@ def test_a_failure_does_not_keep_the_others_from_being_done(tmp_path: Path) -> N
 def test_a_file_that_changed_since_the_plan_stays(tmp_path: Path) -> None:
     file = tmp_path / "environment"
     file.write_text(f"A=1\n{NAME}=3\n")
-    work = review(Plan([RemoveSettings("/environment", {2: "3"})], []), str(tmp_path))
+    work = review(FixPlan([RemoveSettings("/environment", {2: "3"})], []), str(tmp_path))
     assert work.by_hand == []
     file.write_text(f"A=1\nB=2\n{NAME}=3\n")
     (result,) = apply(work, str(tmp_path))
@@ -148,7 +148,9 @@ def test_a_file_that_changed_since_the_plan_stays(tmp_path: Path) -> None:
 def test_what_cannot_be_taken_out_safely_is_left_to_the_user(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(f"true && {NAME}=3\n")
     removals = [RemoveSettings(path, {1: "3"}) for path in ("/a", "/b")]
-    assert review(Plan([*removals, ConfigurePackages(["x"])], ["first"]), str(tmp_path)) == Plan(
+    assert review(
+        FixPlan([*removals, ConfigurePackages(["x"])], ["first"]), str(tmp_path)
+    ) == FixPlan(
         [ConfigurePackages(["x"])],
         [
             "first",

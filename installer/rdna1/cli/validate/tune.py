@@ -20,7 +20,7 @@ from rdna1.measure.smoke import smoke_cases
 from rdna1.measure.tune.candidate import Candidate, candidates
 from rdna1.measure.tune.report import TuneReport
 from rdna1.measure.tune.role_variables import earlier_content, role_variables
-from rdna1.measure.tune.run import Plan, run_tune
+from rdna1.measure.tune.run import TunePlan, run_tune
 
 if TYPE_CHECKING:
     from rdna1.cli.validate.options import Commands
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.write:
         earlier_content(options.write)
         _check_terminal(options)
-    plan = Plan(
+    plan = TunePlan(
         options.device, options.timeout, options.max_side, options.max_hangs, stack, options.wait
     )
 

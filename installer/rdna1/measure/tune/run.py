@@ -38,7 +38,7 @@ _TIMED = (
 _REPEATS = 3
 
 
-class Plan(NamedTuple):
+class TunePlan(NamedTuple):
     """What to try, and within which bounds.
 
     Attributes:
@@ -62,7 +62,7 @@ Step = Callable[[Candidate, ConvCase, int], None]
 
 
 def run_tune(
-    plan: Plan, candidates: Sequence[Candidate], on_step: Step, on_wait: Callable[[str], None]
+    plan: TunePlan, candidates: Sequence[Candidate], on_step: Step, on_wait: Callable[[str], None]
 ) -> TuneReport:
     """Try candidates until the end, the last hang allowed, the loss of the device, or Ctrl-C.
 
@@ -99,7 +99,7 @@ def run_tune(
     return _report(plan, trials, device, stopped, time.monotonic() - begun)
 
 
-def _on(plan: Plan, device: DeviceInfo | None) -> Plan:
+def _on(plan: TunePlan, device: DeviceInfo | None) -> TunePlan:
     """The plan for the device that the first candidate found: not the CPU where it is lost."""
     if plan.device != "auto" or device is None:
         return plan
@@ -110,7 +110,7 @@ class _Attempt:
     """One candidate: correctness, then its limit, then its speed, in fresh workers."""
 
     def __init__(
-        self, candidate: Candidate, plan: Plan, share: int, lost_before: int, on_step: Step
+        self, candidate: Candidate, plan: TunePlan, share: int, lost_before: int, on_step: Step
     ) -> None:
         self.device: DeviceInfo | None = None
         self._candidate = candidate
@@ -260,7 +260,7 @@ def _trial(candidate: Candidate, stack: Stack, **found: Any) -> Trial:
 
 
 def _report(
-    plan: Plan, trials: list[Trial], device: DeviceInfo | None, stopped: str, seconds: float
+    plan: TunePlan, trials: list[Trial], device: DeviceInfo | None, stopped: str, seconds: float
 ) -> TuneReport:
     order = ranked(trials)
     by_variables = [trial.candidate for trial in order if not trial.program]

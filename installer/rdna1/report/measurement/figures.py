@@ -68,7 +68,7 @@ class Mark(msgspec.Struct, frozen=True):
     label: str
 
 
-class Map(msgspec.Struct, frozen=True, kw_only=True):
+class SizeMap(msgspec.Struct, frozen=True, kw_only=True):
     """Which sizes and channels work.
 
     Attributes:
@@ -144,7 +144,7 @@ class Rows(NamedTuple):
         return []
 
 
-class Path(msgspec.Struct, frozen=True):
+class SearchPath(msgspec.Struct, frozen=True):
     """How a search closed in on the limit; ``x`` is the axis of the side."""
 
     x: LogAxis
@@ -156,7 +156,7 @@ class Path(msgspec.Struct, frozen=True):
         return Rows(start, end)
 
 
-def maps(subject: Subject) -> list[Map]:
+def maps(subject: Subject) -> list[SizeMap]:
     """One map for each family that has several sizes or channels, those of most cases first."""
     result = subject.search.result if subject.search else None
     drawn = [_map(family, cases, result) for family, cases in _families(subject.cases)]
@@ -171,7 +171,7 @@ def times(subject: Subject) -> list[Times]:
     return [each for each in drawn if each][:_MOST_FIGURES]
 
 
-def path(search: Measurement | None) -> Path | None:
+def path(search: Measurement | None) -> SearchPath | None:
     """How the limit of the reference layer was found, None without a search."""
     if search is None:
         return None
@@ -191,7 +191,7 @@ def path(search: Measurement | None) -> Path | None:
     if not steps:
         return None
     x = spanning((step.side for step in steps), 1.15)
-    return Path(x, steps[:_SEARCH_ROWS], max(0, len(steps) - _SEARCH_ROWS))
+    return SearchPath(x, steps[:_SEARCH_ROWS], max(0, len(steps) - _SEARCH_ROWS))
 
 
 def outcomes(marks: Iterable[Mark | Step]) -> list[Outcome]:
@@ -225,7 +225,7 @@ def _family(case: ConvCase) -> Family:
     )
 
 
-def _map(family: Family, cases: Sequence[MeasuredCase], result: BoundaryResult | None) -> Map:
+def _map(family: Family, cases: Sequence[MeasuredCase], result: BoundaryResult | None) -> SizeMap:
     by_area = result is not None and result.rule == "workspace"
     marks = [
         Mark(
@@ -243,7 +243,7 @@ def _map(family: Family, cases: Sequence[MeasuredCase], result: BoundaryResult |
         size = "square root of height x width, in pixels"
     elif not all(square(each.case) for each in cases):
         size = "longer side of the map, in pixels"
-    return Map(
+    return SizeMap(
         family=str(family),
         size=size,
         x=x,

@@ -14,7 +14,7 @@ from matplotlib.ticker import NullLocator
 from rdna1.conv.result import Outcome
 from rdna1.report.console import printable
 from rdna1.report.measurement.axis import LogAxis
-from rdna1.report.measurement.figures import Map, Path, Times, maps, outcomes, path, times
+from rdna1.report.measurement.figures import SearchPath, SizeMap, Times, maps, outcomes, path, times
 from rdna1.report.measurement.subject import Subject
 from rdna1.report.measurement.verdict import verdict
 
@@ -63,7 +63,7 @@ def picture(subjects: Sequence[Subject]) -> bytes:
     return file.getvalue()
 
 
-def _draw_map(axes: Axes, drawn: Map | None) -> None:
+def _draw_map(axes: Axes, drawn: SizeMap | None) -> None:
     if drawn is None:
         _nothing(axes, "too few convolutions for a map")
         return
@@ -78,7 +78,7 @@ def _draw_map(axes: Axes, drawn: Map | None) -> None:
     axes.legend(fontsize=8)
 
 
-def _draw_path(axes: Axes, drawn: Path) -> None:
+def _draw_path(axes: Axes, drawn: SearchPath) -> None:
     for row, step in enumerate(drawn.steps, 1):
         if step.safe and step.bad:
             axes.barh(row, step.bad - step.safe, left=step.safe, height=1, color="#d9ebf7")

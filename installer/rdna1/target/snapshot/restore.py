@@ -40,7 +40,7 @@ def restore_files(
     written down, and no link is followed: its owner could lead it anywhere.
 
     Args:
-        changes: see `rdna1.target.snapshot.rollback.Plan`.
+        changes: see `rdna1.target.snapshot.rollback.RollbackPlan`.
         dry_run: say what would be done, do nothing.
         restored_homes: user ids in whose homes the folders may be other ones than those that were
             written down, as after a backup was restored.

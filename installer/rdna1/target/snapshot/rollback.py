@@ -62,7 +62,7 @@ class FileChange(NamedTuple):
     ours: bool
 
 
-class Plan(NamedTuple):
+class RollbackPlan(NamedTuple):
     """What to do; nothing of it is done yet.
 
     Attributes:
@@ -96,7 +96,7 @@ class Plan(NamedTuple):
     files: list[FileChange]
 
 
-def plan(runs: list[Run], now: State) -> Plan:
+def plan(runs: list[Run], now: State) -> RollbackPlan:
     """Plan the way back to the state before the first of some runs.
 
     Args:
@@ -114,7 +114,7 @@ def plan(runs: list[Run], now: State) -> Plan:
     staying = {
         name: [u for u in now.groups[name]["members"] if (name, u) not in members] for name in made
     }
-    return Plan(
+    return RollbackPlan(
         purge=sorted(
             [*(name for name in going if name not in target.leftovers), *_leftovers(runs, now)]
         ),
