@@ -16,13 +16,6 @@ from faults.plays import PROVISION, ROLLBACK, Play, run
 
 # So many packages are unpacked that the status file looks settled and is not.
 _JOURNAL_ENTRIES = 8
-_HALF = "half-installed"
-# Any writing has dpkg take its journal into the status file.
-_HALVE = """
-dpkg --set-selections </dev/null
-cd /var/lib/dpkg
-sed -i '0,/^Status: install ok unpacked/s//Status: install reinstreq half-installed/' status
-"""
 _HOLD = """
 import fcntl, sys, time
 locks = [open(f'/var/lib/dpkg/{name}', 'w') for name in ('lock-frontend', 'lock')]
@@ -93,28 +86,6 @@ def removal_killed(bench: Bench, way: str) -> list[str]:
     processes.kill(processes.inside(machine.init(), "apt-get"))
     play.wait()
     return bench.follow(way, machine)
-
-
-def half_unpacked_without_cache(bench: Bench) -> list[str]:
-    """Power lost while dpkg unpacks, and apt's cache emptied: the rollback names what is left."""
-    machine = _interrupted_transaction(bench, "machine")
-    # Which of its steps the kill hits is chance: one package is put back into the middle of them.
-    shell(machine, _HALVE)
-    listed = machine.run("dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\\n")
-    broken = [name for state, name in map(str.split, listed.splitlines()) if state == _HALF]
-    drafts = [f"/usr/lib/{name}-stand-in/data.dpkg-new" for name in broken]
-    for draft in drafts:
-        shell(machine, f"mkdir -p {draft.rpartition('/')[0]}; echo half > {draft}")
-    shell(machine, "rm -f /var/cache/apt/archives/*.deb")
-    play, status = bench.play(machine, ROLLBACK, log="2-rollback")
-    problems = refused(
-        play, status, "cache has no archive by which dpkg", *drafts, "Remedy: remove them"
-    )
-    if not broken:
-        problems.append("no package was half unpacked")
-    for draft in drafts:
-        shell(machine, f"rm {draft}; rmdir {draft.rpartition('/')[0]}")
-    return [*problems, *bench.roll_back(machine)]
 
 
 @contextmanager

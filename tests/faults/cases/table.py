@@ -55,7 +55,6 @@ def _killed() -> Iterator[Case]:
     yield Case("group-killed-rollback", killed.group_killed_rollback)
     for way in _WAYS:
         yield Case(f"removal-killed-{way}", partial(killed.removal_killed, way=way))
-    yield Case("half-unpacked-without-cache", killed.half_unpacked_without_cache)
     yield Case("between-apt-and-snapshot", killed.between_apt_and_snapshot)
 
 
