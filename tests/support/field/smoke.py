@@ -20,7 +20,7 @@ def answer_of_smoke(folder: Path) -> Answer:
     """Run the smoke suite on a simulated card with the rule, which takes some seconds."""
     rule, output = folder / "rule.yml", folder / "smoke.json"
     rule.write_text(RULE)
-    command = ["rdna1.cli.validate", "smoke", "--device", f"sim:{rule}", "--timeout", "5"]
+    command = ["rdna1.cli.validate", "smoke", "--device", f"sim:{rule}", "--timeout", "1"]
     done = subprocess.run(
         [sys.executable, "-m", *command, "--format", "json", "--output", str(output)],
         capture_output=True,

@@ -18,6 +18,7 @@ from rdna1.mirror import (
     write_archive,
     write_manifest,
 )
+from rdna1.mirror.manifest import decode
 from rdna1.wheels import LockedFile
 from support.wheels import serve
 
@@ -164,3 +165,10 @@ def test_a_wheel_that_cannot_be_fetched_is_named(tmp_path: Path) -> None:
     file = LockedFile("http://127.0.0.1:9/torch.whl", "0" * 64)
     with pytest.raises(MirrorError, match=r"torch\.whl cannot be fetched.*Remedy"):
         download_wheels([file], tmp_path)
+
+
+def test_a_manifest_says_of_which_channel_the_wheels_are() -> None:
+    before = {**SUBJECT, "made_at": "2026-11-30T04:00:00Z", "archives": [], "files": []}
+    assert decode(json.dumps(before).encode(), "mirror").pytorch_channel == ""
+    nightly = {**before, "pytorch_channel": "nightly"}
+    assert decode(json.dumps(nightly).encode(), "mirror").pytorch_channel == "nightly"
