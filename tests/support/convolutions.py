@@ -23,7 +23,7 @@ def investigate(
     measure: Measure, max_side: int = 512, max_hangs: int = 12, form: Form | None = None
 ) -> tuple[BoundaryResult, list[BoundaryCase]]:
     """Run the search to its end, or to that of its budget."""
-    investigation = Investigation(measure, max_side, max_hangs, lambda _: None, form)
+    investigation = Investigation(measure, max_side, lambda: max_hangs, lambda _: None, form)
     try:
         investigation.run()
     except HangBudgetError:

@@ -88,6 +88,13 @@ class Box(msgspec.Struct, frozen=True):
                 return False
         return True
 
+    def within(self, other: Box) -> bool:
+        """Whether all its layers are in another one."""
+        return self.words == other.words and all(
+            other.numbers[name][0] <= low and high <= other.numbers[name][1]
+            for name, (low, high) in self.numbers.items()
+        )
+
 
 def contained_in(case: ConvCase) -> Box:
     """The layers that a layer stands for: as its class, and no larger in any respect.
@@ -111,3 +118,25 @@ def contained_in(case: ConvCase) -> Box:
         **{name: (getattr(case, name), getattr(case, name)) for name in exact},
     }
     return Box(numbers, {"direction": case.direction, "dtype": case.dtype})
+
+
+# Of what a card may fail if there is little of it, whatever the size of the map.
+LEAST = ("c_in", "c_out", "padding", "n")
+
+
+def between(least: ConvCase, most: ConvCase) -> Box:
+    """The layers between two of a class: as those contained in the larger one, and no less.
+
+    Args:
+        least: has no more of anything but the map.
+        most: of the same kernel, stride, dilation, groups, dtype and direction.
+    """
+    box = contained_in(most)
+    depthwise = most.groups == most.c_in > 1
+    # The groups of a depthwise layer are its channels; of these the box has a range of its own.
+    names = LEAST[2:] if depthwise else LEAST
+    ends = {name: (getattr(least, name), getattr(most, name)) for name in names}
+    size = {
+        name: (1, min(getattr(least, name), getattr(most, name))) for name in ("h", "w", "depth")
+    }
+    return Box({**box.numbers, **ends, **size}, box.words)

@@ -41,9 +41,15 @@ class OtherRunError(JournalError):
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """That a device was opened, and where and when."""
+    """That a device was opened, and where and when.
+
+    Attributes:
+        measured: the circumstances.
+        max_hangs: how many were allowed in all, None where it makes no difference.
+    """
 
     measured: Circumstances
+    max_hangs: int | None = None
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +94,7 @@ class Journal(Generic[C]):
 
     Attributes:
         cases: results of earlier sittings, and those added since.
+        max_hangs: for each of them, how many hangs its sitting was allowed.
         sittings: the earlier ones, and those added since.
         cut_short: the case during which the machine stopped the last time, None without one.
     """
@@ -100,6 +107,7 @@ class Journal(Generic[C]):
             OtherRunError: it is of another measurement.
         """
         self.cases: list[C] = []
+        self.max_hangs: list[int | None] = []
         self.sittings: list[Sitting] = []
         self.cut_short: ConvCase | None = None
         self._begun: Begun | None = None
@@ -131,8 +139,12 @@ class Journal(Generic[C]):
         if self._file:
             self._file.close()
 
-    def begin(self, present: Circumstances) -> None:
+    def begin(self, present: Circumstances, max_hangs: int | None = None) -> None:
         """Write down that a sitting has opened its device, and see that it is the earlier one's.
+
+        Args:
+            present: where and when.
+            max_hangs: see `Begun`.
 
         Raises:
             OtherRunError: the card, its driver, torch or the environment is another one.
@@ -142,7 +154,7 @@ class Journal(Generic[C]):
             earlier.append(self._begun.measured)
         if self._path and earlier:
             self._refuse_other(self._path, earlier[-1], present)
-        self._begun = Begun(measured=present)
+        self._begun = Begun(measured=present, max_hangs=max_hangs)
         self._write(self._begun)
 
     def start(self, case: ConvCase) -> None:
@@ -151,13 +163,17 @@ class Journal(Generic[C]):
 
     def add_case(self, result: C) -> None:
         """Write a result down; on the disk when this returns, as the card may stop the machine."""
-        self.cases.append(result)
+        self._add(result)
         self._write(result)
 
     def add_sitting(self, sitting: Sitting) -> None:
         """Write down that a sitting has ended."""
         self.sittings.append(sitting)
         self._write(sitting)
+
+    def _add(self, result: C) -> None:
+        self.cases.append(result)
+        self.max_hangs.append(self._begun.max_hangs if self._begun else None)
 
     def remove(self) -> None:
         """Remove the file: there is nothing to go on with."""
@@ -183,7 +199,7 @@ class Journal(Generic[C]):
                 continue
             running = None
             if line.startswith(b'{"case":'):
-                self.cases.append(self._decoded(path, number, line, self._result))
+                self._add(self._decoded(path, number, line, self._result))
             elif line.startswith(b'{"measured":'):
                 self._begun = self._decoded(path, number, line, Begun)
             else:

@@ -4,9 +4,13 @@ A hang costs the whole deadline, so a search that meets several should not wait 
 each time. Cases have the full timeout until `FEWEST_RUNS` have passed. A later deadline can be
 too short for one thing only: a first run that compiles far longer than all before it. Hence the
 generous factor. Should it happen all the same, a case that works is taken for one that hangs,
-and the limit is found too low, never too high; so the smallest map that hung under such a deadline
-is tried once more with the full timeout (`rdna1.measure.boundary.investigation`). What a busy
-machine does to a case is not counted in the first place (`rdna1.worker.given_time`).
+and the limit is found too low, never too high; so a map whose hang would be the limit has the full
+timeout, or is tried once more with it (`rdna1.measure.boundary.investigation`). What a busy machine
+does to a case is not counted in the first place (`rdna1.worker.given_time`).
+
+Nor is waited so long for a process that does nothing by itself: one that compiles or loads
+computes, waits for a processor or for a disk. What sleeps on end waits for the device alone, and
+that has had many times what it took for any case before.
 """
 
 from __future__ import annotations
@@ -23,6 +27,12 @@ FEWEST_RUNS = 2
 # A first run that loads a library from a slow disk, whatever those before it took.
 FLOOR_SECONDS = 2.0
 
+# The same without any loading.
+IDLE_FLOOR_SECONDS = 1.0
+
+# Of the full timeout, how much of it on end a process may do nothing.
+IDLE_SHARE = 1 / 5
+
 
 class Run(NamedTuple):
     """A first run that ended in time.
@@ -36,23 +46,47 @@ class Run(NamedTuple):
     seconds: float
 
 
-def adaptive_deadline(multiply_accumulates: int, runs: Sequence[Run], timeout: float) -> float:
+class Deadline(NamedTuple):
+    """When a case counts as hanging.
+
+    Attributes:
+        seconds: that it may take.
+        idle: how many of them on end its process may do nothing.
+    """
+
+    seconds: float
+    idle: float
+
+
+def adaptive_deadline(
+    multiply_accumulates: int, runs: Sequence[Run], timeout: float, *, patient: bool = False
+) -> Deadline:
     """Deadline of a case from the runs before it.
 
-    The slowest of them, in proportion for a case that is larger than all of them, times
-    `FACTOR`. A smaller case gets no less, as small first runs are mostly compilation.
+    `FACTOR` times the slowest of them, or what the fastest of them lead to expect of a larger
+    case (as in `rdna1.measure.slowness`): a small first run is mostly compilation, which a larger
+    one takes no longer. So a smaller case gets no less, either.
 
     Args:
         multiply_accumulates: of the case.
         runs: on the same device, in any order.
         timeout: upper bound, seconds.
+        patient: whether much depends on the case: then it may take the timeout, and its process
+            may be idle for `IDLE_SHARE` of that, or `FACTOR` times as long as other cases may take.
 
     Returns:
-        Seconds: at least `FLOOR_SECONDS` and at most ``timeout``, which goes first.
+        At least `FLOOR_SECONDS`, `IDLE_FLOOR_SECONDS` of them idle, and at most ``timeout``, which
+        goes first.
     """
     if len(runs) < FEWEST_RUNS:
-        return timeout
+        return Deadline(timeout, timeout)
     slowest = max(run.seconds for run in runs)
-    largest = max(run.multiply_accumulates for run in runs)
-    expected = slowest * max(1.0, multiply_accumulates / largest)
-    return min(timeout, max(FLOOR_SECONDS, FACTOR * expected))
+    computing = min(
+        run.seconds * max(1.0, multiply_accumulates / run.multiply_accumulates) for run in runs
+    )
+    expected = FACTOR * max(slowest, computing)
+    if patient:
+        idle = max(IDLE_SHARE * timeout, FLOOR_SECONDS, FACTOR * expected)
+        return Deadline(timeout, min(timeout, idle))
+    seconds = min(timeout, max(FLOOR_SECONDS, expected))
+    return Deadline(seconds, min(seconds, max(IDLE_FLOOR_SECONDS, expected)))

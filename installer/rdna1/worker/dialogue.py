@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ FIRST_RUN: Phase[FirstReply] = Phase(msgspec.json.Decoder(FirstReply), "", "hang
 SECOND_RUN: Phase[Reply] = Phase(msgspec.json.Decoder(Reply), "in the second run: ", "hang")
 
 
+class IdleError(DeadlineError):
+    """A worker did nothing for as long as it may."""
+
+
 class LossError(Exception):
     """A worker is gone and has not answered.
 
@@ -65,7 +70,12 @@ class LossError(Exception):
 
 
 def listen(
-    worker: Worker, seconds: float, phase: Phase[M], on_silence: Callable[[], None] = lambda: None
+    worker: Worker,
+    seconds: float,
+    phase: Phase[M],
+    on_silence: Callable[[], None] = lambda: None,
+    *,
+    idle: float = math.inf,
 ) -> M:
     """Wait for what a worker says next.
 
@@ -74,13 +84,17 @@ def listen(
         seconds: that it may take, of the time that the machine gives it.
         phase: what it does.
         on_silence: called once it has taken `SILENCE_SECONDS`.
+        idle: of the seconds, how many on end it may do nothing by itself
+            (`rdna1.worker.given_time`): then it waits for the device alone.
 
     Raises:
         LossError: it says nothing, or nothing that makes sense; it has been killed then.
     """
     begun = time.monotonic()
     try:
-        return phase.answers.decode(_receive(worker, seconds, on_silence))
+        return phase.answers.decode(_receive(worker, seconds, idle, on_silence))
+    except IdleError:
+        outcome, cause = phase.late, f"no answer, and idle for {idle:.3g} s, killed"
     except DeadlineError:
         outcome, cause = phase.late, f"no answer within {seconds:.3g} s, killed"
     except DeathError:
@@ -96,7 +110,7 @@ def listen(
     raise LossError(outcome, elapsed, phase.prefix + with_last_words(cause, worker), ending)
 
 
-def _receive(worker: Worker, seconds: float, on_silence: Callable[[], None]) -> bytes:
+def _receive(worker: Worker, seconds: float, idle: float, on_silence: Callable[[], None]) -> bytes:
     """As `rdna1.worker.process.Worker.receive`, within the seconds that the machine gives."""
     first = min(SILENCE_SECONDS, seconds)
     with contextlib.suppress(DeadlineError):
@@ -109,6 +123,8 @@ def _receive(worker: Worker, seconds: float, on_silence: Callable[[], None]) -> 
         with contextlib.suppress(DeadlineError):
             return worker.receive(time.monotonic() + wait)
         clock.tick(wait)
+        if clock.idle >= idle:
+            raise IdleError
     raise DeadlineError
 
 

@@ -1,16 +1,20 @@
 """Time that the machine gave to a process, which is what a deadline counts.
 
-On a busy machine a convolution that takes milliseconds can take seconds, and is then no hang. Two
+On a busy machine a convolution that takes milliseconds can take seconds, and is then no hang. Three
 things are not counted:
 
 - the time that a thread was ready to run and had no processor, which Linux counts for each
   (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat). A process that waits for a card
   sleeps or computes; it is not among the ready ones, so a hang is as long as ever;
+- the time in which a thread was stopped, by a signal or a tracer (proc_pid_stat(5));
 - the time that this process itself was held up, be it by other programs, by a paused virtual
   machine or a frozen control group: whoever asks for a short wait and wakes up late knows.
   CLOCK_MONOTONIC stands still while the machine is suspended (clock_gettime(2)).
 
-Where the kernel has no schedstat, only the second is left out.
+The same numbers tell whether the process does anything by itself: whoever compiles a kernel or
+loads a library computes, waits for a processor, waits for a disk (state D), or starts and ends
+threads. Where the kernel has no schedstat, a process is never taken for idle, and only the last of
+the three is left out.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from rdna1.worker.reaper import descendants
 
@@ -27,9 +32,28 @@ from rdna1.worker.reaper import descendants
 SLICE_SECONDS = 0.2
 # So that a deadline ends even where ever so many threads wait all the time.
 _LEAST_SHARE = 0.05
+# A thread that wakes up now and then to look around computes for a thousandth of the time.
+_IDLE_SHARE = 0.02
 _NANOSECONDS = 1e9
+_STOPPED = frozenset("Tt")
+_WAITS_FOR_A_DISK = "D"
 
-ThreadWaits = Mapping[tuple[int, int], float]
+
+class Thread(NamedTuple):
+    """What a thread has done since its start.
+
+    Attributes:
+        ran: seconds on a processor.
+        waited: seconds in which it was ready to run and had none.
+        state: one letter, as in /proc/PID/stat; empty where it is not known.
+    """
+
+    ran: float
+    waited: float
+    state: str = ""
+
+
+Threads = Mapping[tuple[int, int], Thread]
 
 
 class GivenTime:
@@ -41,13 +65,15 @@ class GivenTime:
 
     Attributes:
         seconds: given until the last `tick`.
+        idle: of these, the last ones without a break in which the processes did nothing.
     """
 
     def __init__(self, pid: int, seconds: float = 0.0) -> None:
         """Count from now on."""
         self.seconds = seconds
+        self.idle = 0.0
         self._pid = pid
-        self._waits = self._now()
+        self._threads = self._now()
         self._last = time.monotonic()
 
     def tick(self, asked: float) -> None:
@@ -56,18 +82,21 @@ class GivenTime:
         Args:
             asked: seconds after which this call was meant to come, at most.
         """
-        waits, now = self._now(), time.monotonic()
+        threads, now = self._now(), time.monotonic()
         passed = min(now - self._last, asked)
-        waited = waited_between(self._waits, waits)
-        self.seconds += max(passed - waited, _LEAST_SHARE * passed)
-        self._waits, self._last = waits, now
+        given = _LEAST_SHARE * passed
+        if not any(each.state in _STOPPED for each in threads.values() if each.state):
+            given = max(given, passed - waited_between(self._threads, threads))
+        self.seconds += given
+        self.idle = self.idle + given if is_idle(self._threads, threads, passed) else 0.0
+        self._threads, self._last = threads, now
 
-    def _now(self) -> ThreadWaits:
-        return thread_waits([self._pid, *descendants(self._pid)])
+    def _now(self) -> Threads:
+        return threads_of([self._pid, *descendants(self._pid)])
 
 
-def thread_waits(pids: Iterable[int]) -> ThreadWaits:
-    """Seconds that each thread of some processes has waited for a processor since its start.
+def threads_of(pids: Iterable[int]) -> Threads:
+    """What each thread of some processes has done.
 
     Args:
         pids: of the processes; those that have ended are left out.
@@ -75,16 +104,43 @@ def thread_waits(pids: Iterable[int]) -> ThreadWaits:
     Returns:
         By process and thread; empty where the kernel does not count.
     """
-    waits = {}
+    found = {}
     for pid in pids:
         with contextlib.suppress(OSError):
             for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - the names are all
+                folder = f"/proc/{pid}/task/{thread}"
                 with contextlib.suppress(OSError, IndexError):
-                    words = Path(f"/proc/{pid}/task/{thread}/schedstat").read_bytes().split()
-                    waits[pid, int(thread)] = int(words[1]) / _NANOSECONDS
-    return waits
+                    ran, waited = Path(f"{folder}/schedstat").read_bytes().split()[:2]
+                    # The name before it may hold anything, parentheses included.
+                    state = Path(f"{folder}/stat").read_text("latin-1").rpartition(") ")[2][0]
+                    found[pid, int(thread)] = Thread(
+                        int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS, state
+                    )
+    return found
 
 
-def waited_between(before: ThreadWaits, after: ThreadWaits) -> float:
+def waited_between(before: Threads, after: Threads) -> float:
     """Seconds that all threads together have waited between two looks at them."""
-    return sum(max(0.0, seconds - before.get(thread, 0.0)) for thread, seconds in after.items())
+    return sum(
+        max(0.0, each.waited - (before[thread].waited if thread in before else 0.0))
+        for thread, each in after.items()
+    )
+
+
+def is_idle(before: Threads, after: Threads, seconds: float) -> bool:
+    """Whether threads did nothing between two looks at them.
+
+    Args:
+        before: the first look.
+        after: the second.
+        seconds: between them.
+    """
+    if not after or before.keys() != after.keys():
+        return False
+    if any(each.state in (*_STOPPED, _WAITS_FOR_A_DISK) for each in after.values()):
+        return False
+    used = sum(
+        each.ran + each.waited - before[thread].ran - before[thread].waited
+        for thread, each in after.items()
+    )
+    return used < _IDLE_SHARE * seconds

@@ -12,13 +12,15 @@ import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, DeviceInfo
-from rdna1.worker.deadline import Run, adaptive_deadline
+from rdna1.worker.deadline import Deadline, Run, adaptive_deadline
 from rdna1.worker.device_lock import DeviceLock
 from rdna1.worker.dialogue import (
     FIRST_RUN,
     PREPARING,
     SECOND_RUN,
     LossError,
+    M,
+    Phase,
     describe_left,
     listen,
     with_last_words,
@@ -79,6 +81,8 @@ class Supervisor:
             `rdna1.worker.deadline`).
         spare: whether to keep a spare worker. Starting it takes processor time from the cases,
             which matters where seconds are the result.
+        early_spare: whether it starts beside the first worker and gets a second one beside it once
+            a worker is lost, as more losses are to be expected.
         variables: set in the workers' environment, or removed from it if None.
         unkillable_limit: number of workers that SIGKILL does not end to go on without.
         patience: seconds that SIGKILL may take.
@@ -102,6 +106,7 @@ class Supervisor:
         allowance: float = ALLOWANCE_SECONDS,
         adaptive: bool = False,
         spare: bool = True,
+        early_spare: bool = False,
         variables: Mapping[str, str | None] = MappingProxyType({}),
         unkillable_limit: int = 1,
         patience: float = PATIENCE_SECONDS,
@@ -127,7 +132,8 @@ class Supervisor:
         self._lock: DeviceLock | None = None
         self._interrupted = False
         limits = Limits(allowance, timeout, patience, unkillable_limit)
-        self._workers = Workers([*program, "--device", device], variables, limits, spares=spare)
+        command = [*program, "--device", device]
+        self._workers = Workers(command, variables, limits, spares=spare, early=early_spare)
         self._kernel_log = KernelLog(kernel_log or KERNEL_LOG)
 
     def __enter__(self) -> Supervisor:
@@ -179,7 +185,8 @@ class Supervisor:
 
         Args:
             case: what to run.
-            patient: give it the full timeout, whatever was learnt from others.
+            patient: give it the full timeout, whatever was learnt from others, unless its process
+                does nothing on end (see `rdna1.worker.deadline`).
 
         Raises:
             UnusableDeviceError: the device that was asked for does not exist here.
@@ -212,7 +219,7 @@ class Supervisor:
         self._take_lock(ready)
         deadline = self._deadline(case, patient=patient)
         result = self._ask(worker, case, deadline)
-        if result.outcome == "hang" and deadline < self._timeout:
+        if result.outcome == "hang" and deadline.seconds < self._timeout:
             self.hurried.add(case)
         return result
 
@@ -223,12 +230,11 @@ class Supervisor:
             lock.acquire(self._wait, self._on_wait)
             self._lock = lock
 
-    def _deadline(self, case: ConvCase, *, patient: bool) -> float:
-        if patient or not self._adaptive:
-            return self._timeout
-        return adaptive_deadline(case.multiply_accumulates, self._runs, self._timeout)
+    def _deadline(self, case: ConvCase, *, patient: bool) -> Deadline:
+        runs = self._runs if self._adaptive else []
+        return adaptive_deadline(case.multiply_accumulates, runs, self._timeout, patient=patient)
 
-    def _ask(self, worker: Worker, case: ConvCase, deadline: float) -> CaseResult:
+    def _ask(self, worker: Worker, case: ConvCase, deadline: Deadline) -> CaseResult:
         """Have a ready worker run a case."""
         first_seconds = None
         begun = time.monotonic()
@@ -240,13 +246,13 @@ class Supervisor:
             if self._workers.replaced:
                 self._workers.start_spare()
             begun = time.monotonic()
-            first = listen(worker, deadline, FIRST_RUN, self._workers.start_spare)
+            first = self._listen(worker, deadline, FIRST_RUN)
             if isinstance(first, Failed):
                 return self._failure(case, worker, first, begun)
             self._runs.append(Run(case.multiply_accumulates, time.monotonic() - begun))
             first_seconds = first.seconds
             begun = time.monotonic()
-            answer = listen(worker, deadline, SECOND_RUN, self._workers.start_spare)
+            answer = self._listen(worker, deadline, SECOND_RUN)
             if isinstance(answer, Failed):
                 return self._failure(case, worker, answer, begun)
         except LossError as loss:
@@ -262,6 +268,10 @@ class Supervisor:
             first_seconds,
             answer.waited_seconds,
         )
+
+    def _listen(self, worker: Worker, deadline: Deadline, phase: Phase[M]) -> M:
+        spare = self._workers.start_spare
+        return listen(worker, deadline.seconds, phase, spare, idle=deadline.idle)
 
     def _failure(self, case: ConvCase, worker: Worker, failed: Failed, begun: float) -> CaseResult:
         """The result of a case that the worker reports an error of."""

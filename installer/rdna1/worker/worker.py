@@ -22,7 +22,7 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.result import UnusableDeviceError
 from rdna1.sim.rules import load_rules
 from rdna1.worker.device_error import DeviceError
-from rdna1.worker.given_time import thread_waits, waited_between
+from rdna1.worker.given_time import threads_of, waited_between
 from rdna1.worker.messages import CHECK, Answer, Failed, FirstRun, Ready, Started, Unusable, encode
 
 if TYPE_CHECKING:
@@ -152,9 +152,9 @@ def _serve(case: ConvCase, device: TorchDevice, channel: Channel) -> None:
         channel.send(Started())
         first, seconds = device.run(case, inputs)
         channel.send(FirstRun(seconds))
-        waits = thread_waits([os.getpid()])
+        threads = threads_of([os.getpid()])
         second, seconds = device.run(case, inputs)
-        waited = min(seconds, waited_between(waits, thread_waits([os.getpid()])))
+        waited = min(seconds, waited_between(threads, threads_of([os.getpid()])))
         channel.send(_answer([first, second], expected, seconds, waited))
     except RuntimeError as error:
         channel.send(_failure(error))

@@ -1,4 +1,4 @@
-"""The workers of a run: one that works, and a spare one that is ready to take over."""
+"""The workers of a run: one that works, and spare ones that are ready to take over."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Workers:
             `rdna1.worker.variables.worker_environment`.
         limits: what they may take.
         spares: whether to keep a spare.
+        early: whether the first one starts beside the first worker; and two are kept once a worker
+            is lost, as another hang may follow before one has imported torch.
 
     Attributes:
         lost: number of workers that died or had to be killed.
@@ -56,6 +58,7 @@ class Workers:
         limits: Limits,
         *,
         spares: bool,
+        early: bool = False,
     ) -> None:
         """Make a folder for the workers' files.
 
@@ -69,8 +72,9 @@ class Workers:
         self._command = command
         self._limits = limits
         self._spares = spares
+        self._early = early
         self._current: Worker | None = None
-        self._spare: Worker | None = None
+        self._ready: list[Worker] = []
         self._opened: Ready | None = None
         self._variables = variables
         self._make_folder()
@@ -89,23 +93,25 @@ class Workers:
         """
         if self._current and self._opened:
             return self._current, self._opened
-        spare, self._spare = self._spare, None
-        if spare:
-            self._current = spare
+        if self._ready:
+            self._current = spare = self._ready.pop(0)
             self._opened = self._check_spare(spare)
             if self._opened:
                 return spare, self._opened
         self.open_seconds = None
         begun = time.monotonic()
         self._current = worker = self._start()
+        if self._early and not self.replaced:
+            self.start_spare()
         self._opened = ready = self._open(worker)
         self.open_seconds = time.monotonic() - begun
         return worker, ready
 
     def start_spare(self) -> None:
-        """Start a spare, if there is none; it opens the device while this process goes on."""
-        if self._spares and self._spare is None:
-            self._spare = self._start()
+        """Start the spares that are missing; they open the device while this process goes on."""
+        wanted = (2 if self._early and self.replaced else 1) if self._spares else 0
+        while len(self._ready) < wanted:
+            self._ready.append(self._start())
 
     def discard(self) -> None:
         """Kill the present worker, if there is one."""
@@ -129,10 +135,12 @@ class Workers:
     def close(self) -> None:
         """Kill all workers and remove their files."""
         self.discard()
-        spare, self._spare = self._spare, None
-        if spare:
-            self._bury(spare.kill())
+        self._end_spares()
         self._folder.remove()
+
+    def _end_spares(self) -> None:
+        while self._ready:
+            self._bury(self._ready.pop().kill())
 
     def _make_folder(self) -> None:
         self._folder = RunFolder()
@@ -166,7 +174,7 @@ class Workers:
         """Have the spare show that what ended its predecessor has left its device usable.
 
         A reset of a card ends the contexts of all processes, and a card may not have the memory
-        for two of them; so a spare that fails is no verdict on the device, and is the last one.
+        for so many; so a spare that fails is no verdict on the device, and is the last one.
         """
         try:
             self._open(spare)
@@ -181,4 +189,5 @@ class Workers:
                 return message
         self._spares = False
         self.discard()
+        self._end_spares()
         return None

@@ -30,16 +30,18 @@ class Card:
         done: cases that were run.
         stop_at: the number of the case at which something happens.
         stop: what happens.
-        patient: number of cases that were given the full timeout.
+        patient: cases that were given the full timeout.
         seconds: that each takes.
+        limit: side above which all hang.
     """
 
     def __init__(self) -> None:
         self.done: list[ConvCase] = []
         self.stop_at = 0
         self.stop: BaseException = KeyboardInterrupt()
-        self.patient = 0
+        self.patient: list[ConvCase] = []
         self.seconds = 1.0
+        self.limit = 14
 
     def supervisor(self, *_: object, **__: object) -> Supervisor:
         return Supervisor(self)
@@ -48,7 +50,9 @@ class Card:
         self.done.append(case)
         if len(self.done) == self.stop_at:
             raise self.stop
-        return CaseResult(case, "hang" if fails(case) else "pass", self.seconds)
+        return CaseResult(
+            case, "hang" if max(case.h, case.w) > self.limit else "pass", self.seconds
+        )
 
 
 class Supervisor:
@@ -70,7 +74,7 @@ class Supervisor:
         pass
 
     def run(self, case: ConvCase, *, patient: bool = False) -> CaseResult:
-        self._card.patient += patient
+        self._card.patient += [case] if patient else []
         result = self._card.run(case)
         self.workers_lost += result.outcome == "hang"
         return result
@@ -109,11 +113,11 @@ def test_after_ctrl_c_only_the_rest_is_run(card: Card, tmp_path: Path, stop_at: 
     assert not file.exists()
 
 
-def killed(card: Card, file: Path, at: int) -> ConvCase:
+def killed(card: Card, file: Path, at: int, max_side: int = 32) -> ConvCase:
     """Run a search whose process is killed during a case."""
     card.done, card.stop_at, card.stop = [], at, KilledError()
     with pytest.raises(KilledError):
-        search(file)
+        search(file, max_side=max_side)
     last = card.done[-1]
     card.done, card.stop_at = [], 0
     return last
@@ -152,11 +156,50 @@ def test_a_hang_under_a_shortened_deadline_is_confirmed_in_the_next_sitting(
     card: Card, tmp_path: Path
 ) -> None:
     file = tmp_path / "journal"
+    card.seconds, card.limit = 0.5, 31
+    killed(card, file, 20, max_side=128)
+    report = search(file, max_side=128)
+    sides = [max(case.h, case.w) for case in card.patient]
+    assert sides.count(32) == 1
+    assert report.result.safe_side == 31
+
+
+def test_a_hang_that_had_the_full_timeout_is_not_confirmed_in_the_next_sitting(
+    card: Card, tmp_path: Path
+) -> None:
+    file = tmp_path / "journal"
     card.seconds = 0.5
     killed(card, file, 20)
-    report = search(file)
-    assert card.patient == 1
-    assert report.result.safe_side == 14
+    assert search(file).cases == search(None).cases
+
+
+def test_with_more_hangs_allowed_the_search_goes_on(card: Card, tmp_path: Path) -> None:
+    file = tmp_path / "journal"
+    first = search(file, max_hangs=2)
+    assert (first.complete, first.workers_lost, file.exists()) == (False, 2, True)
+    card.done = []
+    again = search(file, max_hangs=2)
+    assert (again.cases, card.done) == (first.cases, [])
+    more = search(file, max_hangs=12)
+    assert (more.complete, file.exists()) == (True, False)
+    assert more.cases[: len(first.cases)] == first.cases
+    assert more.cases[len(first.cases) :] == [each for each in more.cases if each.case in card.done]
+    assert more.workers_lost == losses(more.cases)
+
+
+def test_a_search_that_was_allowed_more_and_was_stopped_goes_on_again(
+    card: Card, tmp_path: Path
+) -> None:
+    file = tmp_path / "journal"
+    first = search(file, max_hangs=2)
+    card.done, card.stop_at = [], 2
+    second = search(file, max_hangs=12)
+    card.done, card.stop_at = [], 0
+    third = search(file, max_hangs=12)
+    assert third.complete
+    assert third.cases[: len(second.cases)] == second.cases
+    assert second.cases[: len(first.cases)] == first.cases
+    assert not {each.case for each in second.cases} & set(card.done)
 
 
 def test_a_journal_of_another_search_is_begun_again(card: Card, tmp_path: Path) -> None:

@@ -204,12 +204,29 @@ def test_a_lost_device_ends_the_search_with_its_case() -> None:
             raise DeviceLostError(lost)
         return CaseResult(case, "pass", 0.0)
 
-    investigation = Investigation(measure, 512, 12, lambda _: None)
+    investigation = Investigation(measure, 512, lambda: 12, lambda _: None)
     with pytest.raises(DeviceLostError):
         investigation.run()
     assert [each.outcome for each in investigation.cases] == ["pass", "hang"]
     result = conclude(investigation.cases, 512)
     assert (result.safe_side, result.first_bad_side, result.limit_found) == (1, 32, False)
+
+
+class Way:
+    """One of two ways to run a case, which keeps what hung on it."""
+
+    def __init__(self, fails: Callable[[ConvCase], bool]) -> None:
+        self.hung: list[ConvCase] = []
+        self._run = pretend(fails)
+
+    def measure(self, case: ConvCase) -> CaseResult:
+        result = self._run(case)
+        self.hung += [case] if result.outcome == "hang" else []
+        return result
+
+
+def pretend_apart(fails: Callable[[ConvCase], bool]) -> tuple[Way, Way]:
+    return Way(fails), Way(fails)
 
 
 def confirming(fails: Callable[[ConvCase], bool], max_hangs: int = 12) -> Investigation:
@@ -231,7 +248,7 @@ def confirming(fails: Callable[[ConvCase], bool], max_hangs: int = 12) -> Invest
         is_learnt |= result.outcome == "pass"
         return result
 
-    return Investigation(measure, 512, max_hangs, lambda _: None, None, doubtful, confirm)
+    return Investigation(measure, 512, lambda: max_hangs, lambda _: None, None, doubtful, confirm)
 
 
 def test_a_hang_that_does_not_come_again_is_no_limit() -> None:
@@ -243,29 +260,46 @@ def test_a_hang_that_does_not_come_again_is_no_limit() -> None:
     assert tried == ["pass"]
 
 
-def test_the_smallest_hang_alone_is_tried_again() -> None:
+def test_the_hang_that_is_the_limit_has_the_full_timeout_the_first_time() -> None:
     investigation = confirming(lambda case: side(case) > 42)
     investigation.run()
     result = conclude(investigation.cases, 512)
     assert (result.safe_side, result.first_bad_side, result.rule) == (42, 43, "side")
     again = [each for each in investigation.cases if each.case == layers.reference(43)]
+    assert [each.outcome for each in again] == ["hang"]
+    assert losses(investigation.cases) == losses(investigate(pretend(lambda c: side(c) > 42))[1])
+
+
+def test_a_hang_above_the_last_side_that_passes_is_tried_again() -> None:
+    investigation = confirming(lambda case: side(case) > 61)
+    investigation.run()
+    again = [each for each in investigation.cases if each.case == layers.reference(62)]
     assert [each.outcome for each in again] == ["hang", "hang"]
-    assert losses(investigation.cases) == 1 + losses(
-        investigate(pretend(lambda c: side(c) > 42))[1]
+
+
+def test_a_hang_that_nothing_announced_has_the_full_timeout() -> None:
+    hurried, patient = pretend_apart(lambda case: case.direction != "forward" and side(case) > 20)
+    survey = Investigation(
+        hurried.measure, 32, lambda: 12, lambda _: None, "quick", (), patient.measure
     )
+    survey.run()
+    # What the first one has announced is not waited for so long.
+    first = next(each for each in survey.cases if each.outcome == "hang")
+    assert [case for case in patient.hung if case == first.case] == [first.case]
+    assert 0 < len(patient.hung) < losses(survey.cases)
 
 
 def test_a_hang_that_nobody_may_confirm_stays() -> None:
-    investigation = confirming(lambda case: side(case) > 100, max_hangs=2)
+    investigation = confirming(lambda case: side(case) > 100, max_hangs=1)
     with pytest.raises(HangBudgetError):
         investigation.run()
-    assert conclude(investigation.cases, 512).first_bad_side == 43
+    assert conclude(investigation.cases, 512).first_bad_side == 62
 
 
 def test_every_step_tells_hangs_and_bracket() -> None:
     steps: list[Step] = []
     measure = pretend(lambda case: side(case) > 42)
-    Investigation(measure, 512, 12, steps.append).run()
+    Investigation(measure, 512, lambda: 12, steps.append).run()
     assert [(step.safe, step.bad, step.lost) for step in steps[:4]] == [
         (0, None, 0),
         (1, None, 0),

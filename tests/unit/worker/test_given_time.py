@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from rdna1.worker import given_time
-from rdna1.worker.given_time import GivenTime, thread_waits, waited_between
+from rdna1.worker.given_time import GivenTime, Thread, is_idle, threads_of, waited_between
 
 COMPUTE = "while True: pass"
 
@@ -34,8 +35,8 @@ def crowded() -> Iterator[int]:
 
 def test_waiting_for_a_processor_is_not_counted(crowded: int) -> None:
     clock = GivenTime(crowded)
-    before, begun = thread_waits([crowded]), time.monotonic()
-    while waited_between(before, thread_waits([crowded])) < 0.2:
+    before, begun = threads_of([crowded]), time.monotonic()
+    while waited_between(before, threads_of([crowded])) < 0.2:
         assert time.monotonic() < begun + 60
         time.sleep(0.05)
     clock.tick(60)
@@ -49,6 +50,27 @@ def test_of_a_process_that_sleeps_all_is_counted() -> None:
         clock.tick(60)
         run.kill()
     assert clock.seconds >= 1.2
+    assert clock.idle >= 0.2
+
+
+def test_a_process_that_computes_or_waits_for_a_processor_is_not_idle(crowded: int) -> None:
+    clock = GivenTime(crowded)
+    for _ in range(3):
+        time.sleep(0.1)
+        clock.tick(60)
+        assert clock.idle == 0
+
+
+def test_a_stopped_process_is_given_next_to_nothing() -> None:
+    with subprocess.Popen(["sleep", "600"]) as run:
+        run.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, run.pid, os.WSTOPPED)
+        clock = GivenTime(run.pid)
+        time.sleep(0.3)
+        clock.tick(0.3)
+        run.kill()
+    assert clock.seconds == pytest.approx(0.3 * 0.05)
+    assert clock.idle == 0
 
 
 @pytest.fixture
@@ -56,7 +78,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The time on the clock, and what one thread has waited by then."""
     now = [100.0, 0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(given_time, "thread_waits", lambda _: {(1, 1): now[1]})
+    monkeypatch.setattr(given_time, "threads_of", lambda _: {(1, 1): Thread(0.0, now[1])})
     yield now
 
 
@@ -78,5 +100,28 @@ def test_a_deadline_ends_on_the_busiest_machine(clock: list[float]) -> None:
 
 
 def test_a_kernel_that_counts_nothing_is_no_error() -> None:
-    assert thread_waits([2**22 + 1]) == {}
+    assert threads_of([2**22 + 1]) == {}
     assert waited_between({}, {}) == 0
+    assert not is_idle({}, {}, 1.0)
+
+
+SLEEPS = Thread(1.0, 2.0, "S")
+
+
+@pytest.mark.parametrize(
+    ("after", "idle"),
+    [
+        ({(1, 1): SLEEPS}, True),
+        ({(1, 1): SLEEPS._replace(ran=1.01)}, True),
+        ({(1, 1): SLEEPS._replace(ran=1.1)}, False),
+        ({(1, 1): SLEEPS._replace(waited=2.1)}, False),
+        # It waits for a disk, or was stopped.
+        ({(1, 1): SLEEPS._replace(state="D")}, False),
+        ({(1, 1): SLEEPS._replace(state="T")}, False),
+        # A compiler has started, or ended.
+        ({(1, 1): SLEEPS, (2, 2): Thread(0.0, 0.0, "S")}, False),
+        ({(2, 2): SLEEPS}, False),
+    ],
+)
+def test_what_idle_means(after: dict[tuple[int, int], Thread], idle: bool) -> None:
+    assert is_idle({(1, 1): SLEEPS}, after, 1.0) is idle

@@ -37,7 +37,8 @@ examples:
   rdna1-validate boundary --device sim:rules.yml   see what a broken card looks like
 
 With --output FILE each result is also kept in FILE.journal; the same command goes on
-from there after an interruption, a reset or a reboot, and removes it at the end.
+from there after an interruption, a reset or a reboot, and with a higher --max-hangs
+where those were used up. It removes the journal at the end.
 
 exit codes: 0 the limit is known, or there is none up to --max-side,
             1 it is not known, nothing passes, or the owner did not say --yes,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rdna1.conv.case import ConvCase, Dims, MemoryFormat
-from rdna1.conv.limits import QUANTITIES, Box, Limit, contained_in
+from rdna1.conv.limits import LEAST, QUANTITIES, Box, Limit, between, contained_in
 from rdna1.conv.result import CaseResult
 from rdna1.measure.boundary.limit_list import limits_of
 
@@ -61,8 +61,10 @@ def form_of(case: ConvCase) -> FormKey:
 def allowed(results: Iterable[CaseResult]) -> dict[FormKey, Allowed]:
     """What is allowed, by form.
 
-    Where a layer fails that is contained in one that passes, size is not what decides. Then no
-    layer is allowed that is as large in any respect as the smallest that fails so.
+    Where a layer fails that is contained in one that passes, less of something is what fails, few
+    channels perhaps, or size is not what decides. Then layers are allowed that lie between two of
+    a class that passed, with no more of anything than the one and no less than the other; and none
+    that is as large in any respect as the smallest that fails so.
     """
     outcomes = worst(results)
     forms: dict[FormKey, Allowed] = {}
@@ -74,22 +76,69 @@ def allowed(results: Iterable[CaseResult]) -> dict[FormKey, Allowed]:
 
 
 def _allowed(passed: Sequence[ConvCase], failed: Sequence[ConvCase]) -> Allowed:
-    boxes = _largest(passed)
+    boxes = [contained_in(case) for case in _largest(passed)]
     odd = [case for case in failed if any(case in box for box in boxes)]
     caps = {
         name: min(measure(case) for case in odd) - 1 for name, measure in QUANTITIES.items() if odd
     }
-    return Allowed(boxes, caps)
+    return Allowed(_between(passed) if odd else boxes, caps)
 
 
-def _largest(passed: Sequence[ConvCase]) -> list[Box]:
-    """The boxes of layers that are contained in no other's."""
+def _largest(passed: Sequence[ConvCase]) -> list[ConvCase]:
+    """The layers that are contained in no other one."""
     ordered = sorted(passed, key=lambda case: -case.n * case.c_in * case.c_out * case.h * case.w)
+    found: list[ConvCase] = []
     boxes: list[Box] = []
     for case in ordered:
         if not any(case in box for box in boxes):
             boxes.append(contained_in(case))
-    return boxes
+            found.append(case)
+    return found
+
+
+def _between(passed: Sequence[ConvCase]) -> list[Box]:
+    """The layers that lie between two of a class that passed."""
+    found: list[Box] = []
+    for members in _classes(passed).values():
+        least = [
+            case
+            for case in members
+            if not any(other != case and _less(other, case) for other in members)
+        ]
+        boxes = [
+            between(one, other)
+            for other in _largest(members)
+            for one in dict.fromkeys((other, *least))
+            if all(getattr(one, name) <= getattr(other, name) for name in LEAST)
+            and (one.n == 1) == (other.n == 1)
+        ]
+        found += [
+            box
+            for number, box in enumerate(boxes)
+            if not any(box.within(other) for other in boxes[:number])
+            and not any(box.within(other) and box != other for other in boxes[number + 1 :])
+        ]
+    return found
+
+
+def _classes(passed: Iterable[ConvCase]) -> dict[tuple[object, ...], list[ConvCase]]:
+    found: dict[tuple[object, ...], list[ConvCase]] = {}
+    for case in passed:
+        found.setdefault(tuple(getattr(case, name) for name in _SAME), []).append(case)
+    return found
+
+
+_SAME = ("kh", "kw", "kd", "stride", "dilation", "groups", "dtype", "direction")
+_MAP = ("h", "w", "depth")
+
+
+def _less(one: ConvCase, other: ConvCase) -> bool:
+    """Whether a layer stands for less of everything than another one, on a map as large."""
+    return (
+        all(getattr(one, name) <= getattr(other, name) for name in LEAST)
+        and all(getattr(one, name) >= getattr(other, name) for name in _MAP)
+        and (one.n == 1) == (other.n == 1)
+    )
 
 
 def limits_for(form: FormKey, found: Allowed) -> list[Limit]:

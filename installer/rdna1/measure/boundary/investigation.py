@@ -51,11 +51,12 @@ class Investigation:
     Args:
         measure: runs a case.
         max_side: no map is higher or wider, in pixels.
-        max_hangs: no case is run after so many lost workers.
+        max_hangs: no case is run after so many lost workers; asked before each.
         on_step: called before each case.
         form: which classes of layers are tried after the reference layer; None tries none.
         doubtful: cases that hung under a shortened deadline, as they come up.
-        confirm: runs such a case once more, with the full timeout.
+        confirm: runs a case with the full timeout: such a case once more, or one whose hang would
+            be a limit.
 
     Attributes:
         cases: what was run, in order, but a hang that was not confirmed; complete up to any
@@ -66,7 +67,7 @@ class Investigation:
         self,
         measure: Measure,
         max_side: int,
-        max_hangs: int,
+        max_hangs: Callable[[], int],
         on_step: Callable[[Step], None],
         form: Form | None = None,
         doubtful: Container[ConvCase] = (),
@@ -94,7 +95,7 @@ class Investigation:
         """
         self._search()
         safe, bad = self._bracket()
-        self._try(map(layers.reference, layers.sides_below(safe)), "below")
+        self._try(map(layers.reference, layers.sides_below(safe)), "below", self._confirm)
         self._search()
         safe, bad = self._bracket()
         if bad is not None and safe:
@@ -140,7 +141,9 @@ class Investigation:
             # costs a second hang where one was enough.
             nearly_all = bad is None and values < min(safe, LOSS_COST + 1)
             step = values if nearly_all else next_question(values)
-            self._run(layers.reference(safe + step), "search")
+            # The next pixel decides at once: so it need not be run again.
+            patience = self._confirm if step == 1 and safe else None
+            self._run(layers.reference(safe + step), "search", measure=patience)
             safe, bad = self._bracket()
 
     def _explain(self, safe: int) -> None:
@@ -159,14 +162,14 @@ class Investigation:
 
     def _survey(self, form: Form) -> None:
         """Try layers of all classes."""
-        survey = Survey(self._passes, lambda: self._max_hangs - self._lost, self._max_side)
+        survey = Survey(self._passes, lambda: self._max_hangs() - self._lost, self._max_side)
         for each in self.cases:
             survey.add(each.case, passed=each.outcome == "pass")
         safe, bad = self._bracket()
         survey.run(form, [safe] if bad else [])
 
-    def _passes(self, case: ConvCase, subject: str) -> bool:
-        self._run(case, "classes", subject)
+    def _passes(self, case: ConvCase, name: str, *, patient: bool) -> bool:
+        self._run(case, "classes", name, self._confirm if patient else None)
         return self.cases[-1].outcome == "pass"
 
     def _decide(self, candidates: list[ConvCase]) -> None:
@@ -187,12 +190,14 @@ class Investigation:
                 return
             self._run(between[next_question(len(between)) - 1], "refine")
 
-    def _try(self, cases: Iterable[ConvCase], purpose: Purpose) -> None:
+    def _try(
+        self, cases: Iterable[ConvCase], purpose: Purpose, measure: Measure | None = None
+    ) -> None:
         """Run the cases that have not been run yet."""
         done = {each.case for each in self.cases}
         for case in cases:
             if case not in done:
-                self._run(case, purpose)
+                self._run(case, purpose, measure=measure)
 
     def _run(
         self,
@@ -201,7 +206,7 @@ class Investigation:
         subject: str = "",
         measure: Measure | None = None,
     ) -> None:
-        if self._lost >= self._max_hangs:
+        if self._lost >= self._max_hangs():
             raise HangBudgetError
         safe, bad = self._bracket()
         self._on_step(Step(case, purpose, subject, self._lost, safe, bad))

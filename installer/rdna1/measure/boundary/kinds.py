@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from rdna1.conv.case import ConvCase, Dims, Direction, DType, MemoryFormat
 from rdna1.conv.limits import QUANTITIES
@@ -22,11 +25,15 @@ _SIDES = (
 _DENSE = ((3, 32), (16, 32), (32, 64), (64, 64), (64, 128), (128, 128), (256, 256))
 _POINTWISE = ((4, 32), (64, 64), (64, 256), (256, 256), (256, 512))
 _STEM = ((3, 32), (3, 64))
-_BATCHES = (1, 4)
+_BATCHES = (1, 4, 16)
 
 # Multiply-accumulates of the largest case, in forward: some tenths of a second on two processor
 # cores. For all dtypes and directions the same, so that they end up with the same limits.
 _MOST_MULTIPLICATIONS = 3_000_000_000
+# The same for the largest batch: what layers of a ResNet-50 take for 16 images of 224 pixels.
+_MOST_IN_A_BATCH = 1_900_000_000
+# Input and output together: some 150 MB in float32, and twice as much as the reference.
+_MOST_ELEMENTS = 40_000_000
 
 
 class Template(NamedTuple):
@@ -228,6 +235,12 @@ def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
     return sorted(found, key=size, reverse=True)
 
 
+def _fits_bare(case: ConvCase) -> bool:
+    """Whether a layer's kernel fits its map without padding."""
+    axes = zip(case.kernel_size, case.input_size, strict=True)
+    return all(case.dilation * (kernel - 1) < size for kernel, size in axes)
+
+
 def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
     """A layer for each number of channels that is usual in a class of which some were run."""
     run = {class_of(result.case) for result in results}
@@ -240,7 +253,37 @@ def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
 
 
 def _affordable(case: ConvCase) -> bool:
-    return case.n * QUANTITIES["work"](case) <= _MOST_MULTIPLICATIONS
+    elements = math.prod(case.input_shape) + math.prod(case.output_shape)
+    work = case.n * QUANTITIES["work"](case)
+    most = _MOST_IN_A_BATCH if case.n == _BATCHES[-1] else _MOST_MULTIPLICATIONS
+    return work <= most and elements <= _MOST_ELEMENTS
+
+
+def with_less(kind: Kind, passed: Sequence[ConvCase]) -> list[ConvCase]:
+    """Layers that have less of something than those of a class that passed.
+
+    Few channels without padding on the largest map, of several images where they were tried; and
+    the largest layer without padding. Where large layers pass these do, too, unless a card fails
+    at little.
+
+    Args:
+        kind: the class.
+        passed: its layers that passed.
+    """
+    several = [case for case in passed if case.n > 1] or passed
+    map_ = max(several, key=lambda case: case.n * case.h * case.w, default=None)
+    most = max(passed, key=size, default=None)
+    if map_ is None or most is None or not (_fits_bare(map_) and _fits_bare(most)):
+        return []
+    groups, depthwise = map_.groups, kind.template.groups is None
+    channels = (
+        (map_.c_in, map_.c_out) if depthwise else (groups if groups == 1 else 2 * groups, groups)
+    )
+    little = msgspec.structs.replace(
+        map_, c_in=channels[0], c_out=channels[1], padding=0, n=min(map_.n, 2)
+    )
+    bare = msgspec.structs.replace(most, padding=0)
+    return [case for case in (little, bare) if case not in passed]
 
 
 def fits(kind: Kind, side: int) -> bool:

@@ -16,7 +16,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 # In this order classes of layers are told apart. Inside of one, layers that are smaller in any
 # respect are allowed, too; of batches and channels that holds from the least on that was tried.
 _EXACT = ("kh", "kw", "kd", "dilation", "padding", "stride", "groups", *_WORDS)
-_FROM = ("n", "c_in")
+_FROM = ("n", "c_in", "c_out")
 _SIZES = ("n", "c_in", "c_out", "depth", "h")
 _LEAST = {"padding": 0}
 

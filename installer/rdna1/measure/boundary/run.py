@@ -11,18 +11,16 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import LOSSES, CaseResult
+from rdna1.conv.result import LOSSES, CaseResult, DeviceInfo
 from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation, Step
 from rdna1.measure.boundary.kinds import Form
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.conditions import observe
+from rdna1.measure.conditions import Circumstances, observe
 from rdna1.measure.head import INTERRUPTED
 from rdna1.measure.journal import STOPPED_MACHINE, Journal, OtherRunError, Sitting
 from rdna1.measure.slowness import FLOOR_SECONDS, mark_slow
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
-
-_LOST = "device lost: "
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +71,8 @@ def run_boundary(
     """Search until the end, the last hang allowed, the loss of the device, or Ctrl-C.
 
     What a journal holds is not run again. A journal of another device, or of other settings, is
-    begun again: what it says does not hold here. It is removed at the end of the search.
+    begun again: what it says does not hold here. It is removed at the end of the search, and kept
+    where the hangs are used up: with more of them the search goes on.
 
     Args:
         plan: what to search.
@@ -107,35 +106,40 @@ def _searched(
             journal.add_case(CaseResult(journal.cut_short, "hang", 0.0, detail=STOPPED_MACHINE))
         earlier = sum(result.outcome in LOSSES for result in journal.cases)
         with Supervisor(
-            plan.device, plan.timeout, adaptive=True, wait=wait, on_wait=on_wait
+            plan.device,
+            plan.timeout,
+            adaptive=True,
+            early_spare=True,
+            wait=wait,
+            on_wait=on_wait,
         ) as supervisor:
-            resumed = _Resumed(supervisor, journal, on_step, plan.timeout)
+            resumed = _Resumed(supervisor, journal, on_step, plan)
             investigation = Investigation(
                 resumed.measure,
                 plan.max_side,
-                plan.max_hangs,
+                resumed.max_hangs,
                 resumed.tell,
                 plan.form,
                 resumed,
                 resumed.confirm,
             )
             stopped = _run(investigation, plan.max_hangs)
-        measured = observe(supervisor.device, os.environ)
+        device, measured = _where(supervisor, journal)
         sitting = Sitting(
-            device=supervisor.device,
+            device=device,
             measured=measured,
             workers_lost=supervisor.workers_lost,
             wall_seconds=time.monotonic() - begun,
             kernel_log_unavailable=supervisor.kernel_log_unavailable,
             resets=supervisor.resets,
         )
-        if stopped == INTERRUPTED or stopped.startswith(_LOST):
+        if stopped:
             journal.add_sitting(sitting)
         else:
             journal.sittings.append(sitting)
             journal.remove()
     return BoundaryReport(
-        device=supervisor.device,
+        device=device,
         result=conclude(investigation.cases, plan.max_side),
         complete=not stopped,
         stopped=stopped,
@@ -150,6 +154,16 @@ def _searched(
     )
 
 
+def _where(
+    supervisor: Supervisor, journal: Journal[CaseResult]
+) -> tuple[DeviceInfo | None, Circumstances]:
+    """Device and circumstances of now, or of the last sitting where nothing had to be run."""
+    if supervisor.device is None and journal.sittings:
+        last = journal.sittings[-1]
+        return last.device, last.measured
+    return supervisor.device, observe(supervisor.device, os.environ)
+
+
 def _run(investigation: Investigation, max_hangs: int) -> str:
     """Search; return why it did not come to its end."""
     try:
@@ -157,7 +171,7 @@ def _run(investigation: Investigation, max_hangs: int) -> str:
     except HangBudgetError:
         return f"the {max_hangs} hangs that are allowed are used up"
     except DeviceLostError as lost:
-        return f"{_LOST}{lost.result.detail}"
+        return f"device lost: {lost.result.detail}"
     except KeyboardInterrupt:
         return INTERRUPTED
     return ""
@@ -174,12 +188,13 @@ class _Resumed:
         supervisor: Supervisor,
         journal: Journal[CaseResult],
         on_step: Callable[[Step], None],
-        timeout: float,
+        plan: BoundaryPlan,
     ) -> None:
         self._supervisor = supervisor
         self._journal = journal
         self._on_step = on_step
-        self._timeout = timeout
+        self._plan = plan
+        self._earlier = list(journal.max_hangs)
         self._begun = False
         self._seen: list[CaseResult] = []
         self._hurried: set[ConvCase] = set()
@@ -191,6 +206,15 @@ class _Resumed:
         """Whether a case hung under a shortened deadline, in any sitting."""
         return case in self._supervisor.hurried or case in self._hurried
 
+    def max_hangs(self) -> int:
+        """How many hangs were allowed when the next case was chosen, be it in an earlier sitting.
+
+        What is tried depends on it, so the search takes the same way again.
+        """
+        place = len(self._seen)
+        earlier = self._earlier[place] if place < len(self._earlier) else None
+        return self._plan.max_hangs if earlier is None else earlier
+
     def tell(self, step: Step) -> None:
         """Announce a case that has to be run."""
         if not self._known.get(step.case):
@@ -198,7 +222,11 @@ class _Resumed:
 
     def measure(self, case: ConvCase) -> CaseResult:
         """The result of a case."""
-        return self._result(case, self._supervisor.run)
+        known = bool(self._known.get(case))
+        result = self._result(case, self._supervisor.run)
+        if known and result.outcome == "hang" and 0 < result.seconds < self._plan.timeout:
+            self._hurried.add(case)
+        return result
 
     def confirm(self, case: ConvCase) -> CaseResult:
         """The result of a case that is given the full timeout."""
@@ -206,12 +234,7 @@ class _Resumed:
 
     def _result(self, case: ConvCase, run: Callable[[ConvCase], CaseResult]) -> CaseResult:
         known = self._known.get(case)
-        if known:
-            result = known.pop(0)
-            if result.outcome == "hang" and 0 < result.seconds < self._timeout:
-                self._hurried.add(case)
-        else:
-            result = self._run(case, run)
+        result = known.pop(0) if known else self._run(case, run)
         self._seen.append(result)
         return result
 
@@ -225,7 +248,8 @@ class _Resumed:
                 self._journal.add_case(lost.result)
             raise
         if not self._begun:
-            self._journal.begin(observe(self._supervisor.device, os.environ))
+            measured = observe(self._supervisor.device, os.environ)
+            self._journal.begin(measured, self._plan.max_hangs)
             self._begun = True
         self._journal.add_case(result)
         return result

@@ -8,10 +8,21 @@ layers that passed are the envelope, at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.limits import Box, contained_in
-from rdna1.measure.boundary.kinds import Form, Kind, Shapes, ascending, corners, kinds
+from rdna1.measure.boundary.kinds import (
+    Form,
+    Kind,
+    Shapes,
+    ascending,
+    corners,
+    fits,
+    kinds,
+    with_less,
+)
+from rdna1.measure.boundary.layers import sized
 from rdna1.measure.boundary.model import Model
 
 # Up to which risk a case is run, by the number of hangs that are left. The last ends the search,
@@ -22,14 +33,22 @@ _TOLERATED = ((7, 0.6), (5, 0.4), (4, 0.3), (3, 0.15), (2, 0.05), (1, 0.01))
 _MOST_DOUBTS = 2
 _LEAST_DOUBT = 0.2
 
-Run = Callable[[ConvCase, str], bool]
+# A hang that nothing has announced begins a limit, so it is waited for with patience.
+_UNANNOUNCED = 0.1
+
+
+class Run(Protocol):
+    """Runs a case for a class, whose name it gets; returns whether it passed."""
+
+    def __call__(self, case: ConvCase, name: str, *, patient: bool) -> bool:
+        """Run it; with patience, if its hang would begin a limit."""
 
 
 class Survey:
     """Runs layers of each class.
 
     Args:
-        run: runs a case for a class, whose name it gets; returns whether it passed.
+        run: runs a case.
         hangs_left: how many workers may still be lost.
         max_side: no map is higher or wider, in pixels.
     """
@@ -60,13 +79,15 @@ class Survey:
         """
         shapes = Shapes(self._max_side, limits)
         wanted = kinds(form)
-        if limits:
+        # Few classes tell it by themselves.
+        if limits and form == "full":
             self._doubt(wanted, shapes)
         for kind in wanted:
             if kind.thorough:
                 self._climb(kind, shapes)
         for kind in wanted:
             self._reach(kind, corners(kind, shapes))
+            self._lessen(kind, shapes)
 
     def _doubt(self, wanted: Sequence[Kind], shapes: Shapes) -> None:
         """Try what should fail if the reference layer's rule is that of all layers."""
@@ -123,6 +144,22 @@ class Survey:
                 return
             left = put_off
 
+    def _lessen(self, kind: Kind, shapes: Shapes) -> None:
+        """Run layers that have less of something than those that passed.
+
+        One that fails is run on smaller maps, too: where it passes is what may be allowed.
+        """
+        passed = [case for case, good in self._done.items() if good and case in _Kin(kind)]
+        for case in with_less(kind, passed):
+            if not self._bearable(case) or self._try(case, kind.name):
+                continue
+            for side in shapes.sides:
+                if not fits(kind, side) or side >= max(case.h, case.w):
+                    continue
+                smaller = sized(case, min(side, case.h), min(side, case.w))
+                if not self._bearable(smaller) or not self._try(smaller, kind.name):
+                    break
+
     def _bearable(self, case: ConvCase) -> bool:
         left = self._hangs_left()
         tolerated = next((risk for least, risk in _TOLERATED if left >= least), 0.0)
@@ -130,7 +167,8 @@ class Survey:
 
     def _try(self, case: ConvCase, name: str) -> bool:
         if case not in self._done:
-            self.add(case, passed=self._run_case(case, name))
+            patient = self.model.risk(case) < _UNANNOUNCED
+            self.add(case, passed=self._run_case(case, name, patient=patient))
         return self._done[case]
 
 

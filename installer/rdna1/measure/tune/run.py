@@ -209,7 +209,7 @@ class _Attempt:
         search = Investigation(
             measure,
             self._plan.max_side,
-            self._share,
+            lambda: self._share,
             lambda _: None,
             doubtful=doubtful,
             confirm=functools.partial(measure, patient=True),
