@@ -4,10 +4,14 @@ Smoke test, search for a boundary up to 512 pixels, a sweep and timing, one afte
 page names the GPU: what an NVIDIA GPU does says nothing about a card of RDNA1.
 
     python tests/bench/gpu.py > docs/gpu.md
+
+With ``--reports FOLDER`` the commands' reports are kept there, and those that are there are not
+measured again: so a page can be made of several sittings.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -53,11 +57,18 @@ says nothing about a card of RDNA1.
 def measured(command: str, folder: Path) -> dict[str, Any]:
     """The result of a command on the GPU, as its JSON."""
     output = folder / f"{command}.json"
+    if output.exists():
+        return read(output)
     program = [sys.executable, "-m", "rdna1.cli.validate", command, "--device", "cuda"]
     arguments = [*COMMANDS[command], "--format", "json", "--output", str(output)]
     done = subprocess.run([*program, *arguments], check=False, capture_output=True, text=True)
     if not output.exists():
         sys.exit(done.stderr)
+    return read(output)
+
+
+def read(output: Path) -> dict[str, Any]:
+    """A report."""
     report: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
     return report
 
@@ -100,8 +111,12 @@ def timed(case: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure and print the page."""
+    parser = argparse.ArgumentParser(description="What the commands do on this machine's GPU.")
+    parser.add_argument("--reports", type=Path, metavar="FOLDER", help="keep the reports there")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        reports = {command: measured(command, Path(folder)) for command in COMMANDS}
+        place = options.reports or Path(folder)
+        reports = {command: measured(command, place) for command in COMMANDS}
     device = reports["smoke"]["device"]
     found = reports["boundary"]["result"]
     print(
