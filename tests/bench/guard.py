@@ -6,18 +6,19 @@
     python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone). It needs torch and
-nothing else, so that it can be run anywhere. A search of cudnn.benchmark holds for its process,
-whatever is set later, so --no-search is a run of its own.
+milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone). It needs torch alone
+and runs anywhere; patch_conv (PyPI) is measured where it is installed. A search of cudnn.benchmark
+holds for its process, so --no-search is a run of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
+import inspect
 import json
-import math
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,8 +35,10 @@ sys.path[:0] = [str(ROOT / "installer"), str(ROOT / "tests")]
 from rdna1 import guard  # noqa: E402 - found by the path above
 from rdna1.guard.activate import entered  # noqa: E402 - as above
 from rdna1.guard.flight import Recorder, create  # noqa: E402 - as above
+from rdna1.guard.layer import FORWARD, Layer  # noqa: E402 - as above
 from rdna1.guard.setting import Guard  # noqa: E402 - as above
-from support.models import resnet50  # noqa: E402 - as above
+from support.clock import Clock, Run, commit_of, geometric_mean  # noqa: E402 - as above
+from support.models import resnet18, resnet50  # noqa: E402 - as above
 
 SIDE = 42
 # Images, channels, channels, side of the map, kernel, stride: those of the issue.
@@ -51,45 +54,11 @@ LAYERS = (
     (4, 64, 64, 256, 5, 1),
     (2, 256, 256, 128, 3, 1),
 )
+# Name, what makes it, images.
+MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
+MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
 # Kernel, side: 64->64 in float16, four strips.
 STRIPS = ((3, 512), (5, 512), (7, 512), (3, 1024), (5, 1024), (7, 1024))
-_MIB = 1024 * 1024
-Run = Callable[[], object]
-
-
-class Clock:
-    """Times functions on a device."""
-
-    def __init__(self, device: torch.device, repeats: int) -> None:
-        self.device, self.repeats = device, repeats
-
-    def milliseconds(self, run: Run, *, repeats: int | None = None) -> float:
-        """Median of several runs after a few that are not counted."""
-        number = repeats or self.repeats
-        for _ in range(min(5, number)):
-            run()
-        times = []
-        for _ in range(number):
-            self._wait()
-            start = time.perf_counter()
-            run()
-            self._wait()
-            times.append((time.perf_counter() - start) * 1000)
-        return round(statistics.median(times), 4)
-
-    def peak(self, run: Run) -> float | None:
-        """Peak of the device's memory in MiB; None on a CPU."""
-        if self.device.type != "cuda":
-            return None
-        run()
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        run()
-        return round(torch.cuda.max_memory_allocated() / _MIB, 1)
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
 
 
 def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
@@ -138,24 +107,42 @@ def strip_row(clock: Clock, kernel: int, side: int) -> dict[str, Any]:
     """Time a layer in float16 whose height is limited to a fourth and its halo."""
     x = torch.randn(1, 64, side, side, device=clock.device, dtype=torch.float16)
     weight = torch.randn(64, 64, kernel, kernel, device=clock.device, dtype=torch.float16)
-    height = guard.Limit("height", side // 4 + kernel - 1)
-    envelope = guard.Envelope(limits=(height,))
+    options: Any = (None, 1, kernel // 2)
+    envelope = guard.Envelope(limits=(guard.Limit("height", side // 4 + kernel - 1),))
+    row: dict[str, Any] = {"layer": f"1x64->64 at {side}x{side}, {kernel}x{kernel}, float16"}
     with torch.no_grad():
-        return {
-            "layer": f"1x64->64 at {side}x{side}, {kernel}x{kernel}, float16",
-            "native": clock.milliseconds(
-                lambda: nn.functional.conv2d(x, weight, padding=kernel // 2)
-            ),
-            "guard": clock.milliseconds(
-                lambda: guard.conv2d(x, weight, padding=kernel // 2, envelope=envelope)
-            ),
-        }
+        row["native"] = clock.milliseconds(lambda: nn.functional.conv2d(x, weight, *options))
+        row["guard"] = clock.milliseconds(
+            lambda: guard.conv2d(x, weight, *options, envelope=envelope)
+        )
+        for name, in_turn in (("patch_conv", True), ("patch_conv_at_once", False)):
+            strips = _patched(weight, in_turn=in_turn)
+            if strips:
+                row[name] = clock.milliseconds(functools.partial(strips, x))
+    return row
 
 
-def model_row(clock: Clock, images: int) -> dict[str, Any]:
-    """Time ResNet-50 at 224x224, inference and training."""
+def _patched(weight: Tensor, *, in_turn: bool) -> Callable[[Tensor], Tensor] | None:
+    """Return patch_conv's layer of four strips without its check of the size, if it is there."""
+    try:
+        module = importlib.import_module("patch_conv.module")
+    except ImportError:
+        return None
+    source, check = inspect.getsource(module), "c * h * w >= (1 << 30)"
+    if source.count(check) != 1:
+        raise ValueError(f"this version of patch_conv does not check {check}")
+    names: dict[str, Any] = {"__name__": "patched"}
+    exec(source.replace(check, "True"), names)  # noqa: S102 - of a package that is imported here
+    layer = nn.Conv2d(weight.shape[1], len(weight), weight.shape[2], padding=weight.shape[2] // 2)
+    layer.weight, layer.bias = nn.Parameter(weight), None
+    strips: Callable[[Tensor], Tensor] = names["PatchConv2d"](4, in_turn, layer)
+    return strips
+
+
+def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images: int) -> Any:
+    """Time a model at 224x224, inference and training, without and with the guard or a recorder."""
     torch.manual_seed(0)
-    model = resnet50().to(clock.device)
+    model = factory().to(clock.device)
     x = torch.randn(images, 3, 224, 224, device=clock.device)
 
     def infer() -> None:
@@ -166,12 +153,16 @@ def model_row(clock: Clock, images: int) -> dict[str, Any]:
         model.zero_grad(set_to_none=True)
         torch.autograd.backward(model(x).square().mean())
 
-    row: dict[str, Any] = {"layer": f"ResNet-50 at {images}x3x224x224"}
+    row: dict[str, Any] = {"layer": f"{name} at {images}x3x224x224"}
     row["native"], row["native_mib"] = clock.milliseconds(infer), clock.peak(infer)
     row["native_training"] = clock.milliseconds(train)
     with guard.active(guard.Envelope(SIDE)):
         row["guard"], row["guard_mib"] = clock.milliseconds(infer), clock.peak(infer)
         row["guard_training"] = clock.milliseconds(train)
+    with tempfile.TemporaryDirectory() as folder:
+        create(Path(folder) / "flight")
+        with entered(Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))):
+            row["recorded_training"] = clock.milliseconds(train)
     if clock.device.type == "cuda":
         with torch.backends.cudnn.flags(enabled=False):
             row["without_cudnn"] = clock.milliseconds(infer)
@@ -199,6 +190,18 @@ def recorder_microseconds(layers: int = 10, repeats: int = 150) -> float:
     return round(more / layers * 1e6, 1)
 
 
+def planner_microseconds(repeats: int = 2000) -> float:
+    """Return what the plan of a layer takes that was planned before."""
+    layer = Layer(FORWARD, 8, 64, 64, (224, 224), (3, 3), (1, 1), (1, 1), (1, 1), 1)
+    settings, device = Guard(guard.Envelope(SIDE)), torch.device("cpu")
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        settings.plan(layer, device)
+        times.append(time.perf_counter() - start)
+    return round(statistics.median(times) * 1e6, 2)
+
+
 def _hybrid(clock: Clock, infer: Run) -> float:
     """Time a model whose layers above the side run on the CPU."""
     native = nn.functional.conv2d
@@ -216,18 +219,6 @@ def _hybrid(clock: Clock, infer: Run) -> float:
         nn.functional.conv2d = native
 
 
-def _commit() -> str:
-    """Commit of the sources, with a word if they were changed since."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def geometric_mean(rows: list[dict[str, Any]], name: str, of: str) -> float:
-    """Geometric mean of a ratio over rows."""
-    logs = [math.log(row[name] / row[of]) for row in rows]
-    return round(math.exp(sum(logs) / len(logs)), 3)
-
-
 def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, Any]:
     """Measure everything on a device, with or without a search for the fastest algorithms."""
     torch.backends.cudnn.benchmark = search
@@ -236,13 +227,15 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
     is_cuda, threads = device.type == "cuda", torch.get_num_threads()
     layers = [layer_row(clock, layer) for layer in (LAYERS if is_cuda else LAYERS[:3])]
     strips = [strip_row(clock, *strip) for strip in STRIPS] if is_cuda else []
-    models = [model_row(clock, 8 if is_cuda else 1)]
+    models = [model_row(clock, *model) for model in (MODELS if is_cuda else MODELS_OF_CPU)]
     means = {
         "inference": geometric_mean(layers, "guard", "native"),
         "training": geometric_mean(layers, "guard_training", "native_training"),
     }
     if strips:
         means["strips"] = geometric_mean(strips, "guard", "native")
+        for name in strips[0].keys() & {"patch_conv", "patch_conv_at_once"}:
+            means[name] = geometric_mean(strips, name, "native")
     return {
         "device": torch.cuda.get_device_name() if is_cuda else f"CPU, {threads} threads",
         "torch": torch.__version__,
@@ -251,6 +244,7 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
         "layers": layers,
         "strips": strips,
         "models": models,
+        "planner_microseconds": planner_microseconds(),
         "recorder_microseconds": recorder_microseconds(),
     }
 
@@ -272,7 +266,7 @@ def main() -> None:
     found = {
         "command": f"tests/bench/guard.py --device {options.device} --repeats {options.repeats}"
         + (" --no-search" if options.no_search else ""),
-        "commit": options.commit or _commit(),
+        "commit": options.commit or commit_of(ROOT),
         **measured(torch.device(options.device), options.repeats, search=not options.no_search),
     }
     text = json.dumps(found, indent=2) + "\n"

@@ -30,6 +30,42 @@ class Bottleneck(nn.Module):
         return result
 
 
+class Basic(nn.Module):
+    """Two convolutions and a way around them, of the same paper."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()),
+            *(nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False), nn.BatchNorm2d(c_out)),
+        )
+        self.around: nn.Module = nn.Identity()
+        if stride > 1:
+            self.around = nn.Sequential(
+                nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the block."""
+        result: Tensor = nn.functional.relu(self.body(x) + self.around(x))
+        return result
+
+
+def resnet18() -> nn.Module:
+    """ResNet-18: 20 convolutions, a thousand classes."""
+    widths = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        *(nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
+        *(
+            block
+            for c_in, c_out, stride in widths
+            for block in (Basic(c_in, c_out, stride), Basic(c_out, c_out, 1))
+        ),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)),
+    )
+
+
 def resnet50() -> nn.Module:
     """ResNet-50: 53 convolutions, a thousand classes."""
     blocks: list[nn.Module] = []

@@ -46,7 +46,8 @@ def active(
             and where the envelope was measured on something else; otherwise warn, and let the CPU
             compute such a layer.
         memory_bytes: what the tiles of a call and their results may take in addition; by default
-            32 MiB on a CPU, and a sixty-fourth of a card's memory up to 128 MiB.
+            what a layer's input and output take, at least 64 MiB, at most 32 MiB on a CPU, and a
+            sixty-fourth of a card's memory up to 128 MiB.
 
     Raises:
         EnvelopeError: there is no envelope, or the file is not one.

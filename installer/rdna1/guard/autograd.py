@@ -7,60 +7,17 @@ pieces that the envelope allows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from .compute import compute
+from .geometry import Geometry
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
-from .setting import Guard
 
-
-class Geometry(NamedTuple):
-    """What a convolution is, apart from its tensors; that of the plain one, if transposed.
-
-    Attributes:
-        size: spatial sizes of the input.
-        kernel: spatial sizes of the kernel.
-        stride: by axis.
-        padding: zeros before and after each axis, by axis.
-        dilation: by axis.
-        groups: of channels.
-        transposed: whether the program called a transposed convolution.
-        guard: how it is kept inside an envelope.
-        site: where the program called it, for a flight recorder.
-    """
-
-    size: tuple[int, ...]
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
-    transposed: bool
-    guard: Guard
-    site: str = ""
-
-    def layer(self, direction: str, n: int, c_in: int, c_out: int, like: Tensor) -> Layer:
-        """Return the layer of a direction, with the element type and order of a tensor."""
-        return Layer(
-            direction,
-            n,
-            c_in,
-            c_out,
-            self.size,
-            self.kernel,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            str(like.dtype).rpartition(".")[2],
-            like.element_size(),
-            _is_channels_last(like),
-            self.transposed,
-        )
+_IS_WRAPPED = getattr(getattr(torch._C, "_functorch", None), "is_functorch_wrapped_tensor", None)
 
 
 def _computed(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -> Tensor:
@@ -226,9 +183,7 @@ def _is_differentiated(*tensors: Tensor) -> bool:
 
 def is_transformed(*tensors: Tensor) -> bool:
     """Tell whether torch.func wraps a tensor, whose real size is not seen then."""
-    functorch = getattr(torch._C, "_functorch", None)
-    is_wrapped = getattr(functorch, "is_functorch_wrapped_tensor", None)
-    return is_wrapped is not None and any(map(is_wrapped, tensors))
+    return _IS_WRAPPED is not None and any(map(_IS_WRAPPED, tensors))
 
 
 def _product_rule(
@@ -265,14 +220,6 @@ def _split(tensor: Tensor, dim: int, batch: int) -> Tensor:
 def _leading(tensor: Tensor, dim: int | None, batch: int) -> Tensor:
     """Return a tensor whose first dimension is the mapped one, repeated if it has none."""
     return tensor.expand(batch, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
-    dims = tensor.dim() - 2
-    if dims == 1 or tensor.is_contiguous():
-        return False
-    order = torch.channels_last if dims == 2 else torch.channels_last_3d
-    return tensor.is_contiguous(memory_format=order)
 
 
 def _with_context(function: type[_Function]) -> None:

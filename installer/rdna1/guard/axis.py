@@ -21,6 +21,8 @@ class Axis(NamedTuple):
         result: pixels of the result.
         tile: pixels of the result that a tile gives.
         crop: pixels that the operation returns before those.
+        padding: zeros before and after the window that the operation is asked for itself; where
+            the axis is not cut, there is no need for a padded copy.
     """
 
     source: int
@@ -30,6 +32,7 @@ class Axis(NamedTuple):
     result: int
     tile: int
     crop: int
+    padding: int = 0
 
     @property
     def tiles(self) -> int:
@@ -51,6 +54,8 @@ def forward_axis(
         dilation: of the kernel.
         tile: pixels of the output for each tile.
     """
+    if tile >= output:
+        return Axis(size, 0, size, size, output, output, 0, before)
     window = (tile - 1) * stride + dilation * (kernel - 1) + 1
     return Axis(size, before, window, tile * stride, output, tile, 0)
 
@@ -72,6 +77,8 @@ def input_gradient_axis(
         dilation: of the kernel.
         tile: pixels of the input for each tile, a multiple of the stride or all of them.
     """
+    if tile >= size:
+        return Axis(output, 0, output, output, size, size, 0, before)
     # No later than the tile, which a stride larger than the kernel would leave without a source.
     first = min(-((dilation * (kernel - 1) - before) // stride), before // stride)
     last = (tile - 1 + before) // stride

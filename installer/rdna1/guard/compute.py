@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from .axis import gradient_windows
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
-from .plan import BYPASS, CPU, MATMUL, NATIVE, WHOLE, Plan, backend_layer, result_axes
+from .plan import BYPASS, CPU, MATMUL, NATIVE, WHOLE, Plan
 from .products import multiply
-from .tiles import Block, Gather, Placement, View, blocks, gather, placements
+from .steps import Channels, Program, program_of, sums_of
+from .tiles import Gather, View
 
 _HALF = (torch.float16, torch.bfloat16)
+# Integers as which neighbours are moved at once, by their bytes.
+_INTEGERS = {4: torch.int32, 8: torch.int64}
 
 
 def compute(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
@@ -54,110 +52,50 @@ def _by_plan(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
     return _map(layer, plan, first, second)
 
 
-class _Channels(NamedTuple):
-    """Channels of one pass over the tiles: each the first and their number.
-
-    Attributes:
-        inputs: of the input.
-        outputs: of the output.
-        of_group: input channels as the weight counts them, from the start of a group.
-        groups: their number.
-    """
-
-    inputs: tuple[int, int]
-    outputs: tuple[int, int]
-    of_group: tuple[int, int]
-    groups: int
-
-
-class _Step(NamedTuple):
-    """One call of the backend for an output or an input gradient.
-
-    Attributes:
-        channels: that take part.
-        gather: how the source's windows become a batch.
-        placements: where the values go.
-        add: whether they are added to what is there.
-    """
-
-    channels: _Channels
-    gather: Gather
-    placements: tuple[Placement, ...]
-    add: bool
-
-
-class _Program(NamedTuple):
-    """All calls of the backend for an output or an input gradient.
-
-    Attributes:
-        steps: the calls in their order.
-        shape: of the result.
-        is_summed: whether several calls add up to a value.
-        missing: pixels after those that products reach, where the stride exceeds the kernel.
-    """
-
-    steps: tuple[_Step, ...]
-    shape: tuple[int, ...]
-    is_summed: bool
-    missing: tuple[int, ...]
-
-
-class _Sum(NamedTuple):
-    """One call of the backend for a weight gradient."""
-
-    channels: _Channels
-    inputs: Gather
-    grads: Gather
-
-
 def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
     """Compute an output or an input gradient."""
-    is_gradient = layer.direction == INPUT_GRADIENT
     order = _order(layer)
-    source = source.contiguous(memory_format=order)
+    source = _dense(source, order)
     if not layer.channels_last:
         # torch takes the order of either for both.
         weight = weight.contiguous()
-    program = _program(layer, plan)
+    program = program_of(layer, plan)
     dtype = torch.float32 if program.is_summed and source.dtype in _HALF else source.dtype
-    empty = functools.partial(
-        torch.empty, program.shape, dtype=dtype, device=source.device, memory_format=order
-    )
     result = None
-    zeros = (0,) * len(layer.kernel)
     for step in program.steps:
         values = torch.convolution(
             _batch(source, step.gather, layer.channels_last),
             _weight_part(weight, step.channels),
             None,
             layer.stride,
-            zeros,
+            program.padding,
             layer.dilation,
-            is_gradient,
+            layer.direction == INPUT_GRADIENT,
             program.missing,
             step.channels.groups,
         ).contiguous(memory_format=order)
-        # Not before the first call, whose batch and workspace would be there at the same time.
-        result = empty() if result is None else result
+        if result is None:
+            # Not before the first call, whose batch and workspace would be there at the same time.
+            result = _empty(source, program, dtype, order)
         for placement in step.placements:
-            target = _view(result, placement.result)
             if step.add:
-                target.add_(_view(values, placement.values))
+                _at(result, placement.target).add_(_at(values, placement.source))
+            elif program.is_summed:
+                _at(result, placement.target).copy_(_at(values, placement.source))
             else:
-                target.copy_(_view(values, placement.values))
+                target = _at(result, placement.target, placement.width)
+                target.copy_(_at(values, placement.source, placement.width))
         # The next call needs as much again.
         del values
-    return (empty() if result is None else result).to(source.dtype)
+    return (_empty(source, program, dtype, order) if result is None else result).to(source.dtype)
 
 
 def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tensor:
-    order = _order(layer)
-    x, grad = x.contiguous(memory_format=order), grad.contiguous(memory_format=order)
+    x, grad = _dense(x, _order(layer)), _dense(grad, _order(layer))
     shape = (layer.c_out, layer.c_in // layer.groups, *layer.kernel)
     dtype = torch.float32 if x.dtype in _HALF else x.dtype
     result = torch.zeros(shape, dtype=dtype, device=x.device)
-    zeros = [0] * len(layer.kernel)
-    for step in _sums(layer, plan):
+    for step in sums_of(layer, plan):
         target = _weight_part(result, step.channels)
         target += torch.ops.aten.convolution_backward(
             _batch(grad, step.grads, layer.channels_last),
@@ -165,103 +103,49 @@ def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tenso
             x.new_empty(1).expand(target.shape),
             None,
             layer.stride,
-            zeros,
+            step.padding,
             layer.dilation,
             False,
-            zeros,
+            [0] * len(step.padding),
             step.channels.groups,
             [False, True, False],
         )[1]
     return result.to(x.dtype)
 
 
-@functools.lru_cache(maxsize=1024)
-def _program(layer: Layer, plan: Plan) -> _Program:
-    """Return the calls that compute an output or an input gradient."""
-    is_gradient = layer.direction == INPUT_GRADIENT
-    axes = result_axes(layer, plan.tile)
-    of_input = (layer.n, layer.c_in, *layer.size)
-    of_output = (layer.n, layer.c_out, *layer.output_size)
-    source, result = (of_output, of_input) if is_gradient else (of_input, of_output)
-    called = backend_layer(layer, plan, axes, 1)
-    returned = called.size if is_gradient else called.output_size
-    of_group = source[1] // layer.groups
-    steps = []
-    for channels in _channels(layer, plan):
-        read, written = channels.inputs, channels.outputs
-        if is_gradient:
-            read, written = written, read
-        add = read[0] % of_group > 0
-        for block in blocks(layer.n, axes, plan.per_call):
-            read_how = gather(source, read, axes, block, channels_last=layer.channels_last)
-            placed = placements(
-                (read_how.batch[0], written[1], *returned),
-                result,
-                written[0],
-                axes,
-                block,
-                channels_last=layer.channels_last,
-            )
-            steps.append(_Step(channels, read_how, placed, add))
-    is_summed = (plan.c_out if is_gradient else plan.c_in) < of_group
-    missing = [
-        max(0, axis.crop + axis.tile - (axis.window - 1) * stride - reach) if is_gradient else 0
-        for axis, stride, reach in zip(axes, layer.stride, layer.reach, strict=True)
-    ]
-    return _Program(tuple(steps), result, is_summed, tuple(missing))
-
-
-@functools.lru_cache(maxsize=1024)
-def _sums(layer: Layer, plan: Plan) -> tuple[_Sum, ...]:
-    """Return the calls whose results sum up to a weight gradient."""
-    axes = result_axes(layer, plan.tile)
-    windows = tuple(map(gradient_windows, axes))
-    of_input = (layer.n, layer.c_in, *layer.size)
-    of_output = (layer.n, layer.c_out, *layer.output_size)
-
-    def call(channels: _Channels, block: Block) -> _Sum:
-        return _Sum(
-            channels,
-            gather(of_input, channels.inputs, axes, block, channels_last=layer.channels_last),
-            gather(of_output, channels.outputs, windows, block, channels_last=layer.channels_last),
-        )
-
-    return tuple(
-        call(channels, block)
-        for channels in _channels(layer, plan)
-        for block in blocks(layer.n, axes, plan.per_call)
-    )
-
-
-def _channels(layer: Layer, plan: Plan) -> Iterator[_Channels]:
-    c_in, c_out = layer.c_in // layer.groups, layer.c_out // layer.groups
-    for group in range(0, layer.groups, plan.groups):
-        groups = min(plan.groups, layer.groups - group)
-        for i in range(0, c_in, plan.c_in):
-            inputs = min(plan.c_in, c_in - i)
-            for o in range(0, c_out, plan.c_out):
-                outputs = min(plan.c_out, c_out - o)
-                yield _Channels(
-                    (group * c_in + i, groups * inputs),
-                    (group * c_out + o, groups * outputs),
-                    (i, inputs),
-                    groups,
-                )
-
-
 def _batch(source: Tensor, how: Gather, channels_last: bool) -> Tensor:
-    if how.padding:
-        source = torch.constant_pad_nd(_view(source, how.inside), how.padding)
-    batch = _view(source, how.windows).clone(memory_format=torch.contiguous_format)
+    dtype = source.dtype
+    if how.fill:
+        padded = source.new_zeros(how.padded)
+        _at(padded, how.fill.target, how.fill.width).copy_(
+            _at(source, how.fill.source, how.fill.width)
+        )
+        source = padded
+    batch = _at(source, how.windows, how.width).contiguous()
+    batch = batch.view(dtype) if batch.dtype != dtype else batch
     batch = batch.view(how.batch)
     return batch.movedim(-1, 1) if channels_last else batch
 
 
-def _view(tensor: Tensor, view: View) -> Tensor:
-    return tensor.as_strided(view.size, view.stride, tensor.storage_offset() + view.offset)
+def _empty(
+    like: Tensor, program: Program, dtype: torch.dtype, order: torch.memory_format
+) -> Tensor:
+    return torch.empty(program.shape, dtype=dtype, device=like.device, memory_format=order)
 
 
-def _weight_part(weight: Tensor, channels: _Channels) -> Tensor:
+def _at(tensor: Tensor, view: View, width: int = 0) -> Tensor:
+    """Return a view of a tensor, of so many bytes an element, or of its own."""
+    part = tensor.as_strided(view.size, view.stride, tensor.storage_offset() + view.offset)
+    return part if width <= part.element_size() else part.view(_INTEGERS[width])
+
+
+def _dense(tensor: Tensor, order: torch.memory_format) -> Tensor:
+    """Return a tensor without gaps in an order, whose first element may be moved with others."""
+    tensor = tensor.contiguous(memory_format=order)
+    return tensor.clone(memory_format=order) if tensor.storage_offset() % 4 else tensor
+
+
+def _weight_part(weight: Tensor, channels: Channels) -> Tensor:
     if channels.outputs[1] == weight.shape[0] and channels.of_group[1] == weight.shape[1]:
         return weight
     return weight.narrow(0, *channels.outputs).narrow(1, *channels.of_group)

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .convolution import Sizes, convolve, convolve_transposed
+from .convolution import convolve, convolve_transposed
 from .envelope import Envelope, load
+from .geometry import Sizes
 from .setting import Guard
 from .status import record
 

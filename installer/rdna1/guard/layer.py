@@ -74,6 +74,12 @@ class Layer(NamedTuple):
         columns = self.c_in * math.prod(self.kernel) * math.prod(self.output_size)
         return columns * self.itemsize
 
+    @property
+    def own_bytes(self) -> int:
+        """Size of input and output in bytes."""
+        elements = self.c_in * math.prod(self.size) + self.c_out * math.prod(self.output_size)
+        return self.n * elements * self.itemsize
+
 
 def quantities(layer: Layer) -> dict[str, int]:
     """Return the value of each quantity that an envelope may limit.

@@ -144,8 +144,7 @@ def extra_bytes(layer: Layer, plan: Plan) -> int:
     if plan.kind == WHOLE:
         return layer.workspace_bytes
     piece = backend_layer(layer, plan, result_axes(layer, plan.tile), plan.per_call)
-    elements = piece.c_in * math.prod(piece.size) + piece.c_out * math.prod(piece.output_size)
-    return piece.n * elements * layer.itemsize
+    return piece.own_bytes
 
 
 def result_axes(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -167,7 +166,7 @@ def result_axes(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
 
 
 def backend_layer(layer: Layer, plan: Plan, axes: tuple[Axis, ...], images: int) -> Layer:
-    """Return the layer that a call of the backend is, without padding.
+    """Return the layer that a call of the backend is, padded along axes that are not cut.
 
     Args:
         layer: the whole.
@@ -177,7 +176,7 @@ def backend_layer(layer: Layer, plan: Plan, axes: tuple[Axis, ...], images: int)
     """
     if layer.direction == INPUT_GRADIENT:
         size = tuple(
-            max((axis.window - 1) * stride + reach, axis.crop + axis.tile)
+            max((axis.window - 1) * stride + reach - 2 * axis.padding, axis.crop + axis.tile)
             for axis, stride, reach in zip(axes, layer.stride, layer.reach, strict=True)
         )
     else:
@@ -187,7 +186,7 @@ def backend_layer(layer: Layer, plan: Plan, axes: tuple[Axis, ...], images: int)
         c_in=plan.c_in * plan.groups,
         c_out=plan.c_out * plan.groups,
         size=size,
-        padding=(0,) * len(size),
+        padding=tuple(axis.padding for axis in axes),
         groups=plan.groups,
     )
 
@@ -209,8 +208,7 @@ def _fit(
     if not envelope.allows(one):
         return None
     tiles = layer.n * math.prod(axis.tiles for axis in axes)
-    elements = one.c_in * math.prod(one.size) + one.c_out * math.prod(one.output_size)
-    per_call = max(1, min(tiles, memory_bytes // (elements * layer.itemsize)))
+    per_call = max(1, min(tiles, memory_bytes // one.own_bytes))
     while per_call > 1 and not envelope.allows(one._replace(n=per_call)):
         per_call //= 2
     calls = -(-tiles // per_call)

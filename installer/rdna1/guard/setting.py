@@ -17,15 +17,23 @@ from .plan import NATIVE, Plan, make_plan
 _MIB = 1024 * 1024
 # What fits the caches of a processor; of a card's memory a sixty-fourth, 128 MiB of 8 GiB.
 _MEMORY_BYTES, _MOST_MEMORY_BYTES, _SHARE = 32 * _MIB, 128 * _MIB, 64
+# As much as may always be taken: fewer calls are faster.
+_LITTLE_BYTES = 64 * _MIB
 
 
 @functools.lru_cache(maxsize=64)
 def default_memory(device: torch.device) -> int:
-    """Return what the tiles of a call may take on a device, in bytes."""
+    """Return what the tiles of a call may take on a device at most, in bytes."""
     if device.type != "cuda":
         return _MEMORY_BYTES
     total: int = torch.cuda.get_device_properties(device).total_memory
     return max(_MEMORY_BYTES, min(total // _SHARE, _MOST_MEMORY_BYTES))
+
+
+@functools.lru_cache(maxsize=4096)
+def _memory_of(layer: Layer, most: int) -> int:
+    """Return what the tiles of a call may take: as much as the layer itself takes, or little."""
+    return min(most, max(_LITTLE_BYTES, layer.own_bytes))
 
 
 class Guard(NamedTuple):
@@ -36,7 +44,8 @@ class Guard(NamedTuple):
         strict: raise `OutsideEnvelopeError` where nothing else is left; else the CPU computes it,
             with a `FallbackWarning`.
         memory_bytes: what the tiles of a call and their results may take in addition; by default
-            what suits the device, see `default_memory`.
+            what input and output take, at least 64 MiB, at most what suits the device, see
+            `default_memory`.
         record: is told each layer and its plan.
         flight: is told when each begins and ends, gradients of all layers among them.
         observe: compute everything as the program asks, whatever the envelope says.
@@ -55,7 +64,9 @@ class Guard(NamedTuple):
         """Return how a layer is computed on a device."""
         if self.observe:
             return Plan(NATIVE, reason=self.envelope.broken_limit(layer) or "")
-        memory = default_memory(device) if self.memory_bytes is None else self.memory_bytes
+        memory = self.memory_bytes
+        if memory is None:
+            memory = _memory_of(layer, default_memory(device))
         return make_plan(layer, self.envelope, memory)
 
     def flown(self, layer: Layer, plan: Plan, site: str) -> AbstractContextManager[object]:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from .axis import Axis
 
+_WIDEST = 8
+
 
 class Block(NamedTuple):
     """What one call of the backend computes.
@@ -34,28 +36,38 @@ class View(NamedTuple):
     offset: int
 
 
+class Copy(NamedTuple):
+    """Views of the same size of two tensors, the one to be copied to the other.
+
+    Attributes:
+        source: what is read.
+        target: what is written.
+        width: bytes that may be moved at once, one element or several neighbours: a card copies
+            small elements at a fraction of its memory's rate.
+    """
+
+    source: View
+    target: View
+    width: int
+
+
 class Gather(NamedTuple):
     """How the windows of a block become a batch.
 
     Attributes:
-        inside: part of the source that is read.
-        padding: zeros around it, as ``torch.constant_pad_nd`` takes them; empty without any.
-        windows: view of the padded part, in the order of the batch's elements in memory.
+        padded: number of elements of a padded part of the source; 0 where nothing is padded.
+        fill: the part's copy to its place among zeros; None where nothing is padded.
+        windows: view of the padded part, else of the source, in the order of the batch in memory.
+        width: bytes that may be moved at once, likewise.
         batch: shape of the copied view: tiles times images, channels, windows; the channels
             last where they vary fastest.
     """
 
-    inside: View
-    padding: tuple[int, ...]
+    padded: int
+    fill: Copy | None
     windows: View
+    width: int
     batch: tuple[int, ...]
-
-
-class Placement(NamedTuple):
-    """Where values of a call go: views of the same size of the values and of the result."""
-
-    values: View
-    result: View
 
 
 def blocks(images: int, axes: tuple[Axis, ...], per_call: int) -> Iterator[Block]:
@@ -95,6 +107,7 @@ def gather(
     block: Block,
     *,
     channels_last: bool,
+    itemsize: int,
 ) -> Gather:
     """Return how the windows of a block become a batch, the tiles before the images.
 
@@ -104,39 +117,30 @@ def gather(
         axes: how the spatial axes are cut.
         block: which windows.
         channels_last: whether the channels vary fastest in memory.
+        itemsize: bytes of an element.
     """
-    starts, sizes = [], []
-    padding: list[int] = []
-    for axis, (first, count) in zip(axes, block.tiles, strict=True):
-        start = first * axis.step - axis.before
-        stop = start + (count - 1) * axis.step + axis.window
-        low = min(max(start, 0), axis.source)
-        high = max(low, min(stop, axis.source))
-        before = min(max(-start, 0), stop - start)
-        starts.append(low)
-        sizes.append(high - low)
-        padding[:0] = before, stop - start - before - (high - low)
+    starts, sizes, befores, afters = zip(*map(_reach, axes, block.tiles), strict=True)
     part = (block.images[1], channels[1], *sizes)
     steps = strides(shape, channels_last=channels_last)
     offset = sum(map(int.__mul__, (block.images[0], channels[0], *starts), steps))
-    inside = View(part, steps, offset)
-    if any(padding):
-        pads = zip(sizes, padding[-2::-2], padding[::-2], strict=True)
-        part = (*part[:2], *(size + before + after for size, before, after in pads))
-        steps = strides(part, channels_last=channels_last)
+    padded, fill = 0, None
+    if any((*befores, *afters)):
+        inside = _view(part, steps, offset, channels_last=channels_last)
+        whole = (*part[:2], *map(sum, zip(sizes, befores, afters, strict=True)))
+        padded, steps = math.prod(whole), strides(whole, channels_last=channels_last)
+        offset = sum(map(int.__mul__, befores, steps[2:]))
+        target = _view(part, steps, offset, channels_last=channels_last)
+        fill, offset = Copy(inside, target, _width(itemsize, inside, target)), 0
     counts = [count for _, count in block.tiles]
     windows = [axis.window for axis in axes]
     tile_steps = [axis.step * step for axis, step in zip(axes, steps[2:], strict=True)]
-    of_batch = ([*counts, part[0]], [*tile_steps, steps[0]])
-    of_tile = [(part[1], steps[1]), *zip(windows, steps[2:], strict=True)]
-    if channels_last:
-        of_tile = [*of_tile[1:], of_tile[0]]
-    size = (*of_batch[0], *(size for size, _ in of_tile))
-    stride = (*of_batch[1], *(step for _, step in of_tile))
-    batch = (math.prod(of_batch[0]), *(size for size, _ in of_tile))
-    # A view of a padded part starts at its first element, one of the source where it lies.
-    view = View(size, stride, 0 if any(padding) else offset)
-    return Gather(inside, tuple(padding) if any(padding) else (), view, batch)
+    of_tile = _view(
+        (part[1], *windows), (steps[1], *steps[2:]), offset, channels_last=channels_last, channel=0
+    )
+    view = View((*counts, part[0], *of_tile.size), (*tile_steps, steps[0], *of_tile.stride), offset)
+    batch = (math.prod(counts) * part[0], *of_tile.size)
+    dense = View(batch, strides(batch, channels_last=False), 0)
+    return Gather(padded, fill, view, _width(itemsize, view, dense), batch)
 
 
 def placements(
@@ -147,7 +151,8 @@ def placements(
     block: Block,
     *,
     channels_last: bool,
-) -> tuple[Placement, ...]:
+    itemsize: int,
+) -> tuple[Copy, ...]:
     """Return where the values go that a call returned for the windows of a block.
 
     Args:
@@ -157,6 +162,7 @@ def placements(
         axes: how the spatial axes are cut.
         block: which tiles.
         channels_last: whether the channels vary fastest in memory.
+        itemsize: bytes of an element.
     """
     n = len(axes)
     counts = [*(count for _, count in block.tiles), block.images[1]]
@@ -180,17 +186,66 @@ def placements(
                 pieces, axes, batch_steps[:n], given[2:], strict=True
             )
         )
-        target = start + sum(
+        begin = start + sum(
             piece.start * step for piece, step in zip(pieces, wanted[2:], strict=True)
         )
-        across = (axis.tile * step for axis, step in zip(axes, wanted[2:], strict=True))
-        placed.append(
-            Placement(
-                View(size, (*batch_steps, given[1], *given[2:]), offset),
-                View(size, (*across, wanted[0], wanted[1], *wanted[2:]), target),
-            )
+        across = [axis.tile * step for axis, step in zip(axes, wanted[2:], strict=True)]
+        source = _view(
+            size, (*batch_steps, *given[1:]), offset, channels_last=channels_last, channel=n + 1
         )
+        target = _view(size, (*across, *wanted), begin, channels_last=channels_last, channel=n + 1)
+        placed.append(Copy(source, target, _width(itemsize, source, target)))
     return tuple(placed)
+
+
+def _view(
+    size: Sequence[int],
+    stride: Sequence[int],
+    offset: int,
+    *,
+    channels_last: bool,
+    channel: int = 1,
+) -> View:
+    """Return a view whose last dimension is what varies fastest in memory, the channels or not."""
+    order = list(range(len(size)))
+    if channels_last:
+        order.append(order.pop(channel))
+    return View(tuple(size[dim] for dim in order), tuple(stride[dim] for dim in order), offset)
+
+
+def _width(itemsize: int, *views: View) -> int:
+    """Return how many bytes, at most eight, are neighbours in all views and begin at multiples."""
+    width = max(_WIDEST, itemsize)
+    while width > itemsize:
+        number = width // itemsize
+        places = [view.offset for view in views]
+        for view in views:
+            places += [view.size[-1], *view.stride[:-1]]
+        if all(view.stride[-1] == 1 for view in views) and not any(
+            place % number for place in places
+        ):
+            return width
+        width //= 2
+    return itemsize
+
+
+class _Reach(NamedTuple):
+    """Pixels of an axis that the windows of a block read, and the zeros around them."""
+
+    start: int
+    size: int
+    before: int
+    after: int
+
+
+def _reach(axis: Axis, tiles: tuple[int, int]) -> _Reach:
+    first, count = tiles
+    start = first * axis.step - axis.before
+    stop = start + (count - 1) * axis.step + axis.window
+    low = min(max(start, 0), axis.source)
+    high = max(low, min(stop, axis.source))
+    before = min(max(-start, 0), stop - start)
+    return _Reach(low, high - low, before, stop - start - before - (high - low))
 
 
 class _Piece(NamedTuple):

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from rdna1 import guard
-from rdna1.guard import Envelope, autograd, compute, plan, tiles
-from rdna1.guard.autograd import Geometry
+from rdna1.guard import Envelope, autograd, plan, steps, tiles
 from rdna1.guard.convolution import convolve
+from rdna1.guard.geometry import Geometry
 from rdna1.guard.plan import CPU, NATIVE, SPLIT, Plan
 from rdna1.guard.setting import Guard
 from support.examples import examples
@@ -58,6 +58,39 @@ def test_values_and_gradients_are_those_of_torch(
     call: Call, envelope: Envelope, memory: int
 ) -> None:
     assert_same(call, Guard(envelope, memory_bytes=memory))
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(calls(), envelopes(), MEMORY)
+def test_small_elements_move_with_their_neighbours(
+    call: Call, envelope: Envelope, memory: int
+) -> None:
+    small = [each.detach().float().requires_grad_() for each in call.inputs]
+    x, weight, *bias = small
+    guarded = call._replace(x=x, weight=weight, bias=bias[0] if bias else None).guarded(
+        Guard(envelope, False, memory)
+    )
+    results = call.native(), guarded
+    torch.testing.assert_close(results[1].double(), results[0], rtol=0, atol=1e-4)
+    for one, other in zip(
+        torch.autograd.grad(results[0].square().sum(), call.inputs),
+        torch.autograd.grad(results[1].square().sum(), small),
+        strict=True,
+    ):
+        torch.testing.assert_close(other.double(), one, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("width", [20, 21, 22, 24])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_four_elements_of_two_bytes_move_at_once(width: int, order: torch.memory_format) -> None:
+    # Whole numbers up to 144, which bfloat16 has.
+    x = torch.randint(2, (2, 16, 16, width)).bfloat16().contiguous(memory_format=order)
+    weight = torch.ones(8, 16, 3, 3).bfloat16()
+    for envelope in (Envelope(8), Envelope(limits=(guard.Limit("height", 8),))):
+        # The second image begins where no eight bytes do.
+        for images in (x, x[1:], torch.cat([x.flatten()[:1], x.flatten()])[1:].view_as(x)):
+            actual = guard.conv2d(images, weight, padding=1, envelope=envelope)
+            assert torch.equal(actual, F.conv2d(images, weight, padding=1))
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -119,15 +152,15 @@ def test_a_mistake_is_noticed(mistake: str, monkeypatch: pytest.MonkeyPatch) -> 
     weight = torch.rand(4, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     call = Call(2, False, x, weight, None, {"padding": 1})
     assert_same(call, Guard(Envelope(8)))
-    compute._program.cache_clear()
-    compute._sums.cache_clear()
-    monkeypatch.setattr(compute, "result_axes", wrong)
+    steps.program_of.cache_clear()
+    steps.sums_of.cache_clear()
+    monkeypatch.setattr(steps, "result_axes", wrong)
     try:
         with pytest.raises(AssertionError, match="not close"):
             assert_same(call, Guard(Envelope(8)))
     finally:
-        compute._program.cache_clear()
-        compute._sums.cache_clear()
+        steps.program_of.cache_clear()
+        steps.sums_of.cache_clear()
 
 
 def plain(x: Tensor, weight: Tensor) -> Tensor:
@@ -216,6 +249,15 @@ def test_without_derivatives_no_autograd_function_is_used(monkeypatch: pytest.Mo
     x, weight = torch.rand(1, 3, 20, 20), torch.rand(4, 3, 3, 3)
     actual = guard.conv2d(x, weight, envelope=Envelope(8))
     torch.testing.assert_close(actual, F.conv2d(x, weight))
+
+
+def test_a_result_may_be_changed_in_place() -> None:
+    x, weight = torch.rand(1, 3, 20, 20), torch.rand(4, 3, 3, 3).requires_grad_()
+    expected = F.conv2d(x, weight).sub_(1).relu_()
+    actual = guard.conv2d(x, weight, envelope=Envelope(8)).sub_(1).relu_()
+    torch.testing.assert_close(actual, expected)
+    by_guard, by_torch = (torch.autograd.grad(y.sum(), weight) for y in (actual, expected))
+    torch.testing.assert_close(by_guard, by_torch)
 
 
 def test_inference_mode() -> None:

@@ -1,0 +1,63 @@
+"""Times and memory of functions on a device, for benchmarks."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Run = Callable[[], object]
+_MIB = 1024 * 1024
+
+
+class Clock:
+    """Times functions on a device."""
+
+    def __init__(self, device: torch.device, repeats: int) -> None:
+        self.device, self.repeats = device, repeats
+
+    def milliseconds(self, run: Run, *, repeats: int | None = None) -> float:
+        """Median of several runs after a few that are not counted."""
+        number = repeats or self.repeats
+        for _ in range(min(5, number)):
+            run()
+        times = []
+        for _ in range(number):
+            self._wait()
+            start = time.perf_counter()
+            run()
+            self._wait()
+            times.append((time.perf_counter() - start) * 1000)
+        return round(statistics.median(times), 4)
+
+    def peak(self, run: Run) -> float | None:
+        """Peak of the device's memory in MiB; None on a CPU."""
+        if self.device.type != "cuda":
+            return None
+        run()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        run()
+        return round(torch.cuda.max_memory_allocated() / _MIB, 1)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def commit_of(folder: Path) -> str:
+    """Commit of the sources in a folder, with a word if they were changed since."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def geometric_mean(rows: list[dict[str, Any]], name: str, of: str) -> float:
+    """Geometric mean of a ratio over rows."""
+    logs = [math.log(row[name] / row[of]) for row in rows]
+    return round(math.exp(sum(logs) / len(logs)), 3)
