@@ -51,6 +51,9 @@ _GUARD_COLUMNS = {
     "hybrid": "hybrid",
     "native_training": "training native",
     "guard_training": "training guard",
+    "recorded_training": "training recorded",
+    "patch_conv": "patch_conv",
+    "patch_conv_at_once": "patch_conv at once",
     "native_mib": "MiB native",
     "guard_mib": "MiB guard",
 }
