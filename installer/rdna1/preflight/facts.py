@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -374,9 +374,7 @@ class Facts(msgspec.Struct, frozen=True):
         """
         value = fact(self)
         if value is None:
-            name = name_of(fact)
-            self.need(name)
-            raise UnknownFactError(f"the facts do not hold {name}")
+            self.lacking(name_of(fact))
         return value
 
     def known_or_absent(self, fact: Callable[[Facts], T | None]) -> T | None:
@@ -387,6 +385,15 @@ class Facts(msgspec.Struct, frozen=True):
         """
         self.need(name_of(fact))
         return fact(self)
+
+    def lacking(self, name: str) -> NoReturn:
+        """Say why a fact, or a part of one, by its dotted name, is not here.
+
+        Raises:
+            UnknownFactError: always; the message is the reason.
+        """
+        self.need(name)
+        raise UnknownFactError(f"the facts do not hold {name}")
 
     def need(self, name: str) -> None:
         """Refuse to go on where a part of a fact, by its dotted name, could not be read.

@@ -275,7 +275,7 @@ def _offered(case: Case, names: list[str]) -> dict[str, Candidate | None]:
     known = facts.known(lambda f: f.apt.candidates)
     for name in names:
         if name not in known:
-            facts.need(f"apt.candidates.{name}")
+            facts.lacking(f"apt.candidates.{name}")
     return {name: known[name] for name in names}
 
 
