@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-# What may come from whoever calls: where its own cache is, how long to wait, whose certificates.
+# What may come from whoever calls: where its own cache is or that it has none, how long to wait,
+# whose certificates.
 # Everything else of uv's would let an index, a constraint, a link mode or a list of Pythons in
 # that neither the lock nor the stack names, or that no hash holds.
-_KEPT = frozenset({"UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
+_KEPT = frozenset({"UV_CACHE_DIR", "UV_NO_CACHE", "UV_HTTP_TIMEOUT", "UV_SYSTEM_CERTS"})
 
 
 def uv_variables(**own: str) -> dict[str, str]:
@@ -17,4 +18,6 @@ def uv_variables(**own: str) -> dict[str, str]:
         own: variables to set besides.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in _KEPT}
+    if "UV_CACHE_DIR" in own:
+        kept.pop("UV_NO_CACHE", None)
     return {**kept, **own}
