@@ -20,6 +20,7 @@ from ansible.module_utils.rdna1.target.dpkg_locks import (
 from ansible.module_utils.rdna1.target.facts.dpkg import Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import Unfinished, unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
 from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.intended import simulate
@@ -131,6 +132,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    if os.geteuid() != 0:
+        module.fail_json(msg=ONLY_ROOT.format("playbooks/user.yml"))
     try:
         module.exit_json(**finish(module))
     except LockedError as error:

@@ -14,6 +14,7 @@ from ansible.module_utils.rdna1.target.credentials import text_without_credentia
 from ansible.module_utils.rdna1.target.facts.dpkg import Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
 from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.files import TOO_LARGE
@@ -125,11 +126,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if os.geteuid() != 0 and not module.params["home"]:
-        module.fail_json(
-            msg="only root can change this machine, and the play runs as another user. "
-            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass), or do "
-            "without root (playbooks/user_rollback.yml)"
-        )
+        module.fail_json(msg=ONLY_ROOT.format("playbooks/user_rollback.yml"))
     folder = Path(module.params["path"])
     try:
         check_home(module.params["home"])

@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.target.facts.dpkg import is_relevant
 from ansible.module_utils.rdna1.target.facts.system import reboot_required
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
+from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
 from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
@@ -107,11 +108,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if os.geteuid() != 0 and not module.params["home"]:
-        module.fail_json(
-            msg="only root can change this machine, and the play runs as another user. "
-            "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass), or do "
-            "without root (playbooks/user.yml)"
-        )
+        module.fail_json(msg=ONLY_ROOT.format("playbooks/user.yml"))
     folder = Path(module.params["path"])
     after: State | None = None
     try:

@@ -11,6 +11,11 @@ from typing import Iterator, NamedTuple
 
 _FIRST_PERSON = 1000  # uid and gid of the first person on Debian and Ubuntu
 _NO_GROUP = 65534
+ONLY_ROOT = (
+    "only root can change this machine, and the play runs as another user. "
+    "Remedy: run as root, or with sudo (ansible-playbook --ask-become-pass), or do "
+    "without root ({})"
+)
 
 
 class RefusedError(PermissionError):

@@ -71,7 +71,7 @@ def test_the_mirror_has_debians_pytorch_and_what_rdna1_imports(mirror: Path) -> 
     [
         (
             {"rdna1_pytorch_source": "index", "preflight_ignore": IGNORED},
-            "rdna1_pytorch_source distro, and this machine is to use distro and index. Remedy: ",
+            "and this machine is to use distro, index and ''. Remedy: ",
         ),
         (
             {"rocm_packages": ["tools", "libraries"], "preflight_ignore": IGNORED},

@@ -11,8 +11,11 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
+from rdna1.conv.case import ConvCase
+from rdna1.measure.envelope import Envelope, allows
 from rdna1.measure.smoke import smoke_cases
 from support.box_state import PACKAGE, State, difference, state
 from support.boxes import Box, remove_box, start_box
@@ -163,10 +166,12 @@ def test_no_limit_is_said_plainly(box: Box) -> None:
     said = " ".join(played.stdout.split())
     assert "NO LIMIT up to 64 pixels" in said
     assert "everything beyond the documented 42 pixels" in said
-    # What was not tried is not allowed: the keys are of the largest that passed.
+    # What was not tried is not allowed.
     written = envelope(box)
     assert written["max_side"] == 64
-    assert written["max_workspace_bytes"] > 1016064
+    made = msgspec.convert(written, Envelope)
+    assert allows(made, ConvCase(64, 64, 42, 42, 3, 3, padding=1))
+    assert not allows(made, ConvCase(64, 64, 65, 65, 3, 3, padding=1))
 
 
 def test_where_nothing_passes_there_is_no_envelope(box: Box) -> None:
