@@ -8,9 +8,10 @@ and the limit is found too low, never too high; so a map whose hang would be the
 timeout, or is tried once more with it (`rdna1.measure.boundary.investigation`). What a busy machine
 does to a case is not counted in the first place (`rdna1.worker.given_time`).
 
-Nor is waited so long for a process that does nothing by itself: one that compiles or loads
-computes, waits for a processor or for a disk. What sleeps on end waits for the device alone, and
-that has had many times what it took for any case before.
+Nor does a shortened deadline wait so long for a process that does nothing by itself: one that
+compiles or loads computes, waits for a processor or for a disk. What sleeps on end waits for the
+device alone, and that has had many times what it took for any case before. The full timeout is full
+for such a process, too: what decides a limit is not hurried.
 """
 
 from __future__ import annotations
@@ -29,9 +30,6 @@ FLOOR_SECONDS = 2.0
 
 # The same without any loading.
 IDLE_FLOOR_SECONDS = 1.0
-
-# Of the full timeout, how much of it on end a process may do nothing.
-IDLE_SHARE = 1 / 5
 
 
 class Run(NamedTuple):
@@ -71,22 +69,19 @@ def adaptive_deadline(
         multiply_accumulates: of the case.
         runs: on the same device, in any order.
         timeout: upper bound, seconds.
-        patient: whether much depends on the case: then it may take the timeout, and its process
-            may be idle for `IDLE_SHARE` of that, or `FACTOR` times as long as other cases may take.
+        patient: whether much depends on the case: then it may take the timeout, whatever its
+            process does.
 
     Returns:
         At least `FLOOR_SECONDS`, `IDLE_FLOOR_SECONDS` of them idle, and at most ``timeout``, which
         goes first.
     """
-    if len(runs) < FEWEST_RUNS:
+    if patient or len(runs) < FEWEST_RUNS:
         return Deadline(timeout, timeout)
     slowest = max(run.seconds for run in runs)
     computing = min(
         run.seconds * max(1.0, multiply_accumulates / run.multiply_accumulates) for run in runs
     )
     expected = FACTOR * max(slowest, computing)
-    if patient:
-        idle = max(IDLE_SHARE * timeout, FLOOR_SECONDS, FACTOR * expected)
-        return Deadline(timeout, min(timeout, idle))
     seconds = min(timeout, max(FLOOR_SECONDS, expected))
     return Deadline(seconds, min(seconds, max(IDLE_FLOOR_SECONDS, expected)))

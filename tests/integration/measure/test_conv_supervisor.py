@@ -214,9 +214,9 @@ def test_a_hang_has_the_full_timeout_until_enough_has_passed(started: Pids) -> N
         passes = [supervisor.run(GOOD_CASE) for _ in range(FEWEST_RUNS)]
         late, last = supervisor.run(CASE), supervisor.run(CASE, patient=True)
     assert [result.outcome for result in passes] == ["pass"] * FEWEST_RUNS
-    assert early.detail == "no answer within 3 s, killed"
+    assert early.detail == last.detail == "no answer within 3 s, killed"
     # It sleeps, so it neither compiles nor loads.
-    assert all(result.detail.startswith("no answer, and idle for ") for result in (late, last))
+    assert late.detail.startswith("no answer, and idle for ")
     assert supervisor.hurried == {CASE}
     assert started() == []
 
