@@ -92,3 +92,19 @@ def test_the_sandbox_script_shows_its_usage() -> None:
     )
     assert done.returncode == 2
     assert "usage: sandbox/box image" in done.stderr
+
+
+def test_drafts_that_come_and_go_are_nobodys(tmp_path: Path) -> None:
+    # As Python's of compiled files do, while a second command starts.
+    shutil.copy(ROOT / "run", tmp_path)
+    script = """
+        mkdir drafts
+        (cd drafts; while [ ! -e ../end ]; do seq 500 | xargs touch; seq 500 | xargs rm; done) &
+        for _ in $(seq 150); do ./run checkout || :; done
+        touch end
+        wait
+    """
+    done = subprocess.run(
+        ["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == f"==> Only root can write {tmp_path}\n" * 150
