@@ -47,3 +47,10 @@ def test_names_of_plays_are_in_plain_words(playbook: Path) -> None:
 def test_the_usage_of_run_is_in_plain_words() -> None:
     usage = (ROOT / "run").read_text(encoding="utf-8").partition("\nset -eu")[0]
     assert FORBIDDEN.findall(usage) == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_comment_behind_a_command_ends_within_80_columns(page: Path) -> None:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert [line for line in lines if " # " in line and len(line) > 80] == []
