@@ -35,7 +35,6 @@ EXCEPTIONS = {
     "rdna1/target/venvs/archives.py": "files of a mirror's copy, compared by hash",
     "rdna1/target/venvs/build.py": "files in a workshop, where nobody else writes",
     "rdna1/target/venvs/built_wheel.py": "opens the folder above that of a build, root's own",
-    "rdna1/target/venvs/bytecode.py": "an environment that is being built: root's or the caller's",
     "rdna1/target/venvs/ensure.py": "environments below /opt/rdna1, or the caller's own",
     "rdna1/target/venvs/execstack.py": "an environment that is being built: root's or the caller's",
     "rdna1/target/venvs/ownership.py": "environments below /opt/rdna1, or the caller's own",

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..credentials import text_without_credentials
 from ..exclusive_lock import ExclusiveLockError
 from .archives import ArchiveError, archive_in, fetch_archive
 from .built_wheel import BuiltWheelError
-from .bytecode import BytecodeError, compile_bytecode, how_it_ended, package_folders
 from .ownership import open_way
 from .spec import Spec, digest, entry_name
+from .unprivileged import how_it_ended
 from .uv_locks import begin_environment, close_cache, close_lock, end_environment
 from .uv_settings import only_wheels, settings
 from .uv_variables import uv_variables
@@ -97,34 +96,21 @@ class Uv:
         self._install_sources(environment, ["--python", python, *kind])
         for wheels, index in spec.sections():
             self._install(target, wheels, index)
-        # Unpacking torch takes one core; others compile meanwhile what is there.
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            there = package_folders(environment)
-            compiled = beside.submit(self._compile, environment, there) if there else None
-            self._install(target, *spec.torch_section())
-        if compiled:
-            compiled.result()
-        self("pip", "install", *target, "--no-deps", "--offline", str(spec.wheel))
+        self._pip_install(target, "--offline", str(spec.wheel))
         if spec.lock:
             self("pip", "check", *target)
-        self._compile(environment, [])
         end_environment(environment)
 
     def _install(self, target: Sequence[str], wheels: str, index: str) -> None:
         """Install a section of the lock."""
         if wheels.strip():
-            self(
-                "pip",
-                "install",
-                *target,
-                "--no-deps",
-                "--require-hashes",
-                "--no-build",
-                *self._origin(index),
-                "--requirement",
-                "-",
-                given=wheels,
-            )
+            options = ["--require-hashes", "--no-build", *self._origin(index)]
+            self._pip_install(target, *options, "--requirement", "-", given=wheels)
+
+    def _pip_install(self, target: Sequence[str], *arguments: str, given: str = "") -> None:
+        """Install packages; compiled, as users of the environment cannot write there."""
+        options = ["--no-deps", "--compile-bytecode"]
+        self("pip", "install", *target, *options, *arguments, given=given)
 
     def _install_sources(self, environment: Path, python: Sequence[str]) -> None:
         """Build what the stack's index has no wheel of, without any rights, and install it."""
@@ -143,7 +129,7 @@ class Uv:
                     if entry:
                         wheel = shop.build(entry, self._archive(entry, shop), source["environment"])
                         target = ["--python", str(environment)]
-                        self("pip", "install", *target, "--no-deps", "--offline", str(wheel))
+                        self._pip_install(target, "--offline", str(wheel))
         except (ArchiveError, BuiltWheelError, WorkshopError) as error:
             raise BuildError(str(error)) from error
 
@@ -171,13 +157,6 @@ class Uv:
         try:
             close_lock(folder)
         except ExclusiveLockError as error:
-            raise BuildError(str(error)) from error
-
-    def _compile(self, environment: Path, folders: Sequence[Path]) -> None:
-        """Compile packages of an environment; without any, all of them."""
-        try:
-            compile_bytecode(environment, self._inherited, folders)
-        except (BytecodeError, OSError) as error:
             raise BuildError(str(error)) from error
 
     def _origin(self, index: str) -> list[str]:

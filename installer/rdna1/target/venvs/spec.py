@@ -87,17 +87,11 @@ class Spec(NamedTuple):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def sections(self) -> list[tuple[str, str]]:
-        """The lock without torch in two parts, each with the one index that it may come from."""
+        """Return the lock in two parts, each with the one index that it may come from."""
         stack, project, _ = parts(self.lock)
         built = self.source_entries().values()
-        others = "".join(
-            entry for entry in entries(stack) if not _is_torch(entry) and entry not in built
-        )
-        return [(others, self.index_url), (project, self.project_index_url)]
-
-    def torch_section(self) -> tuple[str, str]:
-        """What the lock says of torch, the largest wheel by far, and its index."""
-        return "".join(filter(_is_torch, entries(parts(self.lock)[0]))), self.index_url
+        wheels = "".join(entry for entry in entries(stack) if entry not in built)
+        return [(wheels, self.index_url), (project, self.project_index_url)]
 
     def source_entries(self) -> dict[str, str]:
         """Name to entry of what is a source distribution in the lock, by the word of the stack."""
@@ -130,10 +124,6 @@ def entry_name(entry: str) -> str:
     """Normalised name of the distribution that an entry is of (PEP 503)."""
     match = re.match(r"[\w.-]+", entry, re.ASCII)
     return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
-
-
-def _is_torch(entry: str) -> bool:
-    return entry_name(entry) == "torch"
 
 
 def digest(path: Path) -> str:

@@ -99,6 +99,14 @@ def _without_rights(number: int | None) -> list[str]:
     return [_program("setpriv"), *(identity if number is not None else []), *rights, "--"]
 
 
+def how_it_ended(status: int) -> str:
+    """Say how a process ended, as its ``returncode`` tells: a negative one is a signal."""
+    if status >= 0:
+        return f"ended with {status}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"was killed by {names.get(-status, f'signal {-status}')}"
+
+
 def _isolation(number: int | None) -> list[str]:
     """A command that takes the network away, and ends all with the program; where permitted."""
     # A user may do it in a user namespace of the user's own, if at all.

@@ -15,9 +15,8 @@ from typing import Iterator, Mapping
 
 from ..printable import printable_lines
 from .built_wheel import take_wheel
-from .bytecode import how_it_ended
 from .spec import entry_name
-from .unprivileged import UnprivilegedError, run_unprivileged, unused_id
+from .unprivileged import UnprivilegedError, how_it_ended, run_unprivileged, unused_id
 
 _PREFIX = ".building-"
 _SECONDS = 1800.0

@@ -32,30 +32,13 @@ SPEC = Spec(
 )
 
 
-def test_torch_is_a_section_of_its_own_and_nothing_is_lost() -> None:
-    spec = SPEC._replace(lock=LOCK)
-    (stack, stack_index), (project, project_index) = spec.sections()
-    torch, torch_index = spec.torch_section()
-    assert (stack_index, torch_index, project_index) == (
-        "https://stack",
-        "https://stack",
-        "https://project",
-    )
-    assert torch == LOCK[LOCK.index("torch==") : LOCK.index("torchvision")]
-    assert project == LOCK.partition(LOCK_MARK)[2]
+def test_each_section_has_its_index_and_nothing_is_lost() -> None:
+    stack, project = SPEC._replace(lock=LOCK).sections()
+    assert (stack[1], project[1]) == ("https://stack", "https://project")
     # What uv cannot read is for uv to refuse.
-    assert stack.splitlines() == [
-        line for line in LOCK.partition(LOCK_MARK)[0].splitlines()[1:] if line not in torch
-    ]
+    assert stack[0].splitlines() == LOCK.partition(LOCK_MARK)[0].splitlines()[1:]
+    assert project[0] == LOCK.partition(LOCK_MARK)[2]
 
 
 def test_without_a_lock_there_is_nothing_to_install() -> None:
     assert SPEC.sections() == [("", "https://stack"), ("", "https://project")]
-    assert SPEC.torch_section() == ("", "https://stack")
-
-
-def test_torch_with_an_extra_is_torch() -> None:
-    native = f"torch[device-gfx1010]==2.12.0+rocm10.1.0 \\\n    --hash=sha256:{'2' * 64}\n"
-    spec = SPEC._replace(lock=f"{native}torchvision==0.27.0\n{LOCK_MARK}rich==14.0.0\n")
-    assert spec.torch_section() == (native, "https://stack")
-    assert spec.sections()[0] == ("torchvision==0.27.0\n", "https://stack")
