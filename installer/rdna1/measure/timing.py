@@ -145,7 +145,7 @@ def run_timing(
     """
     begun = time.monotonic()
     results: list[TimingCase] = []
-    with Supervisor(plan.device, plan.timeout, spare=False, wait=wait, on_wait=on_wait) as worker:
+    with Supervisor(plan.device, plan.timeout, wait=wait, on_wait=on_wait) as worker:
         stopped = _run(plan, worker, results, on_step)
     passed = not stopped and all(result.outcome in RIGHT for result in results)
     return TimingReport(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,8 +17,8 @@ from rdna1.worker.process import DeadlineError, DeathError, Ending, Worker, desc
 
 M = TypeVar("M")
 
-# Small convolutions take milliseconds: what takes longer compiles kernels, or hangs.
-SILENCE_SECONDS = 0.25
+# Small convolutions take milliseconds: of what takes longer the given time is counted.
+_AT_ONCE_SECONDS = 0.25
 _SHORTEST_SLICE = 0.01
 
 
@@ -73,7 +72,6 @@ def listen(
     worker: Worker,
     seconds: float,
     phase: Phase[M],
-    on_silence: Callable[[], None] = lambda: None,
     *,
     idle: float = math.inf,
 ) -> M:
@@ -83,7 +81,6 @@ def listen(
         worker: any.
         seconds: that it may take, of the time that the machine gives it.
         phase: what it does.
-        on_silence: called once it has taken `SILENCE_SECONDS`.
         idle: of the seconds, how many on end it may do nothing by itself
             (`rdna1.worker.given_time`): then it waits for the device alone.
 
@@ -92,13 +89,13 @@ def listen(
     """
     begun = time.monotonic()
     try:
-        return phase.answers.decode(_receive(worker, seconds, idle, on_silence))
+        return phase.answers.decode(_receive(worker, seconds, idle))
     except IdleError:
         outcome, cause = phase.late, f"no answer, and idle for {idle:.3g} s, killed"
     except DeadlineError:
         outcome, cause = phase.late, f"no answer within {seconds:.3g} s, killed"
     except DeathError:
-        outcome, cause = "crash", ""
+        outcome, cause = "crash", "killed with its reaper"
     except msgspec.MsgspecError as error:
         outcome, cause = "error", f"unintelligible answer: {error}"
     elapsed = time.monotonic() - begun
@@ -110,13 +107,11 @@ def listen(
     raise LossError(outcome, elapsed, phase.prefix + with_last_words(cause, worker), ending)
 
 
-def _receive(worker: Worker, seconds: float, idle: float, on_silence: Callable[[], None]) -> bytes:
+def _receive(worker: Worker, seconds: float, idle: float) -> bytes:
     """As `rdna1.worker.process.Worker.receive`, within the seconds that the machine gives."""
-    first = min(SILENCE_SECONDS, seconds)
+    first = min(_AT_ONCE_SECONDS, seconds)
     with contextlib.suppress(DeadlineError):
         return worker.receive(time.monotonic() + first)
-    if first < seconds:
-        on_silence()
     clock = GivenTime(worker.pid, first)
     while clock.seconds < seconds:
         wait = max(_SHORTEST_SLICE, min(SLICE_SECONDS, seconds - clock.seconds))

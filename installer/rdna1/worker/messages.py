@@ -1,8 +1,8 @@
 """What worker and supervisor say to each other: one JSON document a line.
 
-The supervisor sends a `rdna1.conv.case.ConvCase`, or an empty line. The worker first says `Ready`,
-`Unusable` or `Failed`; after that, for each case, `Started`, `FirstRun` and `Answer`, any of which
-may be `Failed` instead and the last; for an empty line, `Ready` if the device still works.
+The supervisor sends a `rdna1.conv.case.ConvCase`. The worker first says `Ready`, `Unusable` or
+`Failed`; after that, for each case, `Started`, `FirstRun` and `Answer`, any of which may be
+`Failed` instead and the last.
 """
 
 from __future__ import annotations
@@ -78,10 +78,6 @@ Opening = Ready | Unusable | Failed
 Preparation = Started | Failed
 FirstReply = FirstRun | Failed
 Reply = Answer | Failed
-
-
-# Asks whether the device still works.
-CHECK = b"\n"
 
 
 def encode(message: msgspec.Struct) -> bytes:

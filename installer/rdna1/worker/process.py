@@ -7,24 +7,26 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import NamedTuple
 
-from rdna1.worker import reaper
 from rdna1.worker.given_time import SLICE_SECONDS, GivenTime
+from rdna1.worker.template import Template
 
 # The last words of a process; a flood of them is cut from the front.
-_STDERR_BYTES = 2048
+_OUTPUT_BYTES = 2048
 
 # An answer has a few hundred bytes.
 _ANSWER_BYTES = 65536
 
-# What the warden may need beyond the time that it waits for the killed.
-_WARDEN_SECONDS = 10.0
+# What the reaper may need beyond the time that it waits for the killed.
+_REAPER_SECONDS = 10.0
+
+# How long SIGKILL takes where nothing holds it up.
+_DEATH_SECONDS = 1.0
+
+# Lines of a reaper whose worker has ended.
+_ENDED = 2
 
 _CHUNK = 65536
 
@@ -50,76 +52,58 @@ class Ending(NamedTuple):
 
 
 class Worker:
-    """A process, its descendants, and the warden that kills them (see `rdna1.worker.reaper`).
+    """A copy of the template, its descendants, and the reaper that kills them.
 
     They end with this object and with this process, whatever ends it: each of these closes the
-    socket that the warden listens to. So a worker may be started from any thread.
+    socket that the reaper listens to (see `rdna1.worker.reaper`). So a worker may be started from
+    any thread.
 
     Args:
-        command: program with its full path, and arguments; ``--supervisor PID`` is added.
-        folder: where it runs.
-        environment: all variables it gets.
+        template: what it is a copy of.
         patience: seconds that the killed may take to end.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        patience: float,
-    ) -> None:
-        """Start the processes."""
+    def __init__(self, template: Template, patience: float) -> None:
+        """Ask for the processes; the template may still have to import what it needs."""
+        self._template = template
         self._patience = patience
         self._control, control = socket.socketpair()
-        with control:
-            self._warden = subprocess.Popen(  # noqa: S603 - our own program, as a list
-                [
-                    *(sys.executable, "-I", "-S", reaper.__file__),
-                    *(str(control.fileno()), str(patience), *command),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                # Out of reach of a terminal's Ctrl-C.
-                start_new_session=True,
-                pass_fds=[control.fileno()],
-                cwd=folder,
-                env=environment,
-            )
-        self._requests, answers, stderr = (
-            cast("IO[bytes]", pipe)
-            for pipe in (self._warden.stdin, self._warden.stdout, self._warden.stderr)
-        )
+        self._channel, channel = socket.socketpair()
+        with control, channel:
+            template.ask(channel, control, patience)
         self._answers = bytearray()
-        self._stderr = bytearray()
+        self._output = bytearray()
         self._report = bytearray()
         self._silent = False
         self._selector = selectors.DefaultSelector()
-        self._selector.register(answers, selectors.EVENT_READ, self._answers)
-        self._selector.register(stderr, selectors.EVENT_READ, self._stderr)
+        self._selector.register(self._channel, selectors.EVENT_READ, self._answers)
+        self._selector.register(template.output, selectors.EVENT_READ, self._output)
         self._selector.register(self._control, selectors.EVENT_READ, self._report)
 
     @property
     def pid(self) -> int:
-        """Id of the warden, from which all processes of the worker descend."""
-        return self._warden.pid
+        """Id of a process from which all of the worker descend: the reaper, once it is there."""
+        return self._reaper or self._template.pid
+
+    @property
+    def _reaper(self) -> int | None:
+        line, told, _ = self._report.partition(b"\n")
+        return int(line) if told else None
 
     @property
     def last_words(self) -> str:
-        """What the process wrote last to its standard error since the last request."""
-        return self._stderr.decode(errors="replace").strip()
+        """What the process wrote last to its output since the last request."""
+        return self._output.decode(errors="replace").strip()
 
     def send(self, line: bytes) -> None:
         """Send a request of one line; if the process has ended, `receive` will say so."""
         self._pump(0)
-        self._stderr.clear()
-        with contextlib.suppress(BrokenPipeError):
-            self._requests.write(line)
+        self._output.clear()
+        with contextlib.suppress(OSError):
+            self._channel.sendall(line)
 
     def receive(self, deadline: float) -> bytes:
-        """Wait for one line, and read standard error meanwhile so that nobody blocks on it.
+        """Wait for one line, and read its output meanwhile so that nobody blocks on it.
 
         Args:
             deadline: as `time.monotonic` counts.
@@ -132,7 +116,7 @@ class Worker:
             DeathError: the process ended without one.
         """
         while b"\n" not in self._answers and len(self._answers) < _ANSWER_BYTES:
-            ended = self._silent or b"\n" in self._report
+            ended = self._silent or self._report.count(b"\n") >= _ENDED
             left = deadline - time.monotonic()
             before = len(self._answers)
             self._pump(0 if ended else max(left, 0))
@@ -147,25 +131,34 @@ class Worker:
         return bytes(line)
 
     def kill(self) -> Ending:
-        """Have the warden kill the process with its descendants, and wait for their end."""
+        """Have the reaper kill the process with its descendants, and wait for their end."""
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
+        self._pump(0)
+        code = None
+        if not self._reaper:
+            # The template still imports, or is dead; what it was asked for ends with it.
+            code = self._template.kill()
         clock = GivenTime(self.pid)
-        while not self._silent and clock.seconds < self._patience + _WARDEN_SECONDS:
+        while not self._silent and clock.seconds < self._patience + _REAPER_SECONDS:
             self._pump(SLICE_SECONDS)
             clock.tick(SLICE_SECONDS)
-        # It has ended or does not listen; the kernel kills the worker with it.
-        self._warden.kill()
-        code = self._warden.wait()
+        if not self._silent:
+            # It does not listen; the kernel kills the worker with it.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._pump(_DEATH_SECONDS)
+        # All that it has written, so that its successor's last words are its own.
         self._pump(0)
         self._close()
-        ended, _, left = self._report.decode().partition("\n")
-        if self._report.count(b"\n") < 2:  # what a warden says at least
-            return Ending(code, ())
+        _, ended, left = [*self._report.decode().split("\n"), "", ""][:3]
+        if self._report.count(b"\n") < _ENDED:
+            stuck = () if self._silent else (self.pid,)
+            return Ending(code, stuck)
         return Ending(int(ended) if ended else None, tuple(map(int, left.split())))
 
     def _pump(self, timeout: float) -> None:
-        """Move what the pipes hold into the buffers; wait for that up to ``timeout`` seconds."""
+        """Move what has come into the buffers; wait for that up to ``timeout`` seconds."""
         for key, _ in self._selector.select(timeout):
             chunk = b""
             with contextlib.suppress(ConnectionResetError):
@@ -174,13 +167,12 @@ class Worker:
                 self._selector.unregister(key.fileobj)
                 self._silent |= key.fileobj is self._control
             key.data.extend(chunk)
-        del self._stderr[:-_STDERR_BYTES]
+        del self._output[:-_OUTPUT_BYTES]
 
     def _close(self) -> None:
         self._selector.close()
         self._control.close()
-        for pipe in (self._warden.stdin, self._warden.stdout, self._warden.stderr):
-            cast("IO[bytes]", pipe).close()
+        self._channel.close()
 
 
 def describe_exit(code: int) -> str:

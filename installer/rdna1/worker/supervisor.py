@@ -19,8 +19,6 @@ from rdna1.worker.dialogue import (
     PREPARING,
     SECOND_RUN,
     LossError,
-    M,
-    Phase,
     describe_left,
     listen,
     with_last_words,
@@ -65,9 +63,7 @@ class Supervisor:
     """A context manager that runs one case after the other.
 
     A worker that has answered takes the next case too; after anything else another one does, as
-    an error can leave a device's context unusable; the worker says when it does not. A spare starts
-    when a case takes long enough to be a hang, and beside each case once a worker had to be
-    replaced; not before, as importing torch takes processor time that the cases need. Leaving the
+    an error can leave a device's context unusable; the worker says when it does not. Leaving the
     context, by whatever exception, leaves no process and no file behind; a Ctrl-C meanwhile is held
     back until that is done. So a caller may catch KeyboardInterrupt inside the context and still
     use the results it has.
@@ -79,10 +75,6 @@ class Supervisor:
         allowance: seconds that a worker may take to start, and to prepare a case.
         adaptive: let cases that have passed shorten the deadline (see
             `rdna1.worker.deadline`).
-        spare: whether to keep a spare worker. Starting it takes processor time from the cases,
-            which matters where seconds are the result.
-        early_spare: whether it starts beside the first worker and gets a second one beside it once
-            a worker is lost, as more losses are to be expected.
         variables: set in the workers' environment, or removed from it if None.
         unkillable_limit: number of workers that SIGKILL does not end to go on without.
         patience: seconds that SIGKILL may take.
@@ -105,8 +97,6 @@ class Supervisor:
         program: Sequence[str] = WORKER_PROGRAM,
         allowance: float = ALLOWANCE_SECONDS,
         adaptive: bool = False,
-        spare: bool = True,
-        early_spare: bool = False,
         variables: Mapping[str, str | None] = MappingProxyType({}),
         unkillable_limit: int = 1,
         patience: float = PATIENCE_SECONDS,
@@ -131,9 +121,8 @@ class Supervisor:
         self._on_wait = on_wait
         self._lock: DeviceLock | None = None
         self._interrupted = False
-        limits = Limits(allowance, timeout, patience, unkillable_limit)
-        command = [*program, "--device", device]
-        self._workers = Workers(command, variables, limits, spares=spare, early=early_spare)
+        limits = Limits(allowance, patience, unkillable_limit)
+        self._workers = Workers([*program, "--device", device], variables, limits)
         self._kernel_log = KernelLog(kernel_log or KERNEL_LOG)
 
     def __enter__(self) -> Supervisor:
@@ -172,7 +161,7 @@ class Supervisor:
 
     @property
     def open_seconds(self) -> float | None:
-        """From the start of the last worker that was no spare until it had opened the device."""
+        """From the start of the last worker until it had opened the device."""
         return self._workers.open_seconds
 
     def start_afresh(self) -> None:
@@ -243,16 +232,14 @@ class Supervisor:
             started = listen(worker, self._allowance, PREPARING)
             if isinstance(started, Failed):
                 return self._failure(case, worker, started, begun)
-            if self._workers.replaced:
-                self._workers.start_spare()
             begun = time.monotonic()
-            first = self._listen(worker, deadline, FIRST_RUN)
+            first = listen(worker, deadline.seconds, FIRST_RUN, idle=deadline.idle)
             if isinstance(first, Failed):
                 return self._failure(case, worker, first, begun)
             self._runs.append(Run(case.multiply_accumulates, time.monotonic() - begun))
             first_seconds = first.seconds
             begun = time.monotonic()
-            answer = self._listen(worker, deadline, SECOND_RUN)
+            answer = listen(worker, deadline.seconds, SECOND_RUN, idle=deadline.idle)
             if isinstance(answer, Failed):
                 return self._failure(case, worker, answer, begun)
         except LossError as loss:
@@ -268,10 +255,6 @@ class Supervisor:
             first_seconds,
             answer.waited_seconds,
         )
-
-    def _listen(self, worker: Worker, deadline: Deadline, phase: Phase[M]) -> M:
-        spare = self._workers.start_spare
-        return listen(worker, deadline.seconds, phase, spare, idle=deadline.idle)
 
     def _failure(self, case: ConvCase, worker: Worker, failed: Failed, begun: float) -> CaseResult:
         """The result of a case that the worker reports an error of."""

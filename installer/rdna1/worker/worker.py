@@ -1,29 +1,31 @@
 """The process that runs convolutions, and that may hang or die of them.
 
-Started by `rdna1.worker.process.Worker` as ``python -m rdna1.worker.worker``; says what
-`rdna1.worker.messages` describes on its standard output and reads cases from standard input.
+Started by `rdna1.worker.template.Template` as ``python -m rdna1.worker.worker``: that imports
+torch, and a copy of it is the worker. It says what `rdna1.worker.messages` describes on its
+channel, and reads cases there.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
+import contextlib
 import os
-import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from rdna1.catalog.yaml_data import DataFileError
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import UnusableDeviceError
-from rdna1.sim.rules import load_rules
+from rdna1.sim.rules import Rule, load_rules
 from rdna1.worker.device_error import DeviceError
 from rdna1.worker.given_time import threads_of, waited_between
-from rdna1.worker.messages import CHECK, Answer, Failed, FirstRun, Ready, Started, Unusable, encode
+from rdna1.worker.messages import Answer, Failed, FirstRun, Ready, Started, Unusable, encode
+from rdna1.worker.template import become_worker, end_with_supervisor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,51 +33,47 @@ if TYPE_CHECKING:
     from rdna1.conv.reference import Expected
     from rdna1.worker.device import TorchDevice
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
 # Enough to recognise an error; HIP repeats itself over pages.
 _MAX_ERROR_TEXT = 2000
 
 
 class Channel:
-    """The two pipes to the supervisor, out of reach of everything else in this process.
+    """The socket to the supervisor, out of reach of everything else in this process.
 
-    Libraries write to descriptor 1 as they like (MIOpen's log does), and children inherit
-    descriptor 0: both are moved away and replaced.
+    Libraries write to descriptor 1 as they like (MIOpen's log does).
     """
 
-    def __init__(self) -> None:
-        """Take the pipes over."""
-        self._requests: BinaryIO = os.fdopen(os.dup(0), "rb")
-        self._answers: BinaryIO = os.fdopen(os.dup(1), "wb")
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-        os.dup2(2, 1)
+    def __init__(self, end: socket.socket) -> None:
+        """Take the socket over."""
+        self._requests = end.makefile("rb")
+        self._answers = end.makefile("wb")
 
     def send(self, message: msgspec.Struct) -> None:
         """Send one message at once."""
         self._answers.write(encode(message))
         self._answers.flush()
 
-    def receive(self) -> Iterator[ConvCase | None]:
-        """The cases as they come, None to check the device, until the supervisor ends it."""
+    def receive(self) -> Iterator[ConvCase]:
+        """The cases as they come, until the supervisor ends it."""
         for line in iter(self._requests.readline, b""):
-            yield None if line == CHECK else msgspec.json.decode(line, type=ConvCase)
+            yield msgspec.json.decode(line, type=ConvCase)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Serve cases until the supervisor closes the pipe.
+    """Be the template, and in its copies serve cases until the supervisor closes the channel.
 
     Args:
         argv: arguments after the program's name; None takes those of the process.
     """
     parser = argparse.ArgumentParser(prog="rdna1.worker.worker")
     parser.add_argument("--device", required=True, help="auto, cpu, cuda, cuda:N or sim:FILE")
-    parser.add_argument("--supervisor", required=True, type=int, help="its process id")
+    parser.add_argument("--requests", required=True, type=int, help="descriptor of a socket")
     arguments = parser.parse_args(argv)
-    die_with(arguments.supervisor)
-    channel = Channel()
+    end_with_supervisor()
+    # A mistake is the worker's to tell.
+    with contextlib.suppress(UnusableDeviceError):
+        _load(arguments.device)
+    channel = Channel(become_worker(arguments.requests))
     try:
         device = _open(arguments.device)
     except UnusableDeviceError as error:
@@ -83,37 +81,34 @@ def main(argv: list[str] | None = None) -> None:
     except RuntimeError as error:
         channel.send(_failure(error))
     else:
-        ready = Ready(device.info, device.identity)
-        channel.send(ready)
+        channel.send(Ready(device.info, device.identity))
         for case in channel.receive():
-            if case:
-                _serve(case, device, channel)
-            else:
-                _check(device, channel, ready)
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, even by SIGKILL.
-
-    The parent is the warden; a process that has one thread only, as prctl(2) means the thread.
-
-    Raises:
-        OSError: the kernel refuses.
-        SystemExit: the parent is dead already.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:
-        sys.exit("the supervisor is dead")
+            _serve(case, device, channel)
 
 
 def _open(name: str) -> TorchDevice:
     """Open a device by the name that the user gave it.
 
     Raises:
-        UnusableDeviceError: there is no such device here, or no torch, or a wrong rule file.
+        UnusableDeviceError: as `_load`, or there is no such device here.
         RuntimeError: the device is there and does not work.
+    """
+    rules = _load(name)
+    from rdna1.worker.device import SimulatedDevice, TorchDevice
+
+    if rules is None:
+        return TorchDevice(name)
+    return SimulatedDevice(rules, Path(name.partition(":")[2]))
+
+
+def _load(name: str) -> list[Rule] | None:
+    """Read a simulated device's rules, and import torch; touch no device.
+
+    Returns:
+        The rules, None for a device that is not simulated.
+
+    Raises:
+        UnusableDeviceError: there is no torch, or a wrong rule file.
     """
     kind, _, file = name.partition(":")
     try:
@@ -121,25 +116,18 @@ def _open(name: str) -> TorchDevice:
         rules = load_rules(Path(file)) if kind == "sim" else None
     except DataFileError as error:
         raise UnusableDeviceError(str(error)) from error
+    # numpy, which torch imports, starts threads of OpenBLAS, and whoever is copied has one only.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        from rdna1.worker.device import SimulatedDevice, TorchDevice
+        import rdna1.conv.reference
+        import rdna1.worker.device  # noqa: F401 - for `_open`
     except (ImportError, OSError) as error:
         raise UnusableDeviceError(
             f"{sys.executable} cannot import torch: {error}; "
             "use the rdna1-validate of an environment that can, or add torch to this one with the "
             "extra rdna1[torch]"
         ) from error
-    return TorchDevice(name) if rules is None else SimulatedDevice(rules, Path(file))
-
-
-def _check(device: TorchDevice, channel: Channel, ready: Ready) -> None:
-    """See whether the device still works."""
-    try:
-        device.check()
-    except RuntimeError as error:
-        channel.send(_failure(error))
-    else:
-        channel.send(ready)
+    return rules
 
 
 def _serve(case: ConvCase, device: TorchDevice, channel: Channel) -> None:

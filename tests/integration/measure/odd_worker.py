@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from rdna1.conv.result import DeviceInfo
 from rdna1.worker.messages import Answer, Failed, FirstRun, Ready, Started
-from rdna1.worker.worker import Channel, die_with
+from rdna1.worker.template import become_worker, end_with_supervisor
+from rdna1.worker.worker import Channel
 
 PR_SET_PTRACER = 0x59616D61  # linux/prctl.h
 
@@ -23,19 +25,37 @@ LARGEST_GOOD = 31
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", required=True)
-    parser.add_argument("--supervisor", required=True, type=int)
+    parser.add_argument("--requests", required=True, type=int)
     arguments = parser.parse_args()
-    die_with(arguments.supervisor)
+    end_with_supervisor()
+    load(arguments.device)
+    channel = Channel(become_worker(arguments.requests))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    behave(arguments.device, Channel())
+    behave(arguments.device, channel)
+
+
+def load(kind: str) -> None:
+    """Do what stands for importing torch."""
+    if kind == "slow import":
+        sleep()
+    if kind == "broken import":
+        os.write(2, b"cannot enable executable stack\n")
+        os.abort()
 
 
 def behave(kind: str, channel: Channel) -> None:
     """Open a device, then serve one case after the other."""
     if kind == "silent":
         sleep()
+    if kind == "babble":
+        channel.send(Started())
     if kind == "stillborn":
         sys.exit("no such library")
+    if kind.startswith("stillborn second"):
+        with Path("started").open("a", encoding="utf-8") as file:
+            file.write(".")
+            if file.tell() == len(".."):
+                sys.exit("the card is being reset")
     if kind == "broken device":
         channel.send(Failed("RuntimeError: invalid device function"))
         sleep()
@@ -45,11 +65,6 @@ def behave(kind: str, channel: Channel) -> None:
     ready = Ready(DeviceInfo(kind, "cpu", "test", "none", None, None), os.environ.get("IDENTITY"))
     channel.send(ready)
     for case in channel.receive():
-        if not case:
-            if kind.startswith("spoilt spare"):
-                sleep()
-            channel.send(ready)
-            continue
         if kind == "slow reference":
             sleep()
         channel.send(Started())

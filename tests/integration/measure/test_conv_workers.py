@@ -1,4 +1,4 @@
-"""Spare workers, unkillable ones, killed supervisors: with real processes."""
+"""Copies of a template, unkillable workers, killed supervisors: with real processes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ Pids = Callable[[], list[int]]
 WaitUntil = Callable[[Callable[[], bool]], None]
 
 
+def parent_of(pid: int) -> int:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])
+
+
 def arguments_of(pid: int) -> list[str]:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
@@ -33,9 +41,20 @@ def arguments_of(pid: int) -> list[str]:
         return []
 
 
+def template_of(started: Pids) -> int:
+    """Id of the process that workers are copies of."""
+    (template,) = (
+        pid
+        for pid in started()
+        if parent_of(pid) == os.getpid() and ODD_WORKER[1] in arguments_of(pid)
+    )
+    return template
+
+
 def workers(started: Pids) -> list[int]:
-    """Ids of the workers, without their wardens."""
-    return [pid for pid in started() if arguments_of(pid)[1:2] == [ODD_WORKER[1]]]
+    """Ids of the workers: copies of the template, and so are the reapers between them."""
+    template = template_of(started)
+    return [pid for pid in started() if parent_of(parent_of(pid)) == template]
 
 
 @pytest.fixture
@@ -57,24 +76,34 @@ def trace() -> Iterator[Callable[[int], None]]:
         tracer.communicate()
 
 
-def test_the_spare_takes_over_after_a_hang(started: Pids, wait_until: WaitUntil) -> None:
+def test_another_copy_of_the_template_takes_over_after_a_hang(started: Pids) -> None:
     with Supervisor("deaf", timeout=5, program=ODD_WORKER) as supervisor:
         assert supervisor.run(GOOD_CASE).outcome == "pass"
-        (first,) = workers(started)
+        template, (first,) = template_of(started), workers(started)
         assert supervisor.run(CASE).outcome == "hang"
-        (spare,) = workers(started)
-        assert spare != first
+        assert started() == [template]
         assert supervisor.run(GOOD_CASE).outcome == "pass"
-        wait_until(lambda: len(workers(started)) == 2)
-        assert spare in workers(started)
+        (second,) = workers(started)
+        assert second != first
+        assert template_of(started) == template
         assert supervisor.workers_lost == 1
     assert started() == []
 
 
-def test_a_spare_that_fails_is_replaced_and_is_the_last(started: Pids) -> None:
-    with Supervisor("spoilt spare, deaf", timeout=0.5, program=ODD_WORKER) as supervisor:
+def test_a_killed_template_is_replaced_when_a_worker_is_needed(started: Pids) -> None:
+    with Supervisor("deaf", timeout=1, program=ODD_WORKER) as supervisor:
+        assert supervisor.run(GOOD_CASE).outcome == "pass"
+        os.kill(template_of(started), signal.SIGKILL)
+        assert supervisor.run(GOOD_CASE).outcome == "pass"
+        assert supervisor.run(CASE).outcome == "hang"
+        assert supervisor.run(GOOD_CASE).outcome == "pass"
+        assert len(started()) == 3
+    assert started() == []
+
+
+def test_a_device_that_is_being_reset_is_opened_once_more(started: Pids) -> None:
+    with Supervisor("stillborn second, deaf", timeout=0.5, program=ODD_WORKER) as supervisor:
         outcomes = [supervisor.run(case).outcome for case in (CASE, GOOD_CASE, GOOD_CASE)]
-        assert len(workers(started)) == 1
     assert outcomes == ["hang", "pass", "pass"]
     assert supervisor.workers_lost == 2
     assert started() == []
@@ -84,9 +113,7 @@ def test_workers_that_cannot_be_reaped_are_gone_on_without_up_to_the_limit(
     started: Pids, trace: Callable[[int], None]
 ) -> None:
     """A tracer stands for the driver that keeps a process in an uninterruptible sleep."""
-    with Supervisor(
-        "traceable, deaf", 0.5, program=ODD_WORKER, spare=False, patience=0.3
-    ) as supervisor:
+    with Supervisor("traceable, deaf", 0.5, program=ODD_WORKER, patience=0.3) as supervisor:
         pids = []
         supervisor.run(GOOD_CASE)
         pids += workers(started)
@@ -113,9 +140,7 @@ def test_a_second_interrupt_does_not_end_the_clean_up(
     second = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     with (
         pytest.raises(KeyboardInterrupt, match="first"),
-        Supervisor(
-            "traceable, deaf", 60, program=ODD_WORKER, spare=False, patience=1
-        ) as supervisor,
+        Supervisor("traceable, deaf", 60, program=ODD_WORKER, patience=1) as supervisor,
     ):
         supervisor.run(GOOD_CASE)
         # Makes the clean-up last.
@@ -127,7 +152,7 @@ def test_a_second_interrupt_does_not_end_the_clean_up(
 
 
 def test_an_interrupted_case_is_not_mixed_up_with_the_next(started: Pids) -> None:
-    with Supervisor("deaf", 60, program=ODD_WORKER, spare=False) as supervisor:
+    with Supervisor("deaf", 60, program=ODD_WORKER) as supervisor:
         supervisor.run(GOOD_CASE)
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
@@ -157,30 +182,49 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_run_no_folder(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     program = [sys.executable, "-c", KILLED_SUPERVISOR, *ODD_WORKER]
     with subprocess.Popen(program) as run:
-        # The command, two workers with their wardens, a child in another session.
-        wait_until(lambda: len(started()) >= 6)
+        # The command, the template, a worker with its reaper, a child in another session.
+        wait_until(lambda: len(started()) >= 5)
         run.send_signal(number)
     wait_until(lambda: started() == [])
     assert len(list(tmp_path.iterdir())) == 1
-    with Supervisor("good", 60, program=ODD_WORKER, spare=False) as supervisor:
+    with Supervisor("good", 60, program=ODD_WORKER) as supervisor:
         assert len(list(tmp_path.iterdir())) == 1
         assert supervisor.run(CASE).outcome == "pass"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_warden_takes_its_worker_with_it(started: Pids, wait_until: WaitUntil) -> None:
-    with Supervisor("deaf", 60, program=ODD_WORKER, spare=False) as supervisor:
+def test_a_supervisor_killed_while_torch_is_imported_leaves_no_process(
+    started: Pids, wait_until: WaitUntil
+) -> None:
+    script = KILLED_SUPERVISOR.replace("daemon and fork and deaf", "slow import")
+    with subprocess.Popen([sys.executable, "-c", script, *ODD_WORKER]) as run:
+        wait_until(lambda: any(map(ends_with_its_supervisor, started())))
+        run.kill()
+    wait_until(lambda: started() == [])
+
+
+def ends_with_its_supervisor(pid: int) -> bool:
+    """Whether a process has called `end_with_supervisor`: its standard input has O_ASYNC."""
+    try:
+        text = Path(f"/proc/{pid}/fdinfo/0").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return bool(int(text.split("flags:")[1].split()[0], 8) & os.O_ASYNC)
+
+
+def test_a_killed_reaper_takes_its_worker_with_it(started: Pids, wait_until: WaitUntil) -> None:
+    with Supervisor("deaf", 60, program=ODD_WORKER) as supervisor:
         supervisor.run(GOOD_CASE)
-        (worker,) = workers(started)
-        (warden,) = set(started()) - {worker}
-        threading.Timer(0.2, os.kill, (warden, signal.SIGKILL)).start()
+        template, (worker,) = template_of(started), workers(started)
+        (reaper,) = set(started()) - {worker, template}
+        threading.Timer(0.2, os.kill, (reaper, signal.SIGKILL)).start()
         result = supervisor.run(CASE)
-        wait_until(lambda: not started())
-    assert (result.outcome, result.detail) == ("crash", "killed by SIGKILL")
+        wait_until(lambda: started() == [template])
+    assert (result.outcome, result.detail) == ("crash", "killed with its reaper")
 
 
 def test_a_worker_outlives_the_thread_that_started_it(started: Pids) -> None:
-    with Supervisor("good", 60, program=ODD_WORKER, spare=False) as supervisor:
+    with Supervisor("good", 60, program=ODD_WORKER) as supervisor:
         thread = threading.Thread(target=supervisor.run, args=[CASE])
         thread.start()
         thread.join()
@@ -226,17 +270,15 @@ def test_two_runs_take_turns_on_a_device(started: Pids, monkeypatch: pytest.Monk
     monkeypatch.setenv("IDENTITY", identity)
     told: list[str] = []
     try:
-        with Supervisor("good", 60, program=ODD_WORKER, spare=False) as first:
+        with Supervisor("good", 60, program=ODD_WORKER) as first:
             assert first.run(CASE).outcome == "pass"
             with (
-                Supervisor(
-                    "good", 60, program=ODD_WORKER, spare=False, wait=0.3, on_wait=told.append
-                ) as second,
+                Supervisor("good", 60, program=ODD_WORKER, wait=0.3, on_wait=told.append) as second,
                 pytest.raises(DeviceBusyError, match=f"in use by process {os.getpid()} "),
             ):
                 second.run(CASE)
         assert len(told) == 1
-        with Supervisor("good", 60, program=ODD_WORKER, spare=False, wait=0) as third:
+        with Supervisor("good", 60, program=ODD_WORKER, wait=0) as third:
             assert third.run(CASE).outcome == "pass"
     finally:
         DeviceLock(identity).path.unlink()

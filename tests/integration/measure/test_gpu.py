@@ -34,7 +34,14 @@ DTYPES: tuple[DType, ...] = ("float32", "float16", "bfloat16")
 # A worker whose share of the GPU's memory is small, so that little is enough to exhaust it.
 LITTLE_MEMORY = """
 import torch
-torch.cuda.set_per_process_memory_fraction(0.002)
+import rdna1.worker.device as device
+
+class LittleDevice(device.TorchDevice):
+    def check(self):
+        torch.cuda.set_per_process_memory_fraction(0.002)
+        super().check()
+
+device.TorchDevice = LittleDevice
 from rdna1.worker.worker import main
 main()
 """

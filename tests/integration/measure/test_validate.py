@@ -271,7 +271,7 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     with start_and_hang(started, wait_until, tmp_path) as run:
-        assert len(started()) >= 3  # the command, a worker, its warden
+        assert len(started()) >= 4  # the command, the template, a worker, its reaper
         os.killpg(run.pid, signal.SIGINT)
         stdout, stderr = run.communicate()
     assert (run.returncode, stderr) == (130, "")

@@ -109,7 +109,6 @@ def _searched(
             plan.device,
             plan.timeout,
             adaptive=True,
-            early_spare=True,
             wait=wait,
             on_wait=on_wait,
         ) as supervisor:
