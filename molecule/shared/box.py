@@ -37,9 +37,9 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a box is like; by default a Debian 13 with a network.
 
     Attributes:
-        ubuntu: version of Ubuntu that the box takes itself for, with stand-ins of Ubuntu's archive
+        ubuntu: version of Ubuntu that the box takes itself for, with fakes of Ubuntu's archive
             and of AMD's repository; or that it is, where the name of a real image is set.
-        wheels_for: versions of Python for which an index has wheels, those of PyTorch stand-ins.
+        wheels_for: versions of Python for which an index has wheels, those of PyTorch fakes.
         python: version of a further Python beside the box's own, lent by this machine.
         network: whether the box has one.
     """

@@ -6,7 +6,7 @@ page names the GPU: what an NVIDIA GPU does says nothing about a card of RDNA1.
     python tests/bench/gpu.py > docs/gpu.md
 
 With ``--reports FOLDER`` the commands' reports are kept there, and those that are there are not
-measured again: so a page can be made of several sittings.
+measured again: so a page can be made of several sessions.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from packaging.utils import parse_wheel_filename
 from rdna1.target.venvs.ensure import ensure
 from rdna1.target.venvs.spec import Spec, digest
 from rdna1.wheels import Wanted, make_lock
-from support.wheels import serve, write_stand_in
+from support.wheels import serve, write_fake_wheel
 
 ROOT = Path(__file__).parents[2]
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
@@ -66,7 +66,7 @@ def with_pip(folder: Path, address: str, lock: str) -> None:
 
 def with_uv(folder: Path, address: str, lock: str) -> None:
     """An environment as the role builds it."""
-    wheel = write_stand_in(folder / "project", "rdna1", "0.1.0")
+    wheel = write_fake_wheel(folder / "project", "rdna1", "0.1.0")
     ensure(
         Spec(
             stack="bench",

@@ -24,11 +24,11 @@ from faults.machines import virgin
 from faults.record import record
 from faults.reference import UndisturbedError, measure
 from faults.results import REPORT, NoReportError, Results, commit_of, go_on
-from faults.steps import Outcome, Reference, draw, take
+from faults.steps import Reference, StepOutcome, draw, take
 from faults.summary import case_line, step_line, table
 from support.boxes import ROOT
 
-Job = Callable[[], tuple[Outcome | Verdict, str]]
+Job = Callable[[], tuple[StepOutcome | Verdict, str]]
 KILLS = 60
 REPORTS = ROOT / "reports" / "faults"
 EXAMPLES = """\
@@ -136,7 +136,7 @@ def _run(options: argparse.Namespace, chosen: Sequence[Case], results: Results) 
     shutil.rmtree(served, ignore_errors=True)
 
 
-def _told(parallel: int, jobs: Sequence[Job]) -> Iterator[Outcome | Verdict]:
+def _told(parallel: int, jobs: Sequence[Job]) -> Iterator[StepOutcome | Verdict]:
     """Do jobs, some at a time, and tell of each when it ends."""
     pool = ThreadPoolExecutor(parallel)
     running = [pool.submit(job) for job in jobs]
@@ -150,7 +150,7 @@ def _told(parallel: int, jobs: Sequence[Job]) -> Iterator[Outcome | Verdict]:
         pool.shutdown(cancel_futures=True)
 
 
-def _take(seed: int, reference: Reference, folder: Path, number: int) -> tuple[Outcome, str]:
+def _take(seed: int, reference: Reference, folder: Path, number: int) -> tuple[StepOutcome, str]:
     place = folder / f"step-{number}"
     shutil.rmtree(place, ignore_errors=True)
     outcome = take(draw(seed, number), reference, place)

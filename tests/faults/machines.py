@@ -1,6 +1,6 @@
 """Virgin machines to break: small, signed by our own archive, each started from one image.
 
-The machine is the sandbox's stand-in for Ubuntu 24.04 (`support.ubuntu_like`) with AMD's repository
+The machine is the sandbox's fake for Ubuntu 24.04 (`support.ubuntu_like`) with AMD's repository
 and an index of small wheels on loopback. apt, dpkg, gpg and uv are real; the packages hold a file
 of one MiB and maintainer scripts that take a moment, so that a kill can hit the middle of them.
 """
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from faults.weather import Weather, weather
 from rdna1.catalog.stacks import DEFAULT_STACK
-from support.apt_repository import SigningKey, StandIn, publish, signing_key, stand_ins
+from support.apt_repository import FakePackage, SigningKey, fake_packages, publish, signing_key
 from support.boxes import ROOT, VARIABLES, Box, remove_box, run_container
 from support.pythons import find_python
 from support.ubuntu_like import (
@@ -29,7 +29,7 @@ from support.ubuntu_like import (
     build_archives,
     start_ubuntu_like,
 )
-from support.wheel_boxes import LENT, add_own_requirements, fill_index
+from support.wheel_boxes import HOST_PYTHONS, add_own_requirements, fill_index
 
 PREFIX = "rdna1-faults"
 # What './run clean' and sandbox/box purge look for.
@@ -200,9 +200,11 @@ def virgin(folder: Path, name: str, checkout: Path = ROOT) -> Iterator[Virgin]:
         name: that distinguishes this image from others at the same time.
         checkout: of the project, whose playbooks run.
     """
-    python = find_python(LENT[STACK])
+    python = find_python(HOST_PYTHONS[STACK])
     if python is None:
-        raise FileNotFoundError(f"no Python {LENT[STACK]} on this machine. Remedy: install one")
+        raise FileNotFoundError(
+            f"no Python {HOST_PYTHONS[STACK]} on this machine. Remedy: install one"
+        )
     image = f"localhost/{PREFIX}-{name}:virgin"
     container = f"{PREFIX}-{name}-virgin"
     with signing_key() as key, weather(folder) as server:
@@ -246,16 +248,16 @@ def podman(*arguments: str) -> str:
 def _fill(folder: Path, key: SigningKey) -> None:
     build_archives(folder, key, STACK, [RELEASE])
     for root, suite, packages in REPOSITORIES[STACK]:
-        slow = [_slow(package) for package in stand_ins(packages)]
+        slow = [_slow(package) for package in fake_packages(packages)]
         publish(folder / root, suite, slow, key, origin="repo.radeon.com")
     archive = folder / f"ubuntu-{RELEASE}"
-    slow = [_slow(package) for package in stand_ins(f"ubuntu-{RELEASE}")]
+    slow = [_slow(package) for package in fake_packages(f"ubuntu-{RELEASE}")]
     publish(archive, CODENAMES[RELEASE], slow, key, origin="Ubuntu")
     fill_index(folder / "index")
-    add_own_requirements(folder / "index", LENT[STACK])
+    add_own_requirements(folder / "index", HOST_PYTHONS[STACK])
 
 
-def _slow(package: StandIn) -> StandIn:
+def _slow(package: FakePackage) -> FakePackage:
     """A package with a file, and with scripts that take a moment."""
     return replace(package, file=f"/usr/lib/{package.name}-stand-in/data", scripts=SCRIPTS)
 

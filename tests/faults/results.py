@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from faults.cases.bench import Verdict
-from faults.steps import Outcome
+from faults.steps import StepOutcome
 from faults.summary import Summary, illegal, table
 from rdna1.report.json import to_json
 
@@ -40,14 +40,14 @@ class Results:
     seed: int
     commit: str
     undisturbed: dict[str, float] = field(default_factory=dict)
-    steps: dict[int, Outcome] = field(default_factory=dict)
+    steps: dict[int, StepOutcome] = field(default_factory=dict)
     cases: dict[str, Verdict] = field(default_factory=dict)
     earlier_seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, result: Outcome | Verdict) -> None:
+    def add(self, result: StepOutcome | Verdict) -> None:
         """Write a result down, in place of an earlier one of the same step or case."""
-        if isinstance(result, Outcome):
+        if isinstance(result, StepOutcome):
             self.steps[result.step.number] = replace(result, commit=self.commit)
         else:
             self.cases[result.name] = replace(result, commit=self.commit)

@@ -47,7 +47,7 @@ class Step(msgspec.Struct, frozen=True):
     follow: str
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class StepOutcome(msgspec.Struct, frozen=True):
     """What came of a step.
 
     Attributes:
@@ -116,7 +116,7 @@ def draw(seed: int, number: int) -> Step:
     )
 
 
-def take(step: Step, reference: Reference, folder: Path) -> Outcome:
+def take(step: Step, reference: Reference, folder: Path) -> StepOutcome:
     """Take a step on a machine of its own.
 
     Args:
@@ -138,7 +138,7 @@ def take(step: Step, reference: Reference, folder: Path) -> Outcome:
         workers = play.end()
         left = left_behind(machine) if machine.runs() else []
         machine.remove()
-    return Outcome(
+    return StepOutcome(
         step, phase, hit, round(after, 1), problems, left, workers,
         round(time.monotonic() - started, 1), str(folder),
     )  # fmt: skip

@@ -9,7 +9,7 @@ import msgspec
 
 from faults.cases.bench import Verdict
 from faults.phases import BEGINNING, PHASES
-from faults.steps import TARGETS, Outcome
+from faults.steps import TARGETS, StepOutcome
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Summary(msgspec.Struct, frozen=True):
 
     seed: int
     undisturbed_seconds: dict[str, float]
-    steps: list[Outcome]
+    steps: list[StepOutcome]
     cases: list[Verdict]
     illegal: int
     seconds: float
@@ -34,12 +34,12 @@ class Summary(msgspec.Struct, frozen=True):
     kind: str = "faults"
 
 
-def illegal(outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]) -> int:
+def illegal(outcomes: Sequence[StepOutcome], verdicts: Sequence[Verdict]) -> int:
     """How many ended in an illegal state."""
     return sum(bool(o.problems) for o in outcomes) + sum(bool(v.problems) for v in verdicts)
 
 
-def step_line(outcome: Outcome, seed: int) -> str:
+def step_line(outcome: StepOutcome, seed: int) -> str:
     """What is said of a step when it ends."""
     step = outcome.step
     missed = "" if outcome.hit else ", which was not there any more"
@@ -82,13 +82,13 @@ def table(summary: Summary) -> str:
     return "\n\n".join(parts)
 
 
-def _targets(outcomes: Sequence[Outcome]) -> str:
+def _targets(outcomes: Sequence[StepOutcome]) -> str:
     rows: list[tuple[str, ...]] = [("killed", "steps", "hit", "rerun", "rollback", "illegal")]
     rows += [_row(target, [o for o in outcomes if o.step.target == target]) for target in TARGETS]
     return _aligned([*rows, _row("all", outcomes)])
 
 
-def _row(name: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def _row(name: str, outcomes: Sequence[StepOutcome]) -> tuple[str, ...]:
     counts = (
         len(outcomes),
         sum(outcome.hit > 0 for outcome in outcomes),
@@ -99,7 +99,7 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     return (name, *map(str, counts))
 
 
-def _phases(outcomes: Sequence[Outcome]) -> str:
+def _phases(outcomes: Sequence[StepOutcome]) -> str:
     rows = [("playbook", "phase", "kills", "illegal")]
     known = [("provision", BEGINNING), ("rollback", BEGINNING)]
     known += [(phase.playbook, phase.name) for phase in PHASES]

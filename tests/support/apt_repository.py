@@ -1,4 +1,4 @@
-"""Signed apt repositories of stand-in packages, made with dpkg-deb, apt-ftparchive and gpg.
+"""Signed apt repositories of fake packages, made with dpkg-deb, apt-ftparchive and gpg.
 
 Signatures, hashes and dependencies are real; the packages hold little but their names, versions
 and dependencies, and say so in their description.
@@ -22,10 +22,10 @@ from rdna1.catalog.yaml_data import load
 ARCHIVES = Path(__file__).with_name("archives")
 FILE_SIZE = 1 << 20
 DIST_PACKAGES = "usr/lib/python3/dist-packages"
-DESCRIPTION = "a stand-in for tests of rdna1, not the real package"
+DESCRIPTION = "a fake for tests of rdna1, not the real package"
 
 
-class StandIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FakePackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A package: the fields of its control file that matter to apt.
 
     Attributes:
@@ -35,7 +35,7 @@ class StandIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    version: str = "0+stand-in"
+    version: str = "0+fake"
     depends: str = ""
     provides: str = ""
     file: str = ""
@@ -103,13 +103,13 @@ def signing_key(*, made: str = "", life: str = "0") -> Iterator[SigningKey]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def stand_ins(name: str) -> list[StandIn]:
+def fake_packages(name: str) -> list[FakePackage]:
     """The packages of an archive in ``archives``."""
-    return load(ARCHIVES / f"{name}.yml", list[StandIn])
+    return load(ARCHIVES / f"{name}.yml", list[FakePackage])
 
 
 def publish(
-    root: Path, suite: str, packages: Sequence[StandIn], key: SigningKey, *, origin: str
+    root: Path, suite: str, packages: Sequence[FakePackage], key: SigningKey, *, origin: str
 ) -> None:
     """Build packages and their index into ``root``, or build the index anew.
 
@@ -139,7 +139,7 @@ def package_file(root: Path, name: str) -> Path:
     return next((root / "pool" / "main").glob(f"{name}_*.deb"))
 
 
-def build_package(pool: Path, package: StandIn) -> None:
+def build_package(pool: Path, package: FakePackage) -> None:
     """Build one package into a folder, without an index."""
     pool.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
@@ -159,7 +159,7 @@ def build_package(pool: Path, package: StandIn) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _write_control(folder: Path, package: StandIn) -> None:
+def _write_control(folder: Path, package: FakePackage) -> None:
     folder.mkdir(mode=0o755)
     fields = {
         "Package": package.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import CaseResult, Outcome
+from rdna1.conv.result import CaseResult, ConvOutcome
 from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation
 from rdna1.measure.boundary.kinds import Form
@@ -14,7 +14,7 @@ from rdna1.measure.boundary.report import BoundaryCase, BoundaryResult
 Measure = Callable[[ConvCase], CaseResult]
 
 
-def pretend(fails: Callable[[ConvCase], bool], outcome: Outcome = "hang") -> Measure:
+def pretend(fails: Callable[[ConvCase], bool], outcome: ConvOutcome = "hang") -> Measure:
     """A measuring function that measures nothing: ``outcome`` where ``fails``, else pass."""
     return lambda case: CaseResult(case, outcome if fails(case) else "pass", 0.0)
 

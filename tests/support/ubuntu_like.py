@@ -1,7 +1,7 @@
-"""Boxes that stand in for Ubuntu, and AMD's repository beside them, all on loopback.
+"""Boxes that imitate Ubuntu, and AMD's repository beside them, all on loopback.
 
 **They are not Ubuntu.** Such a box is the sandbox's Debian 13 with the os-release of Ubuntu and,
-in place of all archives, one of stand-in packages: enough for apt to resolve for real what the
+in place of all archives, one of fake packages: enough for apt to resolve for real what the
 roles ask of it. With ``RDNA1_BOX_IMAGE_UBUNTU_22_04`` (or ``_20_04``, ``_24_04``) set to the name
 of a real image, ``docker.io/library/ubuntu:22.04`` for example, the same tests run in
 that, with Ubuntu's own archive.
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.apt_repository import SigningKey, publish, signing_key, stand_ins
+from support.apt_repository import SigningKey, fake_packages, publish, signing_key
 from support.boxes import Box, run_container, start_box
 from support.wheels import serve
 
@@ -39,7 +39,7 @@ RELEASES = {"rocm-5.7": ("22.04", "24.04"), "rocm-5.2": ("20.04", "22.04")}
 
 @dataclass(frozen=True)
 class Archives:
-    """AMD's repository and Ubuntu's archives, as stand-ins.
+    """AMD's repository and Ubuntu's archives, as fakes.
 
     Attributes:
         folder: that is served.
@@ -109,15 +109,15 @@ def build_archives(folder: Path, key: SigningKey, stack: str, versions: Iterable
         versions: of Ubuntu.
     """
     for root, suite, name in REPOSITORIES[stack]:
-        publish(folder / root, suite, stand_ins(name), key, origin="repo.radeon.com")
+        publish(folder / root, suite, fake_packages(name), key, origin="repo.radeon.com")
     for version in versions:
-        archive, packages = folder / f"ubuntu-{version}", stand_ins(f"ubuntu-{version}")
+        archive, packages = folder / f"ubuntu-{version}", fake_packages(f"ubuntu-{version}")
         publish(archive, CODENAMES[version], packages, key, origin="Ubuntu")
     (folder / KEY).write_bytes(key.public)
 
 
 def real_image(version: str) -> str:
-    """Name of the real image to use for a release, empty for the stand-in."""
+    """Name of the real image to use for a release, empty for the fake."""
     return os.environ.get(f"RDNA1_BOX_IMAGE_UBUNTU_{version.replace('.', '_')}", "")
 
 
@@ -145,7 +145,7 @@ def start_ubuntu_like(
     _write(
         box,
         "/usr/lib/os-release",
-        f'PRETTY_NAME="Ubuntu {version} LTS (a stand-in for tests: Debian 13 with another name)"\n'
+        f'PRETTY_NAME="Ubuntu {version} LTS (a fake for tests: Debian 13 with another name)"\n'
         f'NAME="Ubuntu"\nVERSION_ID="{version}"\nVERSION_CODENAME={codename}\n'
         "ID=ubuntu\nID_LIKE=debian\n",
     )

@@ -1,4 +1,4 @@
-"""Boxes that get PyTorch from an index of stand-ins."""
+"""Boxes that get PyTorch from an index of fakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from packaging.utils import parse_wheel_filename
 from rdna1.catalog.stacks import load_stack
 from support.boxes import ROOT, Box
 from support.pythons import find_python
-from support.wheels import write_source, write_stand_in
+from support.wheels import write_fake_wheel, write_source
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
 # What several tests use and no test changes; './run clean' removes it.
@@ -47,32 +47,32 @@ setup(
 
 MakeBox = Callable[..., Box]
 # What the machine that runs the tests lends to a box, whose own Python is too new for the wheels.
-LENT = {"rocm-5.7": "3.12", "rocm-5.2": "3.10"}
-# What a box has not; and no room for what the real wheels need, where stand-ins need none.
+HOST_PYTHONS = {"rocm-5.7": "3.12", "rocm-5.2": "3.10"}
+# What a box has not; and no room for what the real wheels need, where fakes need none.
 IGNORED = ["card", "kernel-driver", "kfd", "disk-space"]
 
 
 def fill_index(folder: Path) -> None:
-    """Fill an index with stand-ins of all stacks' wheels."""
-    for stack in map(load_stack, LENT):
+    """Fill an index with fakes of all stacks' wheels."""
+    for stack in map(load_stack, HOST_PYTHONS):
         for requirement in map(Requirement, stack.pytorch.requirements):
             pinned = [s.version for s in requirement.specifier if s.operator == "=="]
-            write_stand_in(folder, requirement.name, next(iter(pinned), "1.26.4"))
+            write_fake_wheel(folder, requirement.name, next(iter(pinned), "1.26.4"))
     native = load_stack("therock")
     card = f"device-{NATIVE_CARD}"
     for requirement in map(Requirement, native.wheels(NATIVE_CARD)):
         (exact,) = requirement.specifier
         extra = f'amd-{requirement.name}-{card}; extra == "{card}"'
         needs = [f"rocm[libraries]=={native.rocm_version}", f"extra:{card}", extra]
-        write_stand_in(folder, requirement.name, exact.version, needs)
+        write_fake_wheel(folder, requirement.name, exact.version, needs)
         if requirement.extras:
             name = f"amd_{requirement.name}_device_{NATIVE_CARD}"
             needs = [f"rocm[{card}]=={native.rocm_version}"]
-            write_stand_in(folder, name, native.rocm_version, needs)
+            write_fake_wheel(folder, name, native.rocm_version, needs)
     (rocm,) = native.sources(NATIVE_CARD)
     for needed in rocm.requires:
         name = Requirement(needed.replace("=={version}", "")).name
-        write_stand_in(folder, name.replace("-", "_"), native.rocm_version)
+        write_fake_wheel(folder, name.replace("-", "_"), native.rocm_version)
     write_source(folder, rocm.name, native.rocm_version, _ROCM.format(native.rocm_version))
 
 
@@ -104,7 +104,7 @@ def _own_requirements(python: str) -> Path:
     return kept
 
 
-def lend_python(make_box: MakeBox, version: str, *options: str) -> Box:
+def mount_host_python(make_box: MakeBox, version: str, *options: str) -> Box:
     """A box with a further Python beside its own, as a distribution has it."""
     python = find_python(version)
     if python is None:

@@ -1,4 +1,4 @@
-"""Stand-ins for PyTorch's wheels, and an index for them on loopback."""
+"""Fakes of PyTorch's wheels, and an index for them on loopback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from urllib.parse import quote
 from packaging.utils import canonicalize_name
 
 
-def write_stand_in(
+def write_fake_wheel(
     folder: Path,
     name: str,
     version: str,
@@ -42,10 +42,10 @@ def write_stand_in(
         for text in requires
     ]
     texts = {
-        f"{name}.py": f'"""A stand-in for tests, not {name}."""\n__version__ = "{version}"\n',
+        f"{name}.py": f'"""A fake for tests, not {name}."""\n__version__ = "{version}"\n',
         f"{name}-{version}.dist-info/METADATA": (
             f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-            "Summary: a stand-in for tests\n" + "".join(f"{line}\n" for line in lines)
+            "Summary: a fake for tests\n" + "".join(f"{line}\n" for line in lines)
         ),
         f"{name}-{version}.dist-info/WHEEL": (
             "Wheel-Version: 1.0\nGenerator: rdna1 tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

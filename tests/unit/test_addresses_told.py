@@ -17,12 +17,12 @@ import pytest
 from rdna1.catalog.failures import explain
 from rdna1.mirror import MirrorError, download_wheels
 from rdna1.target import dpkg_locks, exclusive_lock
-from rdna1.target.apt_subset import Excerpt, ExcerptError, folder_of
+from rdna1.target.apt_subset import RepoSubset, RepoSubsetError, folder_of
 from rdna1.target.credentials import credentials_of, without_credentials
 from rdna1.target.facts import apt_policy, lock_holder
 from rdna1.target.facts.collect import collect
 from rdna1.target.facts.system import kernel_command_line
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from rdna1.target.venvs.build import BuildError, Uv
 from rdna1.target.venvs.spec import Spec
 from rdna1.wheels import LockError, Wanted, make_lock, refuse_insecure
@@ -53,7 +53,7 @@ def test_facts(tmp_path: Path) -> None:
         "proxy:3128",
         "http://host.example",
     ]
-    assert kernel_command_line(Reader(str(tmp_path))) == (
+    assert kernel_command_line(RootFs(str(tmp_path))) == (
         "quiet mirror/http/proxy=http://host.example/ url=proxy:3128/preseed"
     )
 
@@ -64,7 +64,7 @@ def test_what_apt_answers() -> None:
 
 
 def program(folder: Path, name: str, code: int = 1) -> Path:
-    """A stand-in for a program that quotes an address and fails."""
+    """A fake for a program that quotes an address and fails."""
     path = folder / name
     path.write_text(f"#!/bin/sh\necho 'E: cannot fetch {ADDRESS}/x' >&2\nexit {code}\n")
     path.chmod(0o755)
@@ -74,7 +74,7 @@ def program(folder: Path, name: str, code: int = 1) -> Path:
 def test_why_apt_gave_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt_policy, "_LISTS", str(tmp_path))
     (tmp_path / "x_Packages").touch()
-    question = apt_policy.Question(Reader(), ["a"], str(program(tmp_path, "apt-cache")))
+    question = apt_policy.PolicyQuery(RootFs(), ["a"], str(program(tmp_path, "apt-cache")))
     with pytest.raises(Exception, match=FETCHED):
         question.candidates()
 
@@ -106,8 +106,8 @@ def test_the_folder_of_a_collected_archive() -> None:
 def test_what_apt_said_of_an_excerpt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, "apt-get")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(ExcerptError, match=FETCHED):
-        Excerpt(tmp_path / "work", complete=True).take(["a"])
+    with pytest.raises(RepoSubsetError, match=FETCHED):
+        RepoSubset(tmp_path / "work", complete=True).collect(["a"])
 
 
 def test_what_uv_said_of_a_lock(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def process() -> Iterator[int]:
 def test_the_holder_of_a_lock(process: int) -> None:
     told = [
         dpkg_locks._command(process),
-        lock_holder._command(Reader(), process),
+        lock_holder._command(RootFs(), process),
         exclusive_lock._described(process),
     ]
     assert all(SECRET not in text and "host.example" in text for text in told), told

@@ -11,7 +11,7 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rdna1.target.dpkg_locks import LockedError, wait_until_free
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
-from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.intended import simulate
 from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
@@ -110,7 +110,7 @@ def ready(module: AnsibleModule) -> dict[str, Any]:
             # What a removal before it left is taken back; marks are this one's now.
             removing.forget(Path(SYSTEM_FOLDER))
         else:
-            removing.write_down(Path(SYSTEM_FOLDER), intended.remove, Reader())
+            removing.write_down(Path(SYSTEM_FOLDER), intended.remove, RootFs())
     return {"holder": "", "lists_from_the_future": any(map(_is_from_the_future, _LISTS))}
 
 

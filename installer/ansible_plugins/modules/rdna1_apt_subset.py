@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rdna1.target.apt_subset import Excerpt, ExcerptError
+from ansible.module_utils.rdna1.target.apt_subset import RepoSubset, RepoSubsetError
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 
 DOCUMENTATION = r"""
@@ -62,13 +62,13 @@ def main() -> None:
     folder = Path(module.params["folder"])
     packed = folder / "tree.tar"
     try:
-        excerpt = Excerpt(folder, complete=module.params["complete"])
-        archives = excerpt.take(module.params["packages"])
+        subset = RepoSubset(folder, complete=module.params["complete"])
+        archives = subset.collect(module.params["packages"])
         with tarfile.open(packed, "w") as file:
             file.add(str(folder / "tree"), ".")
         # Fetched by a login that need not be root's; nothing in it is secret.
         packed.chmod(0o644)
-    except ExcerptError as error:
+    except RepoSubsetError as error:
         module.fail_json(msg=printable_lines(str(error)))
     except OSError as error:
         module.fail_json(msg=printable(f"{error.filename}: {error.strerror}"))

@@ -21,7 +21,7 @@ from ansible.module_utils.rdna1.target.facts.dpkg import Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import Unfinished, unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
-from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.intended import simulate
 from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
@@ -157,7 +157,7 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
         wait_until_free(module.params["wait"])
     found = state()
     marks = [(mark, module.params[mark]) for mark in ("auto", "manual") if module.params[mark]]
-    leavings = removing.leavings(Path(SYSTEM_FOLDER), Reader())
+    leavings = removing.leavings(Path(SYSTEM_FOLDER), RootFs())
     asked = bool(module.params["discard"] or marks or any(leavings))
     if not (module.check_mode or any(leavings)):
         # Of a removal that came to its end.
@@ -214,7 +214,7 @@ def take_back(module: AnsibleModule, outputs: list[str], leavings: removing.Leav
 
 def state() -> Unfinished:
     """What is unfinished now."""
-    return unfinished(Status(Reader()))
+    return unfinished(Status(RootFs()))
 
 
 def broken_of(found: Unfinished, names: list[str]) -> list[str]:

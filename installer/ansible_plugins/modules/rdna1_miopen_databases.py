@@ -13,7 +13,7 @@ from ansible.module_utils.rdna1.target.drafts import first_free
 from ansible.module_utils.rdna1.target.facts import accounts, miopen
 from ansible.module_utils.rdna1.target.homes import Place, Tree
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
-from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot.watch import BACKUP
 
 DOCUMENTATION = r"""
@@ -76,7 +76,7 @@ def move(module: AnsibleModule) -> tuple[dict[str, str], list[str]]:
     moved: dict[str, str] = {}
     left: list[str] = []
     tree = Tree()
-    for user in accounts.users(Reader()):
+    for user in accounts.users(RootFs()):
         for name in miopen.FOLDERS if user.name in module.params["users"] else ():
             path = f"{user.home}/{name}"
             try:

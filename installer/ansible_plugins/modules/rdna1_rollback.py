@@ -15,7 +15,7 @@ from ansible.module_utils.rdna1.target.facts.dpkg import Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
-from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.files import TOO_LARGE
 from ansible.module_utils.rdna1.target.snapshot.restore import (
@@ -239,7 +239,7 @@ def remaining(module: AnsibleModule, found: RollbackPlan, folder: Path) -> list[
     lines += [f"group {group}: not removed" for group in found.groups]
     lines += [f"not done: {title}" for title in files.done] + files.left
     if not module.params["home"]:
-        lines += unfinished(Status(Reader())).lines()
+        lines += unfinished(Status(RootFs())).lines()
     return lines
 
 

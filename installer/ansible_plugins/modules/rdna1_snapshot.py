@@ -12,7 +12,7 @@ from ansible.module_utils.rdna1.target.facts.dpkg import is_relevant
 from ansible.module_utils.rdna1.target.facts.system import reboot_required
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
-from ansible.module_utils.rdna1.target.rootfs import Reader, UnreadableError
+from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
     RunError,
@@ -139,7 +139,7 @@ def write_after(module: AnsibleModule, folder: Path) -> tuple[bool, State | None
 def facts(after: State) -> dict[str, object]:
     """What the report of the run tells of the machine."""
     packages = {n: str(p["version"]) for n, p in after.packages.items() if is_relevant(n)}
-    return {"rdna1_installed": packages, "rdna1_reboot_required": reboot_required(Reader())}
+    return {"rdna1_installed": packages, "rdna1_reboot_required": reboot_required(RootFs())}
 
 
 def write_before(module: AnsibleModule, folder: Path) -> bool:

@@ -104,7 +104,7 @@ class Measurement:
             *(self.name, *params["arguments"], "--format=json", f"--output={self.report}"),
         ]
         self._record = folder / f"{self.name}.passed.json"
-        self._circumstances = {
+        self._conditions = {
             "command": self.command,
             "boot": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
             "depends_on": {path: _state(path) for path in params["depends_on"]},
@@ -118,7 +118,7 @@ class Measurement:
         """
         try:
             kept = json.loads(self._record.read_text(encoding="utf-8"))
-            if kept["circumstances"] == self._circumstances:
+            if kept["circumstances"] == self._conditions:
                 return str(kept["date"]), self.report.read_text(encoding="utf-8")
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             pass  # No record, or a damaged one: it has to be measured.
@@ -142,7 +142,7 @@ class Measurement:
     def passed(self, began: float) -> None:
         """Write down that it passed."""
         date = time.strftime("%Y-%m-%d %H:%M", time.gmtime(began))
-        record = {"date": date, "circumstances": self._circumstances}
+        record = {"date": date, "circumstances": self._conditions}
         write_whole(self._record, (json.dumps(record, indent=2) + "\n").encode())
 
 

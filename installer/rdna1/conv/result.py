@@ -9,12 +9,12 @@ import msgspec
 from rdna1.conv.case import ConvCase
 
 DeviceType = Literal["cpu", "cuda", "sim"]
-Outcome = Literal["pass", "slow", "hang", "crash", "error", "wrong"]
+ConvOutcome = Literal["pass", "slow", "hang", "crash", "error", "wrong"]
 
 # Outcomes with the right result.
-RIGHT: tuple[Outcome, ...] = ("pass", "slow")
+RIGHT: tuple[ConvOutcome, ...] = ("pass", "slow")
 # After these the worker is gone, and the card may be reset.
-LOSSES: tuple[Outcome, ...] = ("hang", "crash")
+LOSSES: tuple[ConvOutcome, ...] = ("hang", "crash")
 
 
 class UnusableDeviceError(Exception):
@@ -63,7 +63,7 @@ class CaseResult(msgspec.Struct, frozen=True):
     """
 
     case: ConvCase
-    outcome: Outcome
+    outcome: ConvOutcome
     seconds: float
     max_abs_err: float | None = None
     max_rel_err: float | None = None

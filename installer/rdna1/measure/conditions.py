@@ -11,7 +11,7 @@ from rdna1.conv.result import DeviceInfo
 from rdna1.target.facts.pci import displays
 from rdna1.target.facts.system import kernel_release
 from rdna1.target.facts.unknown import Unknown
-from rdna1.target.rootfs import Reader, UnreadableError
+from rdna1.target.rootfs import RootFs, UnreadableError
 from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
 
 # What the environment role writes down (roles/environment/tasks/main.yml).
@@ -25,7 +25,7 @@ _WITHOUT_EFFECT = frozenset(
 )
 
 
-class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     """What a measurement depends on; None is what is not known or does not apply.
 
     Attributes:
@@ -55,23 +55,23 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
 def observe(
     device: DeviceInfo | None, environment: Mapping[str, str], root: str = "/"
-) -> Circumstances:
-    """Look at the circumstances of now.
+) -> Conditions:
+    """Look at the conditions of now.
 
     Args:
         device: what the worker said about it.
         environment: variables of the process.
         root: root folder of the machine.
     """
-    reader = Reader(root)
+    rootfs = RootFs(root)
     is_gpu = device is not None and device.type == "cuda"
     module, vendor = ("amdgpu", "1002") if device and device.hip else ("nvidia", "10de")
-    return Circumstances(
+    return Conditions(
         device=device.name if device else None,
         gfx_target=device.gfx_target if device else None,
-        pci_id=_pci_id(reader, vendor) if is_gpu else None,
-        driver=_driver(reader, module) if is_gpu else None,
-        stack=_stack(reader),
+        pci_id=_pci_id(rootfs, vendor) if is_gpu else None,
+        driver=_driver(rootfs, module) if is_gpu else None,
+        stack=_stack(rootfs),
         torch=device.torch if device else None,
         hip=device.hip if device else None,
         environment=_effective(environment),
@@ -87,29 +87,29 @@ def _effective(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _pci_id(reader: Reader, vendor: str) -> str | None:
+def _pci_id(rootfs: RootFs, vendor: str) -> str | None:
     try:
-        found = [each for each in displays(reader, Unknown()) if each["vendor"] == vendor]
+        found = [each for each in displays(rootfs, Unknown()) if each["vendor"] == vendor]
     except UnreadableError:
         return None
     return f"{vendor}:{found[0]['device']}" if len(found) == 1 else None
 
 
-def _driver(reader: Reader, module: str) -> str | None:
+def _driver(rootfs: RootFs, module: str) -> str | None:
     """A module that was built apart from the kernel has a version, amdgpu in it has none."""
     try:
-        return f"{module} {reader.text(f'/sys/module/{module}/version').strip()}"
+        return f"{module} {rootfs.text(f'/sys/module/{module}/version').strip()}"
     except UnreadableError:
         pass
     try:
-        return f"{module} of kernel {kernel_release(reader)}"
+        return f"{module} of kernel {kernel_release(rootfs)}"
     except UnreadableError:
         return None
 
 
-def _stack(reader: Reader) -> str | None:
+def _stack(rootfs: RootFs) -> str | None:
     try:
-        written = msgspec.json.decode(reader.text(STACK_FILE), type=_WrittenStack)
+        written = msgspec.json.decode(rootfs.text(STACK_FILE), type=_WrittenStack)
     except (UnreadableError, msgspec.MsgspecError):
         return None
     return written.stack

@@ -18,7 +18,7 @@ from rdna1.measure.boundary.keys import keys_of
 from rdna1.measure.boundary.kinds import channels_of_tried_classes
 from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.boundary.tried import Tried, class_of, tried
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 
 Most = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -88,7 +88,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     max_side: Most | None
     max_workspace_bytes: Most | None
     source: Literal["measured", "stack"]
-    measured: Circumstances
+    measured: Conditions
     backward: Pair | None = None
     limits: list[Limit] = []
     forms: list[Form] = []
@@ -146,13 +146,13 @@ def measured_envelope(report: BoundaryReport) -> Envelope:
 
 def envelope_of(
     results: Sequence[CaseResult],
-    measured: Circumstances,
+    measured: Conditions,
     also: Sequence[ConvCase] = (),
 ) -> Envelope:
     """The envelope that any results support.
 
     Args:
-        results: of equal cards in the same circumstances. A case may be there several times: it
+        results: of equal cards in the same conditions. A case may be there several times: it
             counts as the worst of its outcomes.
         measured: where they were measured.
         also: layers that the two keys alone must forbid unless they are known to pass.
@@ -202,7 +202,7 @@ def documented_envelope(stack: Stack) -> Envelope | None:
         max_side=stack.known_limit.max_side,
         max_workspace_bytes=stack.known_limit.max_workspace_bytes,
         source="stack",
-        measured=Circumstances(stack=stack.name),
+        measured=Conditions(stack=stack.name),
     )
 
 
@@ -220,12 +220,12 @@ def classes_below(envelope: Envelope, documented: Envelope, cases: Iterable[Conv
     return list(dict.fromkeys(class_of(case) for case in below))
 
 
-def load(path: Path, present: Circumstances) -> Envelope:
+def load(path: Path, present: Conditions) -> Envelope:
     """Read an envelope and make sure that it holds here.
 
     Args:
         path: a JSON file.
-        present: the circumstances of now, see `rdna1.measure.conditions.observe`. The date
+        present: the conditions of now, see `rdna1.measure.conditions.observe`. The date
             does not matter. Of a documented limit only the stack does.
 
     Raises:
@@ -244,18 +244,16 @@ def load(path: Path, present: Circumstances) -> Envelope:
     return envelope
 
 
-def changes(envelope: Envelope, present: Circumstances) -> list[str]:
+def changes(envelope: Envelope, present: Conditions) -> list[str]:
     """What an envelope depends on and is different now."""
     if envelope.source == "stack":
         return _different({"stack": (envelope.measured.stack, present.stack)})
     return differences(envelope.measured, present)
 
 
-def differences(then: Circumstances, now: Circumstances) -> list[str]:
-    """What is different between two circumstances, apart from the date."""
-    names = [
-        name for name in Circumstances.__struct_fields__ if name not in ("environment", "date")
-    ]
+def differences(then: Conditions, now: Conditions) -> list[str]:
+    """What is different between two conditions, apart from the date."""
+    names = [name for name in Conditions.__struct_fields__ if name not in ("environment", "date")]
     pairs = {name.replace("_", " "): (getattr(then, name), getattr(now, name)) for name in names}
     old, new = then.environment, now.environment
     return _different(pairs | {name: (old.get(name), new.get(name)) for name in sorted(old | new)})

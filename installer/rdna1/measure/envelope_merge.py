@@ -10,7 +10,7 @@ import msgspec
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult
 from rdna1.measure.boundary.allowed import contradictory
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import Envelope, EnvelopeError, differences, envelope_of
 
 
@@ -22,7 +22,7 @@ class Combined(NamedTuple):
 
 
 class _Place(msgspec.Struct):
-    measured: Circumstances | None = None
+    measured: Conditions | None = None
 
 
 class _Cases(_Place):
@@ -34,7 +34,7 @@ def combined(reports: Sequence[msgspec.Struct]) -> Combined:
     """Make one envelope of reports of any kind.
 
     Raises:
-        EnvelopeError: they were not measured in equal circumstances, or nothing passed.
+        EnvelopeError: they were not measured in equal conditions, or nothing passed.
     """
     read = [msgspec.json.decode(msgspec.json.encode(each), type=_Cases) for each in reports]
     places = [place.measured for each in read for place in (each.parts or [each])]
@@ -44,6 +44,6 @@ def combined(reports: Sequence[msgspec.Struct]) -> Combined:
     for other in measured[1:]:
         found = differences(measured[0], other)
         if found:
-            raise EnvelopeError(f"the reports are of different circumstances: {'; '.join(found)}")
+            raise EnvelopeError(f"the reports are of different conditions: {'; '.join(found)}")
     results = [result for each in read for result in each.cases]
     return Combined(envelope_of(results, measured[0]), contradictory(results))

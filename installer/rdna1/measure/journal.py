@@ -1,7 +1,7 @@
 """What a measurement writes down around each case, so that a later equal one goes on from there.
 
 A file of JSON lines: a header that says what is measured, then for each time that it was run one
-`Begun`, a `Started` and a result for each case, and one `Sitting`. The last one is missing where
+`Begun`, a `Started` and a result for each case, and one `Session`. The last one is missing where
 the process was killed or the machine stopped.
 """
 
@@ -19,7 +19,7 @@ import msgspec
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, DeviceInfo
 from rdna1.errors import InputError
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.target.exclusive_lock import describe_holder, try_lock
 
 R = TypeVar("R")
@@ -44,11 +44,11 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """That a device was opened, and where and when.
 
     Attributes:
-        measured: the circumstances.
+        measured: the conditions.
         max_hangs: how many were allowed in all, None where it makes no difference.
     """
 
-    measured: Circumstances
+    measured: Conditions
     max_hangs: int | None = None
 
 
@@ -64,7 +64,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     boot: str
 
 
-class Sitting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One time that the sweep was run.
 
     Attributes:
@@ -77,7 +77,7 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     device: DeviceInfo | None
-    measured: Circumstances
+    measured: Conditions
     workers_lost: int
     wall_seconds: float
     kernel_log_unavailable: str
@@ -93,14 +93,14 @@ class Journal(Generic[C]):
         result: type of the results.
 
     Attributes:
-        cases: results of earlier sittings, and those added since.
-        max_hangs: for each of them, how many hangs its sitting was allowed.
-        sittings: the earlier ones, and those added since.
+        cases: results of earlier sessions, and those added since.
+        max_hangs: for each of them, how many hangs its session was allowed.
+        sessions: the earlier ones, and those added since.
         cut_short: the case during which the machine stopped the last time, None without one.
     """
 
     def __init__(self, path: Path | None, header: msgspec.Struct, result: type[C]) -> None:
-        """Read what earlier sittings have left.
+        """Read what earlier sessions have left.
 
         Raises:
             JournalError: the file cannot be used or is in use.
@@ -108,7 +108,7 @@ class Journal(Generic[C]):
         """
         self.cases: list[C] = []
         self.max_hangs: list[int | None] = []
-        self.sittings: list[Sitting] = []
+        self.sessions: list[Session] = []
         self.cut_short: ConvCase | None = None
         self._begun: Begun | None = None
         self._header = header
@@ -139,8 +139,8 @@ class Journal(Generic[C]):
         if self._file:
             self._file.close()
 
-    def begin(self, present: Circumstances, max_hangs: int | None = None) -> None:
-        """Write down that a sitting has opened its device, and see that it is the earlier one's.
+    def begin(self, present: Conditions, max_hangs: int | None = None) -> None:
+        """Write down that a session has opened its device, and see that it is the earlier one's.
 
         Args:
             present: where and when.
@@ -149,7 +149,7 @@ class Journal(Generic[C]):
         Raises:
             OtherRunError: the card, its driver, torch or the environment is another one.
         """
-        earlier = [each.measured for each in self.sittings]
+        earlier = [each.measured for each in self.sessions]
         if self._begun:
             earlier.append(self._begun.measured)
         if self._path and earlier:
@@ -166,10 +166,10 @@ class Journal(Generic[C]):
         self._add(result)
         self._write(result)
 
-    def add_sitting(self, sitting: Sitting) -> None:
-        """Write down that a sitting has ended."""
-        self.sittings.append(sitting)
-        self._write(sitting)
+    def add_session(self, session: Session) -> None:
+        """Write down that a session has ended."""
+        self.sessions.append(session)
+        self._write(session)
 
     def _add(self, result: C) -> None:
         self.cases.append(result)
@@ -203,7 +203,7 @@ class Journal(Generic[C]):
             elif line.startswith(b'{"measured":'):
                 self._begun = self._decoded(path, number, line, Begun)
             else:
-                self.sittings.append(self._decoded(path, number, line, Sitting))
+                self.sessions.append(self._decoded(path, number, line, Session))
         # Killed on a machine that runs on, it is just run again.
         if running and running.boot != _boot():
             self.cut_short = running.started

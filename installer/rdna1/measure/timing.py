@@ -12,7 +12,7 @@ import msgspec
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
-from rdna1.measure.conditions import Circumstances, observe
+from rdna1.measure.conditions import Conditions, observe
 from rdna1.measure.head import INTERRUPTED, Head
 from rdna1.measure.slowness import mark_slow
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
@@ -83,7 +83,7 @@ class TimingReport(Head, frozen=True, kw_only=True, tag="timing"):
     wall_seconds: float
     kernel_log_unavailable: str
     resets: list[str]
-    measured: Circumstances
+    measured: Conditions
     cases: list[TimingCase]
 
 

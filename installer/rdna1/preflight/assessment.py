@@ -8,7 +8,7 @@ from rdna1.catalog.cards import card_list
 from rdna1.catalog.harm import with_harm
 from rdna1.catalog.stacks import PytorchSource, RocmSource, Stack
 from rdna1.preflight.facts import Facts, UnknownFactError
-from rdna1.preflight.model import Case, Check, Finding, Outcome, Report, Scope, Verdict
+from rdna1.preflight.model import Case, Check, CheckOutcome, Finding, Report, Scope, Verdict
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 
 
@@ -63,37 +63,37 @@ def run_checks(checks: Sequence[Check], case: Case, ignored: set[str]) -> list[F
         case: what they judge.
         ignored: ids of checks whose warnings and failures shall not count.
     """
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, CheckOutcome] = {}
     for check in checks:
         blocker = next((i for i in check.needs if outcomes[i].status in ("fail", "skip")), None)
         if blocker is None:
             outcomes[check.id] = _outcome(check, case)
         else:
-            outcomes[check.id] = Outcome("skip", f"nothing to judge: blocked by {blocker}")
+            outcomes[check.id] = CheckOutcome("skip", f"nothing to judge: blocked by {blocker}")
     return [_finding(check, outcomes[check.id], ignored) for check in checks]
 
 
-def _outcome(check: Check, case: Case) -> Outcome:
+def _outcome(check: Check, case: Case) -> CheckOutcome:
     try:
         return check.judge(case)
     except UnknownFactError as error:
         if not check.strict:
-            return Outcome("skip", f"could not be read: {error}")
-        return Outcome(
+            return CheckOutcome("skip", f"could not be read: {error}")
+        return CheckOutcome(
             "fail",
             f"could not be read: {error}",
             remedy="This check must be certain: make the fact readable, or judge the "
             "running machine itself.",
         )
     except Exception as error:  # noqa: BLE001 - one broken check must not hide the others
-        return Outcome(
+        return CheckOutcome(
             "fail",
             f"the check {check.id} broke: {type(error).__name__}: {error}",
             remedy="Report this with the output of: rdna1-preflight facts",
         )
 
 
-def _finding(check: Check, outcome: Outcome, ignored: set[str]) -> Finding:
+def _finding(check: Check, outcome: CheckOutcome, ignored: set[str]) -> Finding:
     is_ignored = check.id in ignored and outcome.status in ("warn", "fail")
     return Finding(
         id=check.id,

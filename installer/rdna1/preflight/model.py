@@ -71,7 +71,7 @@ class Case(msgspec.Struct, frozen=True):
     amd: AmdRepository = msgspec.field(default_factory=amd_repository)
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CheckOutcome(msgspec.Struct, frozen=True):
     """What a check function returns; `Finding` explains the attributes."""
 
     status: Literal["pass", "warn", "fail", "skip"]
@@ -96,7 +96,7 @@ class Check(msgspec.Struct, frozen=True):
 
     id: str
     title: str
-    judge: Callable[[Case], Outcome]
+    judge: Callable[[Case], CheckOutcome]
     strict: bool
     needs: tuple[str, ...]
     references: tuple[str, ...]
@@ -110,10 +110,10 @@ def check(
     strict: bool = False,
     needs: tuple[str, ...] = (),
     references: tuple[str, ...] = (),
-) -> Callable[[Callable[[Case], Outcome]], Check]:
+) -> Callable[[Callable[[Case], CheckOutcome]], Check]:
     """Turn a function into a `Check`; its docstring is the explanation."""
 
-    def make(judge: Callable[[Case], Outcome]) -> Check:
+    def make(judge: Callable[[Case], CheckOutcome]) -> Check:
         explanation = inspect.cleandoc(judge.__doc__ or "")
         return Check(id, title, judge, strict, needs, references, explanation)
 

@@ -9,7 +9,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.measure.boundary.report import BoundaryCase, BoundaryReport, Purpose
 from rdna1.measure.boundary.tried import tried
 from rdna1.report.console import as_text, printable
@@ -102,7 +102,7 @@ def boundary_verdict(report: BoundaryReport) -> str:
     return f"NOT KNOWN: {result.explanation} ({cost})"
 
 
-def _happens(outcome: Outcome | None) -> str:
+def _happens(outcome: ConvOutcome | None) -> str:
     return _HAPPENS.get(outcome, "") if outcome else ""
 
 
@@ -183,7 +183,7 @@ def _path(cases: Sequence[BoundaryCase]) -> Table:
     return table
 
 
-def _kind(numbered: tuple[int, BoundaryCase]) -> tuple[Purpose, Outcome, int]:
+def _kind(numbered: tuple[int, BoundaryCase]) -> tuple[Purpose, ConvOutcome, int]:
     """What the cases of a line have in common; the layers of some steps differ in all respects."""
     number, each = numbered
     differs = each.purpose in ("decide", "vary")

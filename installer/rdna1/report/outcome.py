@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, Outcome
+from rdna1.conv.result import RIGHT, CaseResult, ConvOutcome, DeviceInfo
 from rdna1.report.console import printable
 from rdna1.report.junit import JUnitCase
 
-_STYLES: dict[Outcome, str] = {"pass": "green", "slow": "yellow"}
+_STYLES: dict[ConvOutcome, str] = {"pass": "green", "slow": "yellow"}
 
 
-def outcome_cell(outcome: Outcome) -> Text:
+def outcome_cell(outcome: ConvOutcome) -> Text:
     """An outcome in its colour."""
     return Text(outcome, _STYLES.get(outcome, "bold red"))
 

@@ -9,13 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo, Outcome
+from rdna1.conv.result import RIGHT, CaseResult, ConvOutcome, DeviceInfo
 from rdna1.measure.smoke import SMOKE_DIRECTIONS, SmokeReport, is_required
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
 from rdna1.report.outcome import kernel_lines
 
-_STYLES: dict[Outcome, str] = {"pass": "green", "slow": "yellow"}
+_STYLES: dict[ConvOutcome, str] = {"pass": "green", "slow": "yellow"}
 
 
 def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:

@@ -29,11 +29,11 @@ _INSIDE = re.compile(r"[A-Za-z0-9_./+~:%=@!-]+")
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {".xz": lzma.decompress, ".gz": gzip.decompress}
 
 
-class ExcerptError(Exception):
+class RepoSubsetError(Exception):
     """apt failed or its archives cannot be copied; the message says why."""
 
 
-class Excerpt:
+class RepoSubset:
     """The archives in ``root/tree``, taken with apt's state in ``root``.
 
     Args:
@@ -67,7 +67,7 @@ class Excerpt:
             settings["Dir::State::status"] = str(root / "status")
         self._options = [f"--option={name}={value}" for name, value in settings.items()]
 
-    def take(self, packages: Sequence[str]) -> list[dict[str, Any]]:
+    def collect(self, packages: Sequence[str]) -> list[dict[str, Any]]:
         """Copy packages with all that they need, and the indexes of their archives.
 
         Returns:
@@ -75,7 +75,7 @@ class Excerpt:
             and ``key`` (in the tree, empty where it is not one of the work folder's).
 
         Raises:
-            ExcerptError: apt cannot find, fetch or verify something.
+            RepoSubsetError: apt cannot find, fetch or verify something.
         """
         self._apt("update", "--error-on=any")
         self._unpack_indexes()
@@ -100,7 +100,7 @@ class Excerpt:
         """Copy a package to its place in its archive; gives the address of the archive."""
         fitting = [t["Repo-URI"] for t in targets if uri.startswith(t["Repo-URI"])]
         if not fitting:
-            raise ExcerptError(f"{without_credentials(uri)} is of no archive that apt names")
+            raise RepoSubsetError(f"{without_credentials(uri)} is of no archive that apt names")
         archive = max(fitting, key=len)
         source = self._root / "archives" / name
         # apt does not copy what is in a folder of this machine.
@@ -108,7 +108,7 @@ class Excerpt:
             source = Path(unquote(urlsplit(uri).path))
         inside = unquote(uri[len(archive) :]).lstrip("/")
         if not _INSIDE.fullmatch(inside) or ".." in inside.split("/"):
-            raise ExcerptError(f"{without_credentials(uri)!r} leads out of its archive")
+            raise RepoSubsetError(f"{without_credentials(uri)!r} leads out of its archive")
         place = self._tree / folder_of(archive) / inside
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(str(source), str(place))
@@ -154,7 +154,7 @@ class Excerpt:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(str(form), str(place))
                 return
-        raise ExcerptError(f"{kept}: its hash is not in the signed index of the archive")
+        raise RepoSubsetError(f"{kept}: its hash is not in the signed index of the archive")
 
     def _copy_key(self, path: str) -> str:
         """Copy the key that was put into the work folder; of others each machine has its own."""
@@ -182,7 +182,7 @@ class Excerpt:
         )
         if done.returncode != 0:
             said = (done.stderr + done.stdout).decode(errors="replace").strip()
-            raise ExcerptError(
+            raise RepoSubsetError(
                 text_without_credentials(said) or f"apt-get ended with {done.returncode}"
             )
         return done.stdout.decode(errors="replace")

@@ -39,7 +39,7 @@ class ExhaustedError(UnreadableError):
         self.uid = uid
 
 
-class Reader:
+class RootFs:
     """Reads the files of one machine.
 
     All paths are absolute paths of that machine. Under another root than ``/`` symbolic

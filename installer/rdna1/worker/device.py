@@ -14,7 +14,7 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.reference import convolve
 from rdna1.conv.reference_part import Inputs
 from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
-from rdna1.sim import rules as sim
+from rdna1.sim.rules import Rule, crash, hang
 from rdna1.worker.device_error import DeviceError
 from rdna1.worker.device_identity import cuda_identity
 from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
@@ -143,7 +143,7 @@ class SimulatedDevice(TorchDevice):
         rule_file: their file.
     """
 
-    def __init__(self, rules: list[sim.Rule], rule_file: Path) -> None:
+    def __init__(self, rules: list[Rule], rule_file: Path) -> None:
         """Open the CPU."""
         super().__init__("cpu")
         self._requested = f"sim:{rule_file}"
@@ -169,9 +169,9 @@ class SimulatedDevice(TorchDevice):
         rule = next((rule for rule in self._rules if rule.holds(case, os.environ)), None)
         outcome = rule.outcome if rule else None
         if outcome == "hang":
-            sim.hang()
+            hang()
         if outcome == "crash":
-            sim.crash()
+            crash()
         if rule and outcome == "error":
             raise RuntimeError(f"simulated, as {rule.when} holds")
         results, seconds = self._compute(case, inputs)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.worker.given_time import SLICE_SECONDS, GivenTime
 from rdna1.worker.messages import FirstReply, Opening, Preparation, Reply
 from rdna1.worker.process import DeadlineError, DeathError, Ending, Worker, describe_exit
@@ -34,7 +34,7 @@ class Phase(Generic[M]):
 
     answers: msgspec.json.Decoder[M]
     prefix: str
-    late: Outcome
+    late: ConvOutcome
 
 
 STARTING: Phase[Opening] = Phase(
@@ -60,10 +60,10 @@ class LossError(Exception):
         ending: what became of the worker.
     """
 
-    def __init__(self, outcome: Outcome, seconds: float, detail: str, ending: Ending) -> None:
+    def __init__(self, outcome: ConvOutcome, seconds: float, detail: str, ending: Ending) -> None:
         """Keep what is known."""
         super().__init__(detail)
-        self.outcome: Outcome = outcome
+        self.outcome: ConvOutcome = outcome
         self.seconds = seconds
         self.ending = ending
 

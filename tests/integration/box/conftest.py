@@ -29,7 +29,7 @@ def make_box(tmp_path: Path) -> Iterator[Callable[..., Box]]:
 
 @pytest.fixture
 def index_folder(tmp_path: Path) -> Path:
-    """An index with stand-ins of all stacks' wheels."""
+    """An index with fakes of all stacks' wheels."""
     folder = tmp_path / "index"
     fill_index(folder)
     return folder

@@ -1,6 +1,6 @@
 """AMD's repository with what can be wrong about it: each stops with the cause and the remedy.
 
-One box that stands in for Ubuntu 22.04 goes through all of it; the tests run in the order of the
+One box that imitates Ubuntu 22.04 goes through all of it; the tests run in the order of the
 file, and the last one completes what every one before it had to leave.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support.apt_repository import package_file, publish, signing_key, stand_ins
+from support.apt_repository import fake_packages, package_file, publish, signing_key
 from support.boxes import remove_box
 from support.ubuntu_like import KEY, ROCM, AmdBox, archives, start_ubuntu_like
 
@@ -187,7 +187,7 @@ def test_the_next_run_changes_nothing(jammy: AmdBox) -> None:
     assert "changed=0" in played.stdout
 
 
-def test_the_stand_ins_say_that_they_are(jammy: AmdBox) -> None:
-    assert stand_ins("amd-5.7.1-jammy")
+def test_fake_packages_say_that_they_are(jammy: AmdBox) -> None:
+    assert fake_packages("amd-5.7.1-jammy")
     shown = jammy.box.run("dpkg-query", "-W", "-f", "${Description}", "rocminfo")
-    assert "a stand-in for tests" in shown
+    assert "a fake for tests" in shown

@@ -1,4 +1,4 @@
-"""AMD's own driver on a box that stands in for Ubuntu 22.04, and the way back from all of it.
+"""AMD's own driver on a box that imitates Ubuntu 22.04, and the way back from all of it.
 
 The box is made once for this module; its tests run in the order of the file. The Molecule scenario
 amd-jammy shows what the role does without the driver.

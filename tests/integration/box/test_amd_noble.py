@@ -1,4 +1,4 @@
-"""What AMD's repository cannot give to a box that stands in for Ubuntu 24.04.
+"""What AMD's repository cannot give to a box that imitates Ubuntu 24.04.
 
 The box is made once for this module. The Molecule scenario amd-noble shows what it can.
 """
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.apt_repository import package_file, publish, stand_ins
+from support.apt_repository import fake_packages, package_file, publish
 from support.boxes import remove_box
 from support.ubuntu_like import AmdBox, archives, real_image, start_ubuntu_like
 
 NEEDED = ("libtinfo-dev", "libstdc++-11-dev")
-stand_in_only = pytest.mark.skipif(
+fake_archive_only = pytest.mark.skipif(
     bool(real_image("24.04")), reason="takes packages out of the archive, which is Ubuntu's own"
 )
 
@@ -39,14 +39,14 @@ def test_amds_own_driver_is_refused_with_the_reason(noble: AmdBox) -> None:
     assert "the kernel's own driver serves the card" in " ".join(played.stdout.split())
 
 
-@stand_in_only
+@fake_archive_only
 def test_what_cannot_be_installed_is_explained_package_by_package(noble: AmdBox) -> None:
     archive = noble.served.folder / "ubuntu-24.04"
     for name in NEEDED:
         package_file(archive, name).unlink()
     publish(archive, "noble", [], noble.served.key, origin="Ubuntu")
     played = noble.play(rdna1_rocm_source="amd")
-    publish(archive, "noble", stand_ins("ubuntu-24.04"), noble.served.key, origin="Ubuntu")
+    publish(archive, "noble", fake_packages("ubuntu-24.04"), noble.served.key, origin="Ubuntu")
     assert played.returncode != 0
     assert "comgr : Depends: libtinfo-dev but it is not installable" in played.stdout
     assert "rocm-llvm : Depends: libstdc++-5-dev but it is not installable" in played.stdout

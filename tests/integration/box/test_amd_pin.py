@@ -1,6 +1,6 @@
-"""AMD's archive with packages that are none of AMD's, and boxes that stand in for Ubuntu.
+"""AMD's archive with packages that are none of AMD's, and boxes that imitate Ubuntu.
 
-apt, archives and signatures are real; the packages are stand-ins. Ubuntu's own rocminfo has a
+apt, archives and signatures are real; the packages are fakes. Ubuntu's own rocminfo has a
 higher version than AMD's, on which AMD's packages depend.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.apt_repository import StandIn, package_file, publish
+from support.apt_repository import FakePackage, package_file, publish
 from support.boxes import remove_box
 from support.ubuntu_like import (
     CODENAMES,
@@ -36,11 +36,13 @@ def test_amds_archive_replaces_nothing_but_its_own(
     root, suite, _ = REPOSITORIES[stack][0]
     with archives(tmp_path, stack) as served:
         ubuntu = tmp_path / f"ubuntu-{version}"
-        newer = [StandIn("unrelated", "99"), StandIn("by-hand", "2")]
+        newer = [FakePackage("unrelated", "99"), FakePackage("by-hand", "2")]
         publish(tmp_path / root, suite, newer, served.key, origin="repo.radeon.com")
-        own = [StandIn("unrelated", "1"), StandIn("rocm-core", "99")]
+        own = [FakePackage("unrelated", "1"), FakePackage("rocm-core", "99")]
         publish(ubuntu, CODENAMES[version], own, served.key, origin="Ubuntu")
-        publish(tmp_path / "by-hand", "x", [StandIn("by-hand", "1")], served.key, origin="nobody")
+        publish(
+            tmp_path / "by-hand", "x", [FakePackage("by-hand", "1")], served.key, origin="nobody"
+        )
         by_hand = package_file(tmp_path / "by-hand", "by-hand")
         try:
             mounted = [f"--volume={by_hand.parent}:/by-hand:ro"]

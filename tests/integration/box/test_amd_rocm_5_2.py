@@ -1,4 +1,4 @@
-"""ROCm 5.2 of AMD's repository on boxes that stand in for Ubuntu 20.04 and 22.04.
+"""ROCm 5.2 of AMD's repository on boxes that imitate Ubuntu 20.04 and 22.04.
 
 Both boxes are made once for this module; the tests of each run in the order of the file.
 """

@@ -8,8 +8,14 @@ from pathlib import Path
 
 from support.boxes import Box
 from support.execstack import HIP, with_flag
-from support.wheel_boxes import LENT, add_own_requirements, environment, lend_python, play
-from support.wheels import write_stand_in
+from support.wheel_boxes import (
+    HOST_PYTHONS,
+    add_own_requirements,
+    environment,
+    mount_host_python,
+    play,
+)
+from support.wheels import write_fake_wheel
 
 MakeBox = Callable[..., Box]
 _LIBRARY = "/usr/lib/x86_64-linux-gnu/libz.so.1"
@@ -32,8 +38,8 @@ def load(box: Box, library: str) -> str:
 def test_hip_loads_on_glibc_2_41(
     make_box: MakeBox, index_folder: Path, index: str, tmp_path: Path
 ) -> None:
-    add_own_requirements(index_folder, LENT["rocm-5.7"])
-    box = lend_python(make_box, LENT["rocm-5.7"])
+    add_own_requirements(index_folder, HOST_PYTHONS["rocm-5.7"])
+    box = mount_host_python(make_box, HOST_PYTHONS["rocm-5.7"])
     version = load(box, _LIBRARY)
     subprocess.run(["podman", "cp", f"{box.name}:{_LIBRARY}", tmp_path / "libz.so"], check=True)
     library = with_flag(tmp_path / "libz.so", tmp_path / "draft.so")
@@ -42,7 +48,7 @@ def test_hip_loads_on_glibc_2_41(
     before = load(box, "/flagged.so")
     assert "cannot enable executable stack" in before
     # Of the same version as the stack's, with a library as AMD links it.
-    write_stand_in(index_folder, "torch", "2.2.2+rocm5.7", data={HIP: library})
+    write_fake_wheel(index_folder, "torch", "2.2.2+rocm5.7", data={HIP: library})
     played = play(box, index)
     assert played.returncode == 0, played.stdout
     hip = box.run("sh", "-c", f"ls /opt/rdna1/rocm-5.7/lib/python3*/site-packages/{HIP}").strip()

@@ -1,6 +1,6 @@
 """A mirror, collected on a connected box, and what a box without a network refuses to take of it.
 
-The packages of ROCm are Debian's own, with Debian's signatures. The stack's wheels are stand-ins,
+The packages of ROCm are Debian's own, with Debian's signatures. The stack's wheels are fakes,
 those that rdna1 imports are real. The mirror is made once for this module. The Molecule scenario
 offline shows the installation from one.
 """
@@ -19,16 +19,16 @@ import pytest
 
 from support.boxes import Box, remove_box, start_box
 from support.wheel_boxes import (
+    HOST_PYTHONS,
     IGNORED,
-    LENT,
     OWN_REQUIREMENTS,
     add_own_requirements,
     fill_index,
-    lend_python,
+    mount_host_python,
 )
 from support.wheels import serve
 
-PYTHON = LENT["rocm-5.7"]
+PYTHON = HOST_PYTHONS["rocm-5.7"]
 TAGS = "--tags=rocm,pytorch"
 
 
@@ -53,7 +53,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     name = f"rdna1-test-{os.getpid()}-connected"
     destination = folder / "mirror"
     try:
-        box = lend_python(lambda *o: start_box(name, folder, o), PYTHON)
+        box = mount_host_python(lambda *o: start_box(name, folder, o), PYTHON)
         before = box.run("find", "/etc", "/var/lib/apt", "/var/lib/dpkg", "-newer", "/proc/1/stat")
         with serve(folder / "index") as index:
             played = box.play(
@@ -78,7 +78,7 @@ def offline(tmp_path: Path) -> Iterator[Box]:
     """A box without any network."""
     name = f"rdna1-test-{os.getpid()}-offline"
     try:
-        box = lend_python(lambda *o: start_box(name, tmp_path, o), PYTHON, "--network=none")
+        box = mount_host_python(lambda *o: start_box(name, tmp_path, o), PYTHON, "--network=none")
         assert box.run("ls", "/sys/class/net").split() == ["lo"]
         yield box
     finally:

@@ -1,7 +1,7 @@
 """A mirror of AMD's repository, and the installation from it when the repository is gone.
 
-The box stands in for Ubuntu 22.04 with an archive of stand-ins, signatures are real. Debian's
-packages, which the stand-ins need, are not in that archive, so the mirror is one without what the
+The box imitates Ubuntu 22.04 with an archive of fakes, signatures are real. Debian's
+packages, which the fakes need, are not in that archive, so the mirror is one without what the
 machine has already.
 """
 
@@ -17,10 +17,10 @@ import pytest
 
 from support.boxes import Box, remove_box
 from support.ubuntu_like import IGNORED, archives, real_image, start_ubuntu_like
-from support.wheel_boxes import LENT, add_own_requirements, fill_index, lend_python
+from support.wheel_boxes import HOST_PYTHONS, add_own_requirements, fill_index, mount_host_python
 from support.wheels import serve
 
-PYTHON = LENT["rocm-5.7"]
+PYTHON = HOST_PYTHONS["rocm-5.7"]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def collected(tmp_path: Path) -> Iterator[tuple[Box, dict[str, object]]]:
     mirror = tmp_path / "mirror"
     try:
         with archives(tmp_path / "archives") as served, serve(tmp_path / "index") as index:
-            box = lend_python(
+            box = mount_host_python(
                 lambda *o: start_ubuntu_like(name, tmp_path, "22.04", served, o), PYTHON
             )
             given = {**served.variables, "preflight_ignore": IGNORED}

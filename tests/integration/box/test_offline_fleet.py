@@ -1,6 +1,6 @@
 """Fleets: what an index is asked for while several machines get the same wheels.
 
-The wheels of the stack are stand-ins, those that rdna1 imports are real. Requests are counted where
+The wheels of the stack are fakes, those that rdna1 imports are real. Requests are counted where
 they arrive. The boxes are made once for this module; its tests run in the order of the file.
 """
 
@@ -20,17 +20,17 @@ import pytest
 from support.box_fleet import play_together, recap
 from support.boxes import Box, remove_box, start_box
 from support.wheel_boxes import (
+    HOST_PYTHONS,
     IGNORED,
-    LENT,
     add_own_requirements,
     fill_index,
-    lend_python,
+    mount_host_python,
     torch_version,
 )
 from support.wheels import serve, write_pages
 
-PYTHON = LENT["rocm-5.7"]
-OTHER_PYTHON = LENT["rocm-5.2"]
+PYTHON = HOST_PYTHONS["rocm-5.7"]
+OTHER_PYTHON = HOST_PYTHONS["rocm-5.2"]
 OFFLINE = "--network=none"
 TAGS = "--tags=rocm,pytorch"
 
@@ -105,7 +105,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
     def make(name: str, version: str = PYTHON, *options: str) -> Box:
         made.append(f"rdna1-test-{os.getpid()}-fleet-{name}")
-        return lend_python(lambda *o: start_box(made[-1], folder, o), version, *options)
+        return mount_host_python(lambda *o: start_box(made[-1], folder, o), version, *options)
 
     asked: list[str] = []
     try:

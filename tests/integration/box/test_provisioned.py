@@ -202,7 +202,7 @@ def test_a_hanging_convolution_fails_the_play_and_leaves_no_process(box: Box) ->
 def test_a_validator_that_breaks_is_not_taken_for_a_verdict(box: Box) -> None:
     program = "/opt/rdna1/rocm-5.7/bin/rdna1-validate"
     box.run("mv", program, f"{program}.kept")
-    # A stand-in that ends as Python does after an exception; the report before is still there.
+    # A fake that ends as Python does after an exception; the report before is still there.
     box.run("sh", "-c", f"printf '#!/bin/sh\\nexit 1\\n' > {program}; chmod 755 {program}")
     played = box.play(playbook=VALIDATE)
     box.run("mv", f"{program}.kept", program)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.apt_repository import DIST_PACKAGES, StandIn, publish, signing_key
+from support.apt_repository import DIST_PACKAGES, FakePackage, publish, signing_key
 from support.box_fleet import play_refused
 from support.box_state import difference, state
 from support.boxes import ROOT, Box
@@ -36,11 +36,11 @@ PREINST = "#!/bin/sh\nsleep 2\n"
 def repository(tmp_path: Path) -> Path:
     """A repository of a package with 200 Python modules, and of one that is unpacked after it."""
     packages = [
-        StandIn("python3-many", modules=200, scripts={"postinst": POSTINST}),
-        StandIn("others", depends="python3-many", scripts={"preinst": PREINST}),
+        FakePackage("python3-many", modules=200, scripts={"postinst": POSTINST}),
+        FakePackage("others", depends="python3-many", scripts={"preinst": PREINST}),
     ]
     with signing_key() as key:
-        publish(tmp_path, "stand-in", packages, key, origin="tests")
+        publish(tmp_path, "fake", packages, key, origin="tests")
         tmp_path.chmod(0o755)
         tmp_path.joinpath("key.asc").write_bytes(key.public)
     return tmp_path
@@ -133,7 +133,7 @@ def test_modules_are_compiled_before_their_package_is_configured(
     make_box: MakeBox, repository: Path
 ) -> None:
     box = make_box(f"--volume={repository}:/srv:ro")
-    source = "deb [signed-by=/srv/key.asc] file:/srv stand-in main"
+    source = "deb [signed-by=/srv/key.asc] file:/srv fake main"
     box.run("sh", "-c", f"echo '{source}' > /etc/apt/sources.list.d/tests.list; apt-get -qq update")
     chosen = {"rdna1_rocm_source": "none", "rocm_more_packages": ["others"]}
     played = box.play(*ROCM, f"--extra-vars={json.dumps(chosen)}")

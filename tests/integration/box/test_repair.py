@@ -16,7 +16,13 @@ import pytest
 
 from support.box_state import State, difference, state
 from support.boxes import Box, remove_box, start_box
-from support.wheel_boxes import IGNORED, LENT, add_own_requirements, fill_index, lend_python
+from support.wheel_boxes import (
+    HOST_PYTHONS,
+    IGNORED,
+    add_own_requirements,
+    fill_index,
+    mount_host_python,
+)
 from support.wheels import serve
 
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
@@ -51,9 +57,9 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisione
     name = f"rdna1-test-{os.getpid()}-repair"
     folder = tmp_path_factory.mktemp("repair")
     fill_index(folder / "index")
-    add_own_requirements(folder / "index", LENT["rocm-5.7"])
+    add_own_requirements(folder / "index", HOST_PYTHONS["rocm-5.7"])
     try:
-        box = lend_python(lambda *o: start_box(name, folder, o), LENT["rocm-5.7"])
+        box = mount_host_python(lambda *o: start_box(name, folder, o), HOST_PYTHONS["rocm-5.7"])
         box.run("useradd", "--create-home", "ada")
         with serve(folder / "index") as address:
             made = Provisioned(box, address, state(box))

@@ -1,4 +1,4 @@
-"""ROCm's source changes on a box that stands in for Ubuntu 24.04, where both sources compete.
+"""ROCm's source changes on a box that imitates Ubuntu 24.04, where both sources compete.
 
 The box is made once for this module; its tests run in the order of the file. The Molecule scenario
 switch shows the changes that go well.

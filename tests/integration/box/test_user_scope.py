@@ -16,7 +16,13 @@ import pytest
 
 from support.box_state import State, difference, state
 from support.boxes import Box, remove_box, start_box
-from support.wheel_boxes import IGNORED, LENT, add_own_requirements, fill_index, lend_python
+from support.wheel_boxes import (
+    HOST_PYTHONS,
+    IGNORED,
+    add_own_requirements,
+    fill_index,
+    mount_host_python,
+)
 from support.wheels import serve
 
 HOME = "/home/ada"
@@ -33,7 +39,7 @@ class Home(NamedTuple):
     def play(
         self, *options: str, playbook: str = "playbooks/user.yml", **variables: object
     ) -> subprocess.CompletedProcess[str]:
-        """Run a playbook as the user; stand-ins of wheels measure nothing."""
+        """Run a playbook as the user; fakes of wheels measure nothing."""
         given = {
             "ansible_user": "ada",
             "pytorch_index_url": self.address,
@@ -59,9 +65,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     name = f"rdna1-test-{os.getpid()}-user"
     folder = tmp_path_factory.mktemp("user")
     fill_index(folder / "index")
-    add_own_requirements(folder / "index", LENT["rocm-5.7"])
+    add_own_requirements(folder / "index", HOST_PYTHONS["rocm-5.7"])
     try:
-        box = lend_python(lambda *o: start_box(name, folder, o), LENT["rocm-5.7"])
+        box = mount_host_python(lambda *o: start_box(name, folder, o), HOST_PYTHONS["rocm-5.7"])
         box.run("useradd", "--create-home", "--shell", "/bin/bash", "ada")
         # The lent Python may be in the home of who runs the tests.
         box.run("chmod", "o+x", "/root")

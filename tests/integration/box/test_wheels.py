@@ -1,4 +1,4 @@
-"""PyTorch from an index: the stack's wheels, here stand-ins on loopback."""
+"""PyTorch from an index: the stack's wheels, here fakes on loopback."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from support.boxes import Box
 from support.wheel_boxes import (
-    LENT,
+    HOST_PYTHONS,
     add_own_requirements,
     environment,
-    lend_python,
+    mount_host_python,
     play,
     torch_version,
 )
-from support.wheels import serve, write_stand_in
+from support.wheels import serve, write_fake_wheel
 
 MakeBox = Callable[..., Box]
 
@@ -23,10 +23,10 @@ MakeBox = Callable[..., Box]
 def test_the_stacks_wheels_are_locked_installed_and_repaired(
     make_box: MakeBox, index_folder: Path, index: str
 ) -> None:
-    add_own_requirements(index_folder, LENT["rocm-5.7"])
+    add_own_requirements(index_folder, HOST_PYTHONS["rocm-5.7"])
     # A newer build of another kind, which must not win.
-    write_stand_in(index_folder, "torch", "2.13.0")
-    box = lend_python(make_box, LENT["rocm-5.7"])
+    write_fake_wheel(index_folder, "torch", "2.13.0")
+    box = mount_host_python(make_box, HOST_PYTHONS["rocm-5.7"])
     planned = box.play(
         "--tags=pytorch",
         "--check",
@@ -55,8 +55,8 @@ def test_the_stacks_wheels_are_locked_installed_and_repaired(
 
 
 def test_rocm_5_2_gets_its_python_3_10(make_box: MakeBox, index_folder: Path, index: str) -> None:
-    add_own_requirements(index_folder, LENT["rocm-5.2"])
-    box = lend_python(make_box, LENT["rocm-5.2"])
+    add_own_requirements(index_folder, HOST_PYTHONS["rocm-5.2"])
+    box = mount_host_python(make_box, HOST_PYTHONS["rocm-5.2"])
     # The release is refused for this stack on this box, so the role is run without preflight.
     played = play(box, index, pytorch_stack="rocm-5.2")
     assert played.returncode == 0, played.stdout
@@ -89,8 +89,8 @@ def test_therock_takes_the_wheels_of_the_card(
 
 
 def test_an_index_without_the_wheels_is_explained(make_box: MakeBox, tmp_path: Path) -> None:
-    write_stand_in(tmp_path / "empty", "torch", "2.13.0")
-    box = lend_python(make_box, "3.12")
+    write_fake_wheel(tmp_path / "empty", "torch", "2.13.0")
+    box = mount_host_python(make_box, "3.12")
     with serve(tmp_path / "empty") as address:
         played = play(box, address)
     assert played.returncode != 0

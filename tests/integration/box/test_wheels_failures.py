@@ -15,15 +15,15 @@ import pytest
 
 from support.boxes import Box, remove_box, start_box
 from support.wheel_boxes import (
-    LENT,
+    HOST_PYTHONS,
     add_own_requirements,
     environment,
     fill_index,
-    lend_python,
+    mount_host_python,
     play,
     torch_version,
 )
-from support.wheels import serve, write_stand_in
+from support.wheels import serve, write_fake_wheel
 
 FILLER = "/opt/rdna1/filler"
 # uv alone has 60 MB.
@@ -55,7 +55,7 @@ class Provisioned(NamedTuple):
 def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioned]:
     folder = tmp_path_factory.mktemp("wheels")
     fill_index(folder / "index")
-    add_own_requirements(folder / "index", LENT["rocm-5.7"])
+    add_own_requirements(folder / "index", HOST_PYTHONS["rocm-5.7"])
     asked, go_on = threading.Event(), threading.Event()
     go_on.set()
 
@@ -66,7 +66,9 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisione
 
     name = f"rdna1-test-{os.getpid()}-wheels"
     try:
-        box = lend_python(lambda *o: start_box(name, folder, o), LENT["rocm-5.7"], ROOM)
+        box = mount_host_python(
+            lambda *o: start_box(name, folder, o), HOST_PYTHONS["rocm-5.7"], ROOM
+        )
         with serve(folder / "index", before) as address:
             played = play(box, address)
             assert played.returncode == 0, played.stdout
@@ -98,7 +100,7 @@ def test_a_tampered_wheel(provisioned: Provisioned) -> None:
     provisioned.spoil()
     wheel = next(provisioned.index_folder.glob("torch/torch-2.2.2*"))
     kept = wheel.read_bytes()
-    write_stand_in(provisioned.index_folder, "torch", "2.2.2+rocm5.7", payload=b"evil")
+    write_fake_wheel(provisioned.index_folder, "torch", "2.2.2+rocm5.7", payload=b"evil")
     refused(provisioned, "the file of torch==2.2.2+rocm5.7 is not the one whose hash")
     wheel.write_bytes(kept)
 

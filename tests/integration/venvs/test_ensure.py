@@ -1,4 +1,4 @@
-"""Environments that real uv builds from stand-ins: switched whole, repaired, removed."""
+"""Environments that real uv builds from fakes: switched whole, repaired, removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdna1.catalog.failures import explain
 from rdna1.target.venvs.build import BuildError
 from rdna1.target.venvs.ensure import Result, ensure
 from rdna1.target.venvs.spec import Spec, digest
-from support.wheels import write_stand_in
+from support.wheels import write_fake_wheel
 
 if TYPE_CHECKING:
     from integration.venvs.conftest import MakeSpec
@@ -125,12 +125,12 @@ def test_a_cache_with_an_altered_file_does_not_spoil_the_next_environment(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     edit(ensure(make_spec()).after)
-    other = with_wheel(make_spec(), write_stand_in(tmp_path / "newer", "rdna1", "0.2.0"))
+    other = with_wheel(make_spec(), write_fake_wheel(tmp_path / "newer", "rdna1", "0.2.0"))
     assert "by hand" not in (site(ensure(other).after) / "torch.py").read_text()
 
 
 def test_the_last_two_environments_stay(make_spec: MakeSpec, tmp_path: Path) -> None:
-    wheels = [write_stand_in(tmp_path / n, "rdna1", f"0.1.{n}") for n in ("1", "2", "3")]
+    wheels = [write_fake_wheel(tmp_path / n, "rdna1", f"0.1.{n}") for n in ("1", "2", "3")]
     spec = make_spec()
     # Another stack whose name starts with this one's.
     ensure(spec._replace(stack="rocm-5.7-mine"))
@@ -310,9 +310,9 @@ def failed(spec: Spec, before: Result) -> str:
 def test_a_tampered_wheel(make_spec: MakeSpec, index_folder: Path) -> None:
     spec = make_spec()
     before = ensure(spec)
-    write_stand_in(index_folder, "torch", "2.2.2+rocm5.7", ["filelock"], payload=b"evil")
+    write_fake_wheel(index_folder, "torch", "2.2.2+rocm5.7", ["filelock"], payload=b"evil")
     # A box that has not seen the good file.
-    fresh = with_wheel(spec, write_stand_in(spec.prefix, "rdna1", "0.2.0"))
+    fresh = with_wheel(spec, write_fake_wheel(spec.prefix, "rdna1", "0.2.0"))
     (spec.prefix / "cache").rename(spec.prefix / "old-cache")
     words = failed(fresh, before)
     assert "Hash mismatch for `torch==2.2.2+rocm5.7`" in words
@@ -347,7 +347,7 @@ def test_no_index(make_spec: MakeSpec) -> None:
     spec = make_spec()
     before = ensure(spec)
     (spec.prefix / "cache").rename(spec.prefix / "old-cache")
-    wheel = write_stand_in(spec.prefix, "rdna1", "0.2.0")
+    wheel = write_fake_wheel(spec.prefix, "rdna1", "0.2.0")
     words = failed(with_wheel(spec, wheel)._replace(index_url="http://127.0.0.1:9/"), before)
     assert "Connection refused" in words
 
@@ -355,11 +355,11 @@ def test_no_index(make_spec: MakeSpec) -> None:
 def test_a_killed_build_is_done_anew(make_spec: MakeSpec, tmp_path: Path) -> None:
     spec = make_spec()
     before = ensure(spec)
-    # A stand-in for a slow build: it goes on as real uv, a long time after the folder was made.
+    # A fake for a slow build: it goes on as real uv, a long time after the folder was made.
     slow = tmp_path / "slow-uv"
     slow.write_text(f'#!/bin/sh\n[ "$1" != pip ] || sleep 600\nexec {spec.uv} "$@"\n')
     slow.chmod(0o755)
-    wheel = write_stand_in(tmp_path / "newer", "rdna1", "0.2.0")
+    wheel = write_fake_wheel(tmp_path / "newer", "rdna1", "0.2.0")
     newer = with_wheel(spec, wheel)
     program = (
         "import sys; from pathlib import Path\n"

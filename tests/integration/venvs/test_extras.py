@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 from rdna1.wheels.project import project_wheel
 from support.pythons import find_python
-from support.wheels import serve, write_stand_in
+from support.wheels import serve, write_fake_wheel
 
 ROOT = Path(__file__).parents[3]
 UV = Path(sys.executable).with_name("uv")
@@ -59,11 +59,11 @@ def wheel() -> Path:
 
 def test_measuring_elsewhere_brings_torch(wheel: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
-    write_stand_in(index, "torch", "2.13.0")
+    write_fake_wheel(index, "torch", "2.13.0")
     python = tmp_path / "venv" / "bin" / "python"
     uv("venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
     with serve(index) as address:
-        # What the stand-in index lacks comes from the usual one.
+        # What the fake index lacks comes from the usual one.
         uv("pip", "install", "--python", python, "--index", address, f"rdna1[torch] @ {wheel}")
     said = subprocess.run(
         [python, "-c", "import torch, rdna1; print(torch.__version__)"],

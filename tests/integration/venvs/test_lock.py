@@ -1,4 +1,4 @@
-"""Lock files from real uv and indexes of stand-ins on loopback."""
+"""Lock files from real uv and indexes of fakes on loopback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from integration.venvs.conftest import UV
 from rdna1.target.venvs.spec import LOCK_MARK
 from rdna1.wheels import LockError, Wanted, make_lock, read_lock, write_lock
-from support.wheels import serve, write_stand_in
+from support.wheels import serve, write_fake_wheel
 
 
 def test_a_lock_holds_every_wheel_with_its_hash_and_no_address(
@@ -34,12 +34,12 @@ def test_a_rocm_wheel_cannot_be_outbid(wanted: Wanted, index_folder: Path, tmp_p
     # with what torch needs in a higher version.
     second = tmp_path / "second"
     for folder in (index_folder, second):
-        write_stand_in(folder, "torch", "2.2.2")
-        write_stand_in(folder, "torch", "2.13.0")
-    write_stand_in(second, "torch", "2.2.2+rocm5.7", payload=b"another")
-    write_stand_in(second, "filelock", "3.1", payload=b"another")
-    write_stand_in(second, "filelock", "99")
-    write_stand_in(second, "msgspec", "0.20.0", ["filelock"])
+        write_fake_wheel(folder, "torch", "2.2.2")
+        write_fake_wheel(folder, "torch", "2.13.0")
+    write_fake_wheel(second, "torch", "2.2.2+rocm5.7", payload=b"another")
+    write_fake_wheel(second, "filelock", "3.1", payload=b"another")
+    write_fake_wheel(second, "filelock", "99")
+    write_fake_wheel(second, "msgspec", "0.20.0", ["filelock"])
     with serve(second) as address:
         stack, project = make_lock(wanted._replace(project_index_url=address), UV).split(LOCK_MARK)
     good = next(index_folder.glob("torch/*rocm5.7*"))
@@ -53,7 +53,7 @@ def test_a_rocm_wheel_cannot_be_outbid(wanted: Wanted, index_folder: Path, tmp_p
 def test_uvs_settings_of_the_user_bring_no_index_in(
     wanted: Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_stand_in(tmp_path / "other", "numpy", "1.99")
+    write_fake_wheel(tmp_path / "other", "numpy", "1.99")
     with serve(tmp_path / "other") as address:
         monkeypatch.setenv("UV_INDEX", address)
         monkeypatch.setenv("UV_INDEX_STRATEGY", "unsafe-best-match")
@@ -62,8 +62,8 @@ def test_uvs_settings_of_the_user_bring_no_index_in(
 
 def test_a_wheel_for_each_card(index_folder: Path, wanted: Wanted) -> None:
     extras = ["extra:device-gfx1010", 'amd-torch-device-gfx1010; extra == "device-gfx1010"']
-    write_stand_in(index_folder, "torch", "2.14.0+rocm10", extras)
-    write_stand_in(index_folder, "amd_torch_device_gfx1010", "2.14.0")
+    write_fake_wheel(index_folder, "torch", "2.14.0+rocm10", extras)
+    write_fake_wheel(index_folder, "amd_torch_device_gfx1010", "2.14.0")
     lock = make_lock(wanted._replace(stack=["torch[device-gfx1010]"]), UV)
     assert "amd-torch-device-gfx1010==2.14.0 " in lock
     assert "torch[device-gfx1010]==2.14.0+rocm10 " in lock

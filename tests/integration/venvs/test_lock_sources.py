@@ -11,7 +11,7 @@ from integration.venvs.conftest import UV
 from rdna1.catalog.stacks import SourceDistribution
 from rdna1.target.venvs.spec import parts
 from rdna1.wheels import LockError, Wanted, locked_files, make_lock, read_lock
-from support.wheels import serve, write_pages, write_source, write_stand_in
+from support.wheels import serve, write_fake_wheel, write_pages, write_source
 
 ROCM = SourceDistribution(
     "rocm",
@@ -37,14 +37,14 @@ def ran(tmp_path: Path) -> Path:
 @pytest.fixture
 def archive(index_folder: Path, ran: Path) -> Path:
     """A source distribution ``rocm`` in the index, with what it and its build need."""
-    write_stand_in(index_folder, "torch", "2.12.0+rocm10.1.0", ["rocm[libraries]==10.1.0"])
+    write_fake_wheel(index_folder, "torch", "2.12.0+rocm10.1.0", ["rocm[libraries]==10.1.0"])
     for name in ("rocm_sdk_core", "rocm_sdk_libraries"):
-        write_stand_in(index_folder, name, "10.1.0")
+        write_fake_wheel(index_folder, name, "10.1.0")
         # Of the night after, for which there is no torch yet.
-        write_stand_in(index_folder, name, "10.2.0")
-    write_stand_in(index_folder, "pip", "25.0")
+        write_fake_wheel(index_folder, name, "10.2.0")
+    write_fake_wheel(index_folder, "pip", "25.0")
     for version in ("65.0", "81.0.0"):
-        write_stand_in(index_folder, "setuptools", version)
+        write_fake_wheel(index_folder, "setuptools", version)
     text = f"open({str(ran)!r}, 'w').close()\nfrom setuptools import setup\nsetup()\n"
     return write_source(index_folder, "rocm", "10.1.0", text)
 

@@ -22,7 +22,7 @@ from rdna1.target.venvs.ensure import ensure
 from rdna1.target.venvs.spec import Spec
 from rdna1.wheels import Wanted, locked_files
 from support.boxes import ROOT
-from support.wheels import serve, write_source, write_stand_in
+from support.wheels import serve, write_fake_wheel, write_source
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
 # That of the distribution: others have to be able to run it.
@@ -77,15 +77,15 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def index(place: Path, tools: Path) -> Iterator[str]:
-    """An index with what builds, and stand-ins of AMD's wheels."""
+    """An index with what builds, and fakes of AMD's wheels."""
     folder = place / "index"
     for wheel in tools.glob("*.whl"):
         project = folder / parse_wheel_filename(wheel.name)[0]
         project.mkdir(parents=True, exist_ok=True)
         shutil.copy(wheel, project)
-    write_stand_in(folder, "torch", "2.12.0+rocm10.1.0", ["rocm==10.1.0"])
-    write_stand_in(folder, "rocm_sdk_core", "10.1.0")
-    write_stand_in(folder, "msgspec", "0.19.0")
+    write_fake_wheel(folder, "torch", "2.12.0+rocm10.1.0", ["rocm==10.1.0"])
+    write_fake_wheel(folder, "rocm_sdk_core", "10.1.0")
+    write_fake_wheel(folder, "msgspec", "0.19.0")
     with serve(folder) as address:
         yield address
 

@@ -14,7 +14,7 @@ from rdna1.target.venvs.ensure import ensure
 from rdna1.target.venvs.spec import LOCK_MARK, digest
 from rdna1.wheels import LockError, Wanted, make_lock
 from support.ansible_module import run_module
-from support.wheels import write_source, write_stand_in
+from support.wheels import write_fake_wheel, write_source
 
 if TYPE_CHECKING:
     from integration.venvs.conftest import MakeSpec
@@ -30,7 +30,7 @@ def program(path: Path, ran: Path) -> Path:
 def test_a_copy_that_was_changed_on_the_way_is_not_run(tmp_path: Path) -> None:
     """Until it is moved to its place, programs of the user who logged in can write it."""
     ran = tmp_path / "ran"
-    wheel = write_stand_in(tmp_path / "project", "rdna1", "0.1.0")
+    wheel = write_fake_wheel(tmp_path / "project", "rdna1", "0.1.0")
     result = run_module(
         "rdna1_venv",
         {

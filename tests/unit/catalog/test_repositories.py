@@ -7,7 +7,7 @@ import pytest
 
 from rdna1.catalog.repositories import amd_repository
 from rdna1.catalog.stacks import load_stack, requested_packages, stack_names
-from support.apt_repository import ARCHIVES, stand_ins
+from support.apt_repository import ARCHIVES, fake_packages
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_pin_names_all_of_amds_packages_of_a_stack(stack: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(ARCHIVES.glob("amd*.yml")), ids=lambda path: path.stem)
 def test_the_pin_names_what_is_known_of_amds_archives(path: Path) -> None:
-    names = [package.name for package in stand_ins(path.stem)]
+    names = [package.name for package in fake_packages(path.stem)]
     assert [name for name in names if not named_by_the_pin(name)] == []
 
 

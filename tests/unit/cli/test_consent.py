@@ -12,7 +12,7 @@ import pytest
 from rdna1.cli.validate import boundary, main, sweep, timing, tune
 from rdna1.cli.validate.consent import find_desktop
 from rdna1.cli.validate.measured_card import measured_card
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from support.machine_tree import MachineTree
 
 Build = Callable[[MachineTree], object]
@@ -104,7 +104,7 @@ def sessions_that_do_not_matter(machine: MachineTree) -> None:
 )
 def test_what_a_reset_would_end(build: Build, losses: list[str], tmp_path: Path) -> None:
     build(MachineTree(tmp_path))
-    found = find_desktop(Reader(str(tmp_path)))
+    found = find_desktop(RootFs(str(tmp_path)))
     assert (found.exists, found.losses) == (True, losses)
 
 
@@ -133,21 +133,21 @@ def test_which_card_is_measured(
     device: str, environment: dict[str, str], slot: str | None, tmp_path: Path
 ) -> None:
     two_cards(MachineTree(tmp_path))
-    card = measured_card(Reader(str(tmp_path)), device, environment)
+    card = measured_card(RootFs(str(tmp_path)), device, environment)
     assert card.slot == slot
     assert (card.unknown == "") == (slot is not None)
 
 
 def test_another_gpu_may_count_or_not(tmp_path: Path) -> None:
     MachineTree(tmp_path).node("1636", target=90012, slot=0x800).node("731f", slot=0x300)
-    reader = Reader(str(tmp_path))
-    card = measured_card(reader, "cuda:1", {})
+    rootfs = RootFs(str(tmp_path))
+    card = measured_card(rootfs, "cuda:1", {})
     assert card == (None, "whether the runtime counts 1002:1636 depends on its release")
-    assert measured_card(reader, "cuda:0", {"HIP_VISIBLE_DEVICES": "1"}).slot == FIRST
+    assert measured_card(rootfs, "cuda:0", {"HIP_VISIBLE_DEVICES": "1"}).slot == FIRST
 
 
 def test_a_topology_that_cannot_be_read_names_no_card(tmp_path: Path) -> None:
-    card = measured_card(Reader(str(tmp_path)), "cuda:0", {})
+    card = measured_card(RootFs(str(tmp_path)), "cuda:0", {})
     assert card.slot is None
     assert card.unknown.startswith("KFD's topology could not be read: ")
 
@@ -170,7 +170,7 @@ def test_a_monitor_on_the_other_card_does_not_matter(
 
 def test_a_machine_without_a_card_loses_nothing(tmp_path: Path) -> None:
     MachineTree(tmp_path).display("9bc4", OTHER, **INTEL).screen(OTHER).session()
-    assert find_desktop(Reader(str(tmp_path))) == (False, [], 0)
+    assert find_desktop(RootFs(str(tmp_path))) == (False, [], 0)
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda", "cuda:1"])

@@ -16,7 +16,7 @@ from faults.cases.bench import Verdict
 from faults.cases.table import NOT_REACHED, cases
 from faults.phases import PHASES
 from faults.record import record
-from faults.steps import Outcome, draw
+from faults.steps import StepOutcome, draw
 from faults.summary import Summary
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -69,7 +69,7 @@ def test_every_command_of_the_page_is_one() -> None:
 def test_results_take_the_place_of_earlier_ones_of_the_same_cases(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     file.write_text('{"cases": {"a": {"legal": false}, "b": {"legal": true}}, "kills": []}')
-    step = Outcome(draw(3, 1), "venv", 1, 3.0, ["files: x"], [], 0, 9.0, "here")
+    step = StepOutcome(draw(3, 1), "venv", 1, 3.0, ["files: x"], [], 0, 9.0, "here")
     verdict = Verdict("a", [], 1.0, "here", ["dpkg-state"])
     for _ in range(2):
         record(Summary(3, {}, [step], [verdict], 1, 9.0), file)

@@ -14,7 +14,7 @@ from faults import __main__ as command
 from faults.cases.bench import Verdict
 from faults.cases.table import Case
 from faults.results import REPORT
-from faults.steps import Outcome, Step
+from faults.steps import Step, StepOutcome
 from faults.summary import Summary
 
 OTHER_SEED = (
@@ -27,12 +27,12 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Steps that are taken, none on a machine; the first one of a number 4 is interrupted."""
     taken: list[int] = []
 
-    def take(step: Step, _reference: Any, folder: Path) -> Outcome:
+    def take(step: Step, _reference: Any, folder: Path) -> StepOutcome:
         taken.append(step.number)
         if taken.count(4) == 1 and step.number == 4:
             raise KeyboardInterrupt
         problems = ["files: /etc/x"] if taken.count(step.number) == 1 and step.number == 2 else []
-        return Outcome(step, "venv", 1, 3.0, problems, [], 0, 9.0, str(folder))
+        return StepOutcome(step, "venv", 1, 3.0, problems, [], 0, 9.0, str(folder))
 
     def take_case(case: Case, _reference: Any, folder: Path, _seconds: float) -> Verdict:
         return Verdict(case.name, [], 1.0, str(folder))

@@ -17,7 +17,7 @@ from faults.__main__ import main
 from faults.cases.bench import Bench, Verdict
 from faults.cases.table import Case, cases, take_case
 from faults.phases import PHASES, Phase, phase_of
-from faults.steps import LATEST, TARGETS, Outcome, draw
+from faults.steps import LATEST, TARGETS, StepOutcome, draw
 from faults.summary import Summary, step_line, table
 
 ROOT = Path(__file__).parents[3]
@@ -98,8 +98,8 @@ def test_an_exception_is_the_problem_of_its_case_which_stays_closed_to_others(
 
 def test_the_table_counts_what_the_steps_say() -> None:
     step = draw(1, 1)
-    legal = Outcome(step, "venv", 1, 3.0, [], [], 0, 9.0, "here")
-    illegal = Outcome(step, "venv", 1, 3.0, ["files: /etc/x"], [], 2, 9.0, "here")
+    legal = StepOutcome(step, "venv", 1, 3.0, [], [], 0, 9.0, "here")
+    illegal = StepOutcome(step, "venv", 1, 3.0, ["files: /etc/x"], [], 2, 9.0, "here")
     case = Verdict("umask-077", [], 1.0, "there")
     summary = Summary(1, {"provision": 20.0}, [legal, illegal], [case], 1, 30.0)
     shown = table(summary)

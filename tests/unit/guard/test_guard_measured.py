@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from rdna1.conv.case import ConvCase, Direction, DType, MemoryFormat
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import Form, allows, envelope_of
 from rdna1.report.json import to_json
 from support.convolutions import investigate, pretend
@@ -26,7 +26,7 @@ def test_a_layer_beyond_a_measured_envelope_is_computed_in_pieces(tmp_path: Path
         pretend(lambda case: max(case.h, case.w) > 20), max_side=32, form="quick"
     )
     path = tmp_path / "envelope.json"
-    path.write_text(to_json(envelope_of(cases, Circumstances())), encoding="utf-8")
+    path.write_text(to_json(envelope_of(cases, Conditions())), encoding="utf-8")
     x = torch.randn(2, 16, 40, 30, dtype=torch.float32, requires_grad=True)
     weight = torch.randn(32, 16, 3, 3, dtype=torch.float32, requires_grad=True)
     with warnings.catch_warnings():
@@ -68,7 +68,7 @@ def test_both_readers_of_an_envelope_allow_the_same_layers(tmp_path: Path) -> No
     _, found = investigate(
         pretend(lambda case: max(case.h, case.w) > 20), max_side=32, form="quick"
     )
-    envelope = envelope_of(found, Circumstances())
+    envelope = envelope_of(found, Conditions())
     wide = [limit for limit in envelope.limits if limit.quantity == "width"][:3]
     form = Form(dims=2, transposed=False, memory_format="channels_last", limits=wide)
     path = tmp_path / "envelope.json"

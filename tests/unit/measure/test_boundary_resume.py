@@ -12,7 +12,7 @@ from rdna1.measure import journal
 from rdna1.measure.boundary import run
 from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.boundary.run import BoundaryPlan, run_boundary
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import EnvelopeError, allows, envelope_of
 from rdna1.measure.journal import STOPPED_MACHINE, JournalError
 from support.convolutions import losses
@@ -223,7 +223,7 @@ def test_an_interruption_at_any_moment_leaves_a_sound_envelope() -> None:
     made = 0
     for number in range(len(cases)):
         try:
-            envelope = envelope_of(cases[:number], Circumstances())
+            envelope = envelope_of(cases[:number], Conditions())
         except EnvelopeError:
             continue
         made += 1

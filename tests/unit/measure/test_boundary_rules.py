@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import CaseResult, Outcome
+from rdna1.conv.result import CaseResult, ConvOutcome
 from rdna1.measure.boundary import layers
 from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation, Step
@@ -118,7 +118,7 @@ def test_one_mebibyte_is_found_between_neighbouring_layers() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["crash", "error", "wrong", "slow"])
-def test_the_kind_of_failure_is_named(outcome: Outcome) -> None:
+def test_the_kind_of_failure_is_named(outcome: ConvOutcome) -> None:
     result, _ = investigate(pretend(lambda case: side(case) > 42, outcome))
     assert (result.safe_side, result.first_bad_outcome, result.rule) == (42, outcome, "side")
 

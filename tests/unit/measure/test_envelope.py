@@ -13,11 +13,11 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult
 from rdna1.measure import envelope
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import Envelope, EnvelopeError, documented_envelope, measured_envelope
 from support.convolutions import investigate, pretend
 
-HERE = Circumstances(
+HERE = Conditions(
     device="AMD Radeon RX 5600 XT",
     gfx_target="gfx1030",
     pci_id="1002:731f",

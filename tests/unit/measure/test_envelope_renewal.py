@@ -11,12 +11,12 @@ import pytest
 
 from rdna1.cli.validate.envelope_file import write_envelope
 from rdna1.guard import envelope as guard
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import Envelope
 from rdna1.measure.envelope_renewal import renewed
 from rdna1.report.json import to_json
 
-HERE = Circumstances(device="AMD Radeon RX 5600 XT", torch="2.2.2+rocm5.7", date="2025-11-09")
+HERE = Conditions(device="AMD Radeon RX 5600 XT", torch="2.2.2+rocm5.7", date="2025-11-09")
 FOUND = Envelope(max_side=42, max_workspace_bytes=None, source="measured", measured=HERE)
 ROUTES = {"bypass": {"max_side": 512, "max_workspace_bytes": None}}
 
@@ -27,9 +27,9 @@ def with_routes(envelope: Envelope) -> str:
     return json.dumps(content | {"routes": ROUTES})
 
 
-def wider(**circumstances: str) -> Envelope:
+def wider(**conditions: str) -> Envelope:
     """The result of a later search."""
-    later = msgspec.structs.replace(HERE, date="2026-11-29", **circumstances)
+    later = msgspec.structs.replace(HERE, date="2026-11-29", **conditions)
     return msgspec.structs.replace(FOUND, max_side=64, measured=later)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rdna1.conv.case import ConvCase
 from rdna1.conv.limits import contained_in
 from rdna1.measure.boundary.limit_list import limits_of
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import allows, envelope_of
 from support.convolutions import investigate, pretend
 from support.examples import examples
@@ -29,7 +29,7 @@ def test_limits_allow_what_is_inside_of_a_box_and_nothing_else(passed: list[Conv
 
 def test_limits_that_hold_for_all_classes_are_said_once() -> None:
     _, cases = investigate(pretend(lambda case: max(case.h, case.w) > 42), 128, form="full")
-    made = envelope_of(cases, Circumstances())
+    made = envelope_of(cases, Conditions())
     assert len(made.limits) < 150
     assert any(
         limit.quantity == "side" and limit.max == 42 and not limit.when for limit in made.limits
@@ -39,7 +39,7 @@ def test_limits_that_hold_for_all_classes_are_said_once() -> None:
 def test_what_passed_is_allowed() -> None:
     _, cases = investigate(pretend(lambda case: case.workspace_bytes > 700_000), 128, form="full")
     passed = [each.case for each in cases if each.outcome == "pass"]
-    made = envelope_of(cases, Circumstances())
+    made = envelope_of(cases, Conditions())
     assert passed
     assert all(allows(made, case) for case in passed)
     assert len(made.limits) < 400

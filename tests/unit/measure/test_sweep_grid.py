@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from rdna1.catalog.yaml_data import DataFileError, load
 from rdna1.conv.case import ConvCase
-from rdna1.measure.sweep.grid import Grid, GridError, combinations, written_out
+from rdna1.measure.sweep.grid import Grid, GridError, combinations, expand
 from rdna1.measure.sweep.shard import Shard, cases_of, cost
 from support.conv_cases import legal_cases
 from support.examples import examples
 
 
 def test_ranges_hold_their_last_value_and_values_come_once() -> None:
-    assert written_out(Grid(side=["8:24:8", 16, "24x40", 7])).side == [8, 16, 24, "24x40", 7]
+    assert expand(Grid(side=["8:24:8", 16, "24x40", 7])).side == [8, 16, 24, "24x40", 7]
 
 
 def test_illegal_and_too_large_combinations_are_counted() -> None:
     grid = Grid(channels=["16->32"], side=[8, "8x9", 50], groups=[1, 3], dims=[2, 1], max_side=42)
-    found = combinations(written_out(grid))
+    found = combinations(expand(grid))
     assert found.cases == [
         ConvCase(16, 32, 8, 8, 3, 3, padding=1),
         ConvCase(16, 32, 1, 8, 1, 3, padding=1, dims=1),
@@ -46,12 +46,12 @@ def test_depthwise_and_same_follow_the_case() -> None:
 )
 def test_a_range_without_use_is_refused(side: str, cause: str) -> None:
     with pytest.raises(GridError, match=cause):
-        written_out(Grid(side=[side]))
+        expand(Grid(side=[side]))
 
 
 def test_too_many_combinations_are_refused() -> None:
     with pytest.raises(GridError, match="1002001 combinations"):
-        written_out(Grid(side=["1:1001"], n=list(range(1, 1002))))
+        expand(Grid(side=["1:1001"], n=list(range(1, 1002))))
 
 
 @pytest.mark.parametrize(

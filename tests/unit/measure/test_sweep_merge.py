@@ -6,25 +6,25 @@ import msgspec
 import pytest
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import Outcome
-from rdna1.measure.conditions import Circumstances
+from rdna1.conv.result import ConvOutcome
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import EnvelopeError, allows
 from rdna1.measure.envelope_merge import combined
-from rdna1.measure.sweep.grid import Grid, combinations, written_out
+from rdna1.measure.sweep.grid import Grid, combinations, expand
 from rdna1.measure.sweep.merge import MergeError, merged_by_card
 from rdna1.measure.sweep.report import SweepCase, SweepPart, SweepReport
 
-GRID = written_out(Grid(side=[20, 40]))
+GRID = expand(Grid(side=[20, 40]))
 
 
-def sweep(shard: int, of: int, outcome: Outcome, date: str) -> SweepReport:
+def sweep(shard: int, of: int, outcome: ConvOutcome, date: str) -> SweepReport:
     """A shard in which all cases end alike."""
     found = combinations(GRID)
     cases = found.cases[shard - 1 :: of]
     part = SweepPart(
         shard=shard,
         device=None,
-        measured=Circumstances(date=date),
+        measured=Conditions(date=date),
         stopped="",
         not_run=0,
         workers_lost=0,

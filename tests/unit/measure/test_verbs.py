@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from rdna1.cli.validate import main
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.head import Head
 from rdna1.measure.result_file import load_result
 from rdna1.measure.tune.report import TuneReport
@@ -33,7 +33,7 @@ TUNE = TuneReport(
     max_hangs=1,
     workers_lost=0,
     wall_seconds=1.5,
-    measured=Circumstances(),
+    measured=Conditions(),
 )
 
 

@@ -9,7 +9,7 @@ from rdna1.catalog.cards import card_list
 from rdna1.catalog.stacks import load_stack
 from rdna1.preflight import CHECKS, CheckIdError, find_check, judge, load_facts
 from rdna1.preflight.assessment import run_checks
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
@@ -60,7 +60,7 @@ def test_an_unknown_id_suggests_the_near_one(make_facts: MakeFacts) -> None:
 
 def test_a_check_that_breaks_is_a_finding(make_facts: MakeFacts) -> None:
     @check("broken", "Broken")
-    def broken(case: Case) -> Outcome:
+    def broken(case: Case) -> CheckOutcome:
         """Break."""
         raise ZeroDivisionError(case.stack.name)
 

@@ -8,17 +8,17 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.measure.boundary.kinds import Form
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.report.boundary import boundary_junit, boundary_text, boundary_verdict
 from support.convolutions import investigate, losses, pretend
 
 
 def report_on(
     fails: Callable[[ConvCase], bool],
-    outcome: Outcome = "hang",
+    outcome: ConvOutcome = "hang",
     max_hangs: int = 12,
     stopped: str = "",
     form: Form | None = None,
@@ -33,7 +33,7 @@ def report_on(
         max_hangs=max_hangs,
         workers_lost=losses(cases),
         wall_seconds=1.5,
-        measured=Circumstances(),
+        measured=Conditions(),
         cases=cases,
     )
 

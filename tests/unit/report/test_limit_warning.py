@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rdna1.catalog.stacks import load_stack
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.report.limit import limit_warning
 from support.convolutions import investigate, losses, pretend
 
@@ -20,7 +20,7 @@ def test_a_class_with_a_limit_of_its_own_is_named() -> None:
         max_hangs=12,
         workers_lost=losses(cases),
         wall_seconds=0.0,
-        measured=Circumstances(),
+        measured=Conditions(),
         cases=cases,
     )
     said = limit_warning(report, load_stack("rocm-5.7"))

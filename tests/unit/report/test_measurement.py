@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult, DeviceInfo
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.smoke import SmokeReport
 from rdna1.report.measurement import measurement_page
 from rdna1.report.measurement.axis import LogAxis
@@ -51,7 +51,7 @@ def boundary(fails: Callable[[ConvCase], bool], name: str = "a double") -> Bound
         max_hangs=12,
         workers_lost=losses(cases),
         wall_seconds=1.5,
-        measured=Circumstances(environment={"HSA_X": name}),
+        measured=Conditions(environment={"HSA_X": name}),
         cases=cases,
     )
 

@@ -21,7 +21,7 @@ ansible.module_utils.__path__.append(str(INSTALLER))
 MODULE = load_by_path(MODULES / "rdna1_validate.py")
 Run = Callable[..., dict[str, Any]]
 
-# A stand-in for rdna1-validate: counts its runs in its report, and passes as it is told.
+# A fake for rdna1-validate: counts its runs in its report, and passes as it is told.
 PROGRAM = """\
 #!/bin/sh
 umask 077

@@ -11,7 +11,7 @@ import pytest
 from rdna1.target import budget
 from rdna1.target.facts.collect import collect
 from rdna1.target.facts.unknown import Unknown
-from rdna1.target.rootfs import TEXT_LIMIT, ExhaustedError, Reader
+from rdna1.target.rootfs import TEXT_LIMIT, ExhaustedError, RootFs
 from support.homes import ADA, BOB, give_all, machine_with_homes, written
 
 
@@ -32,27 +32,27 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("read", "reason"),
     [
-        (lambda reader: reader.text("/home/ada/large"), f"more than {8 * TEXT_LIMIT} bytes"),
-        (lambda reader: reader.names("/home/ada/names"), "more than 20000 files"),
-        (lambda reader: reader.statuses("/home/ada", ["x"] * 9999), "more than 500000 files of"),
-        (lambda reader: Unknown().ask("", reader.text, "/home/ada/names"), ""),
+        (lambda rootfs: rootfs.text("/home/ada/large"), f"more than {8 * TEXT_LIMIT} bytes"),
+        (lambda rootfs: rootfs.names("/home/ada/names"), "more than 20000 files"),
+        (lambda rootfs: rootfs.statuses("/home/ada", ["x"] * 9999), "more than 500000 files of"),
+        (lambda rootfs: Unknown().collect("", rootfs.text, "/home/ada/names"), ""),
     ],
     ids=["bytes", "names", "sizes", "failures"],
 )
 def test_the_rest_is_not_looked_at(
-    root: Path, read: Callable[[Reader], object], reason: str
+    root: Path, read: Callable[[RootFs], object], reason: str
 ) -> None:
-    reader = Reader(str(root))
+    rootfs = RootFs(str(root))
     with pytest.raises(ExhaustedError) as left:
         for _ in range(30_000):
-            read(reader)
+            read(rootfs)
             if not reason:
                 # What cannot be read is counted whoever asks.
-                reader.exists("/home/ada/names")
+                rootfs.exists("/home/ada/names")
     reason = reason or "more than 200 files cannot be read"
     assert str(left.value).startswith(f"user {ADA}: {reason}")
     assert str(left.value).endswith("; the rest is not looked at")
-    assert reader.text("/home/bob/.profile") == "export HSA_BOB=1\n"
+    assert rootfs.text("/home/bob/.profile") == "export HSA_BOB=1\n"
 
 
 def test_there_is_one_reason_and_the_facts_of_others(

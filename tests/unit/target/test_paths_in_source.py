@@ -127,8 +127,8 @@ def is_of_path(call: ast.Call) -> bool:
         return False
     if function.attr == "replace" and len(call.args) != 1:
         return False
-    # The reader's own methods have the same names.
-    return not dotted(function.value).endswith("reader")
+    # The methods of RootFs have the same names.
+    return not dotted(function.value).endswith("rootfs")
 
 
 def violations(source: str) -> Iterator[str]:
@@ -218,7 +218,7 @@ def test_the_rule_finds(source: str) -> None:
         "os.utime(self.descriptor, ns=times)",
         "os.open(f'/proc/self/fd/{pointer}', flags)",
         "os.fstat(file)",
-        "reader.exists(path)",
+        "rootfs.exists(path)",
         "self._reader.exists(path)",
         "text.replace('a', 'b')",
         "os.path.join(a, b)",

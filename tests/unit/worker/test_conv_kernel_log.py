@@ -1,4 +1,4 @@
-"""Kernel messages; files and a pipe stand in for /dev/kmsg."""
+"""Kernel messages; files and a pipe take the place of /dev/kmsg."""
 
 from __future__ import annotations
 

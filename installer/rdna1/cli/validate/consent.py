@@ -19,7 +19,7 @@ from rdna1.target.facts.pci import displays
 from rdna1.target.facts.screens import drm_cards, graphical_sessions, monitors
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.printable import printable
-from rdna1.target.rootfs import Reader, UnreadableError
+from rdna1.target.rootfs import RootFs, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,9 +80,9 @@ def may_measure(options: argparse.Namespace, command: str, hangs: int) -> bool:
     root = root_folder(options)
     if options.device == "cpu" or options.device.startswith("sim:"):
         return True
-    reader = Reader(str(root))
-    card = measured_card(reader, options.device, os.environ)
-    desktop = find_desktop(reader, card.slot)
+    rootfs = RootFs(str(root))
+    card = measured_card(rootfs, options.device, os.environ)
+    desktop = find_desktop(rootfs, card.slot)
     if options.device == "auto" and not desktop.exists:
         return True
     _say(
@@ -101,17 +101,17 @@ def may_measure(options: argparse.Namespace, command: str, hangs: int) -> bool:
     return _confirmed()
 
 
-def find_desktop(reader: Reader, slot: str | None = None) -> Desktop:
+def find_desktop(rootfs: RootFs, slot: str | None = None) -> Desktop:
     """What is drawn by the cards that may be measured.
 
     Where there is an RDNA1 card, others do not matter. A card that does not tell what it is may
     be the one.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         slot: of the card that is measured, None where it may be any.
     """
-    cards: list[Mapping[str, object]] = [*drm_cards(reader), *_on_bus(reader)]
+    cards: list[Mapping[str, object]] = [*drm_cards(rootfs), *_on_bus(rootfs)]
     has_rdna1 = any(map(_is_rdna1, cards))
 
     def matters(card: Mapping[str, object]) -> bool:
@@ -121,7 +121,7 @@ def find_desktop(reader: Reader, slot: str | None = None) -> Desktop:
             return card["slot"] == slot
         return _is_rdna1(card) if has_rdna1 else card["vendor"] in _VENDORS
 
-    connected = monitors(reader)
+    connected = monitors(rootfs)
     driven = list(filter(matters, connected))
     losses = [
         f"a monitor is connected to the card ({screen['slot'] or screen['name']}, "
@@ -133,15 +133,15 @@ def find_desktop(reader: Reader, slot: str | None = None) -> Desktop:
     if exists and (driven or not connected):
         losses += [
             f"{session['user']} has a graphical session ({session['type']})"
-            for session in graphical_sessions(reader)
+            for session in graphical_sessions(rootfs)
         ]
     rdna1 = {card["slot"] for card in cards if _is_rdna1(card)}
     return Desktop(exists, losses, len(rdna1))
 
 
-def _on_bus(reader: Reader) -> list[dict[str, object]]:
+def _on_bus(rootfs: RootFs) -> list[dict[str, object]]:
     try:
-        return displays(reader, Unknown())
+        return displays(rootfs, Unknown())
     except UnreadableError:
         return []
 

@@ -19,7 +19,7 @@ from rdna1.preflight.checks.visible_devices import left_by
 from rdna1.preflight.facts import KfdNode
 from rdna1.target.facts.kfd import nodes
 from rdna1.target.facts.unknown import Unknown
-from rdna1.target.rootfs import Reader, UnreadableError
+from rdna1.target.rootfs import RootFs, UnreadableError
 
 _INDEX = re.compile(r"cuda:([0-9]{1,4})")
 
@@ -36,11 +36,11 @@ class MeasuredCard(NamedTuple):
     unknown: str
 
 
-def measured_card(reader: Reader, device: str, environment: Mapping[str, str]) -> MeasuredCard:
+def measured_card(rootfs: RootFs, device: str, environment: Mapping[str, str]) -> MeasuredCard:
     """Return which card a device of torch's is.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         device: ``auto``, ``cuda`` or ``cuda:N``; the first two are the first card.
         environment: of the measurement.
     """
@@ -48,7 +48,7 @@ def measured_card(reader: Reader, device: str, environment: Mapping[str, str]) -
     index = int(match[1]) if match else 0
     unread = Unknown()
     try:
-        listed = msgspec.convert(nodes(reader, unread), list[KfdNode])
+        listed = msgspec.convert(nodes(rootfs, unread), list[KfdNode])
     except UnreadableError as error:
         return _unread(str(error))
     if unread:

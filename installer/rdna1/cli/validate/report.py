@@ -88,7 +88,7 @@ def _write_envelope(reports: Sequence[Head], file: Path) -> None:
     """Write what the cases of all reports allow.
 
     Raises:
-        UsageError: they are of different cards or circumstances, or nothing passed.
+        UsageError: they are of different cards or conditions, or nothing passed.
     """
     try:
         envelope, contradictory = combined(reports)

@@ -17,7 +17,7 @@ from rdna1.cli.validate.grid_options import add_grid_options, chosen_values
 from rdna1.cli.validate.options import add_command, add_max_hangs, add_max_side
 from rdna1.cli.validate.progress import ProgressLine
 from rdna1.cli.validate.runner import run_measurement
-from rdna1.measure.sweep.grid import Grid, combinations, written_out
+from rdna1.measure.sweep.grid import Grid, combinations, expand
 from rdna1.measure.sweep.report import SweepReport
 from rdna1.measure.sweep.run import SweepPlan, SweepStep, run_sweep
 from rdna1.measure.sweep.shard import WHOLE, Shard, cases_of
@@ -97,7 +97,7 @@ def _plan(options: argparse.Namespace) -> SweepPlan:
     given = chosen_values(options)
     if options.max_side is not None:
         given["max_side"] = options.max_side
-    grid = written_out(msgspec.structs.replace(grid, **given))
+    grid = expand(msgspec.structs.replace(grid, **given))
     found = combinations(grid)
     if not cases_of(options.shard, found.cases):
         raise UsageError(

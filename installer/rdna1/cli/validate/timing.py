@@ -19,7 +19,7 @@ from rdna1.cli.validate.options import (
 from rdna1.cli.validate.progress import ProgressLine
 from rdna1.cli.validate.runner import run_measurement
 from rdna1.conv.case import ConvCase
-from rdna1.measure.sweep.grid import Grid, combinations, written_out
+from rdna1.measure.sweep.grid import Grid, combinations, expand
 from rdna1.measure.timing import TimingPlan, TimingReport, TimingStep, run_timing, timing_cases
 
 if TYPE_CHECKING:
@@ -85,4 +85,4 @@ def _cases(options: argparse.Namespace) -> list[ConvCase]:
     if not given:
         return timing_cases(options.max_side)
     grid = msgspec.structs.replace(Grid(), **given, max_side=options.max_side)
-    return combinations(written_out(grid)).cases
+    return combinations(expand(grid)).cases

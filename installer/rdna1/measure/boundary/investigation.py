@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import LOSSES, CaseResult, Outcome
+from rdna1.conv.result import LOSSES, CaseResult, ConvOutcome
 from rdna1.measure.boundary import layers
 from rdna1.measure.boundary.choice import deciding_case
 from rdna1.measure.boundary.kinds import Form
@@ -239,10 +239,10 @@ def bracket(results: Iterable[CaseResult]) -> tuple[int, int | None]:
     return max(below, default=0), first_bad
 
 
-def reference_sides(results: Iterable[CaseResult]) -> tuple[set[int], dict[int, Outcome]]:
+def reference_sides(results: Iterable[CaseResult]) -> tuple[set[int], dict[int, ConvOutcome]]:
     """Sides of the reference layer that passed, and the outcomes at those that did not."""
     passed: set[int] = set()
-    bad: dict[int, Outcome] = {}
+    bad: dict[int, ConvOutcome] = {}
     for result in results:
         if not layers.is_reference(result.case):
             continue

@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from rdna1.conv.case import ConvCase
-from rdna1.conv.result import CaseResult, DeviceInfo, Outcome
-from rdna1.measure.conditions import Circumstances
+from rdna1.conv.result import CaseResult, ConvOutcome, DeviceInfo
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.head import Head, Verdict
 
 Rule = Literal["side", "workspace", "none", "unknown"]
@@ -51,7 +51,7 @@ class BoundaryResult(msgspec.Struct, frozen=True, kw_only=True):
 
     safe_side: int | None
     first_bad_side: int | None
-    first_bad_outcome: Outcome | None
+    first_bad_outcome: ConvOutcome | None
     rule: Rule
     safe_workspace_bytes: int | None
     first_bad_workspace_bytes: int | None
@@ -104,7 +104,7 @@ class BoundaryReport(Head, frozen=True, kw_only=True, tag="boundary"):
     wall_seconds: float
     kernel_log_unavailable: str = ""
     resets: list[str] = msgspec.field(default_factory=list)
-    measured: Circumstances
+    measured: Conditions
     cases: list[BoundaryCase]
 
     def __post_init__(self) -> None:

@@ -16,9 +16,9 @@ from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation, Step
 from rdna1.measure.boundary.kinds import Form
 from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.conditions import Circumstances, observe
+from rdna1.measure.conditions import Conditions, observe
 from rdna1.measure.head import INTERRUPTED
-from rdna1.measure.journal import STOPPED_MACHINE, Journal, OtherRunError, Sitting
+from rdna1.measure.journal import STOPPED_MACHINE, Journal, OtherRunError, Session
 from rdna1.measure.slowness import FLOOR_SECONDS, mark_slow
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 
@@ -48,7 +48,7 @@ class BoundaryPlan(NamedTuple):
         device: as `rdna1.worker.supervisor.Supervisor` takes it.
         timeout: seconds for each case on the device, at most.
         max_side: no map is higher or wider, in pixels.
-        max_hangs: no case is run after so many lost workers, those of earlier sittings included.
+        max_hangs: no case is run after so many lost workers, those of earlier sessions included.
         form: which classes of layers are tried.
         journal: file to go on from; None keeps nothing.
     """
@@ -124,7 +124,7 @@ def _searched(
             )
             stopped = _run(investigation, plan.max_hangs)
         device, measured = _where(supervisor, journal)
-        sitting = Sitting(
+        session = Session(
             device=device,
             measured=measured,
             workers_lost=supervisor.workers_lost,
@@ -133,9 +133,9 @@ def _searched(
             resets=supervisor.resets,
         )
         if stopped:
-            journal.add_sitting(sitting)
+            journal.add_session(session)
         else:
-            journal.sittings.append(sitting)
+            journal.sessions.append(session)
             journal.remove()
     return BoundaryReport(
         device=device,
@@ -145,9 +145,9 @@ def _searched(
         max_side=plan.max_side,
         max_hangs=plan.max_hangs,
         workers_lost=earlier + supervisor.workers_lost,
-        wall_seconds=sum(each.wall_seconds for each in journal.sittings),
+        wall_seconds=sum(each.wall_seconds for each in journal.sessions),
         kernel_log_unavailable=supervisor.kernel_log_unavailable,
-        resets=[text for each in journal.sittings for text in each.resets],
+        resets=[text for each in journal.sessions for text in each.resets],
         measured=measured,
         cases=investigation.cases,
     )
@@ -155,10 +155,10 @@ def _searched(
 
 def _where(
     supervisor: Supervisor, journal: Journal[CaseResult]
-) -> tuple[DeviceInfo | None, Circumstances]:
-    """Device and circumstances of now, or of the last sitting where nothing had to be run."""
-    if supervisor.device is None and journal.sittings:
-        last = journal.sittings[-1]
+) -> tuple[DeviceInfo | None, Conditions]:
+    """Device and conditions of now, or of the last session where nothing had to be run."""
+    if supervisor.device is None and journal.sessions:
+        last = journal.sessions[-1]
         return last.device, last.measured
     return supervisor.device, observe(supervisor.device, os.environ)
 
@@ -177,7 +177,7 @@ def _run(investigation: Investigation, max_hangs: int) -> str:
 
 
 class _Resumed:
-    """Gives the results of earlier sittings first, in their order, and runs what they lack.
+    """Gives the results of earlier sessions first, in their order, and runs what they lack.
 
     The search is the same one each time, so it asks for the same cases again.
     """
@@ -202,11 +202,11 @@ class _Resumed:
             self._known.setdefault(result.case, []).append(result)
 
     def __contains__(self, case: object) -> bool:
-        """Whether a case hung under a shortened deadline, in any sitting."""
+        """Whether a case hung under a shortened deadline, in any session."""
         return case in self._supervisor.hurried or case in self._hurried
 
     def max_hangs(self) -> int:
-        """How many hangs were allowed when the next case was chosen, be it in an earlier sitting.
+        """How many hangs were allowed when the next case was chosen, be it in an earlier session.
 
         What is tried depends on it, so the search takes the same way again.
         """

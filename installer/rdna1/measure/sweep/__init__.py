@@ -1,1 +1,1 @@
-"""Run a grid of convolutions, in shards and in several sittings if need be."""
+"""Run a grid of convolutions, in shards and in several sessions if need be."""

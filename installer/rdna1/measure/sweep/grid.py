@@ -84,7 +84,7 @@ class Combinations(NamedTuple):
     too_large: int
 
 
-def written_out(grid: Grid) -> Grid:
+def expand(grid: Grid) -> Grid:
     """A grid with its ranges replaced by their values, each value once.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.head import INTERRUPTED, Head, Verdict
 from rdna1.measure.sweep.grid import Grid
 
@@ -32,14 +32,14 @@ class SweepPart(msgspec.Struct, frozen=True, kw_only=True):
         stopped: why the shard is not complete, empty when it is.
         not_run: number of its cases that were not run.
         workers_lost: number of worker processes that died or had to be killed.
-        wall_seconds: from start to end, the earlier sittings of a resumed sweep included.
+        wall_seconds: from start to end, the earlier sessions of a resumed sweep included.
         kernel_log_unavailable: why no reset would have been noticed, empty if one would.
         resets: what the kernel said about resets of a card.
     """
 
     shard: int
     device: DeviceInfo | None
-    measured: Circumstances
+    measured: Conditions
     stopped: str
     not_run: int
     workers_lost: int

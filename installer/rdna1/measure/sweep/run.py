@@ -1,4 +1,4 @@
-"""Run a sweep, or one shard of it, in one or several sittings."""
+"""Run a sweep, or one shard of it, in one or several sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rdna1.conv.case import ConvCase
 from rdna1.conv.result import LOSSES, CaseResult
 from rdna1.measure.conditions import observe
 from rdna1.measure.head import INTERRUPTED
-from rdna1.measure.journal import STOPPED_MACHINE, Journal, Sitting
+from rdna1.measure.journal import STOPPED_MACHINE, Journal, Session
 from rdna1.measure.slowness import mark_slow
 from rdna1.measure.sweep.grid import Combinations, Grid
 from rdna1.measure.sweep.report import SweepCase, SweepPart, SweepReport, verdict
@@ -46,7 +46,7 @@ class SweepPlan(NamedTuple):
     Attributes:
         device: as `rdna1.worker.supervisor.Supervisor` takes it.
         timeout: seconds for each of the two runs of a case, at most.
-        max_hangs: no case is run after so many lost workers, those of earlier sittings included.
+        max_hangs: no case is run after so many lost workers, those of earlier sessions included.
         grid: written out.
         found: its combinations.
         shard: which of them are run.
@@ -100,17 +100,17 @@ def run_sweep(
         if journal.cut_short:
             lost = CaseResult(journal.cut_short, "hang", 0.0, detail=STOPPED_MACHINE)
             journal.add_case(_numbered(lost, plan.shard.number))
-        # A machine that stopped has not written its sitting down.
+        # A machine that stopped has not written its session down.
         earlier = max(
-            sum(sitting.workers_lost for sitting in journal.sittings),
+            sum(session.workers_lost for session in journal.sessions),
             sum(result.outcome in LOSSES for result in journal.cases),
         )
         with Supervisor(
             plan.device, plan.timeout, adaptive=True, wait=wait, on_wait=on_wait
         ) as supervisor:
             stopped = _run(plan, journal, supervisor, earlier, on_step)
-        journal.add_sitting(
-            Sitting(
+        journal.add_session(
+            Session(
                 device=supervisor.device,
                 measured=observe(supervisor.device, os.environ),
                 workers_lost=supervisor.workers_lost,
@@ -159,17 +159,17 @@ def _numbered(result: CaseResult, shard: int) -> SweepCase:
 
 def _report(plan: SweepPlan, journal: Journal[SweepCase], stopped: str) -> SweepReport:
     total = len(cases_of(plan.shard, plan.found.cases))
-    last = journal.sittings[-1]
+    last = journal.sessions[-1]
     part = SweepPart(
         shard=plan.shard.number,
         device=last.device,
         measured=last.measured,
         stopped=stopped,
         not_run=total - len(journal.cases),
-        workers_lost=sum(sitting.workers_lost for sitting in journal.sittings),
-        wall_seconds=sum(sitting.wall_seconds for sitting in journal.sittings),
+        workers_lost=sum(session.workers_lost for session in journal.sessions),
+        wall_seconds=sum(session.wall_seconds for session in journal.sessions),
         kernel_log_unavailable=last.kernel_log_unavailable,
-        resets=[text for sitting in journal.sittings for text in sitting.resets],
+        resets=[text for session in journal.sessions for text in session.resets],
     )
     place = {case: number for number, case in enumerate(plan.found.cases)}
     results = sorted(mark_slow(journal.cases), key=lambda result: place[result.case])

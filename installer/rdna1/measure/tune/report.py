@@ -8,7 +8,7 @@ import msgspec
 
 from rdna1.conv.result import CaseResult, DeviceInfo
 from rdna1.measure.boundary.report import BoundaryCase, BoundaryResult
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.head import Head, Verdict
 
 Status = Literal["passed", "failed", "partial", "left out"]
@@ -88,7 +88,7 @@ class TuneReport(Head, frozen=True, kw_only=True, tag="tune"):
     max_hangs: int
     workers_lost: int
     wall_seconds: float
-    measured: Circumstances
+    measured: Conditions
 
     def __post_init__(self) -> None:
         """Draw the verdict; reports of earlier versions have none."""

@@ -9,7 +9,7 @@ from packaging.version import Version
 from rdna1.catalog.stacks import ExpandableSegments
 from rdna1.preflight.checks.settings import settings_of, shown, unread_places
 from rdna1.preflight.facts import Facts, KernelMessage
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _NAMES = re.compile(r"PYTORCH_(?:(?:HIP|CUDA)_)?ALLOC_CONF")
 _ON = re.compile(r"(?:^|,)\s*expandable_segments\s*:\s*True\b")
@@ -24,7 +24,7 @@ _KERNEL = re.compile(r"\d{1,3}\.\d{1,3}")
     "PyTorch's allocator fits the kernel driver",
     references=("pytorch/pytorch#192259", "ROCm/legacy-rocm-build#6603"),
 )
-def expandable_segments(case: Case) -> Outcome:
+def expandable_segments(case: Case) -> CheckOutcome:
     """With ROCm from 7.14 on, expandable_segments:True hangs on an older amdgpu driver.
 
     The first copy to the card never returns with the driver's interface (DRM) 3.61, as of
@@ -33,29 +33,31 @@ def expandable_segments(case: Case) -> Outcome:
     """
     segments = case.stack.expandable_segments
     if segments is None or case.pytorch_source == "distro":
-        return Outcome("pass", f"PyTorch of the stack {case.stack.name} does not have the setting")
+        return CheckOutcome(
+            "pass", f"PyTorch of the stack {case.stack.name} does not have the setting"
+        )
     places = [v for v in settings_of(case.facts, _NAMES) if _ON.search(v.value)]
     unread = unread_places(case.facts)
     if not places:
-        return Outcome("pass", "no variable sets expandable_segments:True", unread)
+        return CheckOutcome("pass", "no variable sets expandable_segments:True", unread)
     evidence = [shown(v) for v in places]
     remedy = "Take expandable_segments:True out of these settings, then log in again."
     message = _message(case.facts)
     if message is not None and not _is_older(message, segments):
         if any(_SPLIT.search(v.value) for v in places):
             summary = "expandable_segments with max_split_size_mb may lose what is in memory"
-            return Outcome("warn", summary, evidence + unread, remedy)
+            return CheckOutcome("warn", summary, evidence + unread, remedy)
         summary = f"the driver's interface is at least {segments.works_with}"
-        return Outcome("pass", summary, [message.shown, *unread])
+        return CheckOutcome("pass", summary, [message.shown, *unread])
     if message is not None:
         evidence.append(message.shown)
-        return Outcome("fail", _hangs(segments), evidence + unread, remedy)
+        return CheckOutcome("fail", _hangs(segments), evidence + unread, remedy)
     if _is_older_kernel(case.facts, segments):
         evidence.append(f"Linux {case.facts.kernel.release} is older than that interface")
-        return Outcome("fail", _hangs(segments), evidence + unread, remedy)
+        return CheckOutcome("fail", _hangs(segments), evidence + unread, remedy)
     summary = f"expandable_segments:True hangs on a driver older than {segments.works_with}"
     evidence.append("the driver's version is not known: no saved log of the kernel names it")
-    return Outcome("warn", summary, evidence + unread, remedy)
+    return CheckOutcome("warn", summary, evidence + unread, remedy)
 
 
 def _hangs(segments: ExpandableSegments) -> str:

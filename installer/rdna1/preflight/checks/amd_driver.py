@@ -9,7 +9,7 @@ from rdna1.preflight.dpkg_repair import repair_of
 from rdna1.preflight.facts import Facts
 from rdna1.preflight.machine import cards_if_known, dkms_packages
 from rdna1.preflight.missing_card import kernel_too_old
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _DKMS_REFERENCES = (
     "ROCm/legacy-rocm-build#2451",
@@ -22,7 +22,7 @@ _DKMS_KEY = "/var/lib/dkms/mok.pub"
 
 
 @check("amdgpu-dkms", "No driver of AMD's own", references=_DKMS_REFERENCES)
-def amdgpu_dkms(case: Case) -> Outcome:
+def amdgpu_dkms(case: Case) -> CheckOutcome:
     """The kernel's own amdgpu is used; AMD's amdgpu-dkms of these ages breaks on new kernels.
 
     The driver of 5.7 does not build on Linux 6.6, that of 6.2 broke between two updates of
@@ -31,8 +31,8 @@ def amdgpu_dkms(case: Case) -> Outcome:
     packages = case.facts.known(lambda f: f.apt.packages)
     ours = dkms_packages(case.facts)
     if not ours:
-        return Outcome("pass", "no driver of AMD's own is installed")
-    return Outcome(
+        return CheckOutcome("pass", "no driver of AMD's own is installed")
+    return CheckOutcome(
         "warn",
         f"{', '.join(ours)} is installed; the stacks use the kernel's own driver",
         [f"{name} {packages[name]}" for name in ours],
@@ -41,7 +41,7 @@ def amdgpu_dkms(case: Case) -> Outcome:
 
 
 @check("dkms-build", "Builds of AMD's own driver", references=(*_DKMS_REFERENCES, "dkms(8)"))
-def dkms_build(case: Case) -> Outcome:
+def dkms_build(case: Case) -> CheckOutcome:
     """A driver of AMD's that is not built for the running kernel is not the one that runs.
 
     After an update of the kernel the build may have failed unseen: the kernel's own driver
@@ -50,19 +50,19 @@ def dkms_build(case: Case) -> Outcome:
     facts = case.facts
     versions = facts.known(lambda f: f.modules.dkms)
     if not versions:
-        return Outcome("pass", "DKMS has no driver of AMD's")
+        return CheckOutcome("pass", "DKMS has no driver of AMD's")
     running = facts.known(lambda f: f.kernel.release)
     lines = [f"{v.version}: built for {', '.join(v.kernels) or 'no kernel'}" for v in versions]
     if any(running in version.kernels for version in versions):
-        return Outcome("pass", f"AMD's driver is built for {running}", lines)
+        return CheckOutcome("pass", f"AMD's driver is built for {running}", lines)
     if not dkms_packages(facts):
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "DKMS keeps a driver of AMD's whose package is gone",
             lines,
             _remove_leftovers(facts),
         )
-    return Outcome(
+    return CheckOutcome(
         "warn",
         f"AMD's driver is not built for the running kernel {running}",
         lines,
@@ -75,7 +75,7 @@ def dkms_build(case: Case) -> Outcome:
     "Secure Boot and AMD's own driver",
     references=("ROCm/legacy-rocm-build#276", "dkms-project/dkms#347", "mokutil(1)"),
 )
-def secure_boot(case: Case) -> Outcome:
+def secure_boot(case: Case) -> CheckOutcome:
     """With Secure Boot the kernel loads only modules signed with a key that it knows.
 
     Its own amdgpu is signed. One that DKMS built is signed with a key of this machine,
@@ -84,10 +84,10 @@ def secure_boot(case: Case) -> Outcome:
     facts = case.facts
     versions = facts.known(lambda f: f.modules.dkms)
     if not any(version.kernels for version in versions):
-        return Outcome("pass", "the kernel's own driver needs no key of this machine")
+        return CheckOutcome("pass", "the kernel's own driver needs no key of this machine")
     if not facts.known(lambda f: f.secure_boot):
-        return Outcome("pass", "Secure Boot is off")
-    return Outcome(
+        return CheckOutcome("pass", "Secure Boot is off")
+    return CheckOutcome(
         "warn",
         "Secure Boot is on, and DKMS built a driver that needs an enrolled key",
         [f"{version.version} for {', '.join(version.kernels)}" for version in versions],

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from rdna1.preflight.apt_facts import Key, Keyring, Pin, Source
 from rdna1.preflight.facts import UnknownFactError
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _ROCM_PATH = re.compile(r"/rocm/apt/(?P<version>[^/\s]+)")
 _ARCHIVE_PRIORITY = 500
@@ -31,7 +31,7 @@ _NONE = "no source of AMD is enabled"
         "ROCm/legacy-rocm-build#5619",
     ),
 )
-def amd_key(case: Case) -> Outcome:
+def amd_key(case: Case) -> CheckOutcome:
     """Apt takes nothing from AMD's repository unless it has AMD's key.
 
     The key has one fingerprint since 2016 and was prolonged several times: copies fetched
@@ -42,20 +42,22 @@ def amd_key(case: Case) -> Outcome:
     """
     sources = [source for source in _amd_sources(case) if not source.trusted]
     if not sources:
-        return Outcome("pass", _NONE)
+        return CheckOutcome("pass", _NONE)
     wrong = [line for source in sources for line in _wrong_keys(case, source)]
     if wrong and _is_replaced(case, sources):
-        return Outcome("warn", "apt does not have the key of AMD's repository", wrong, _fate(case))
+        return CheckOutcome(
+            "warn", "apt does not have the key of AMD's repository", wrong, _fate(case)
+        )
     if wrong:
         summary = "apt does not have the key of AMD's repository"
         remedy = f"{_fetch(case)} with: gpg --dearmor"
         if case.rocm_source == "distro":
             remedy = f"{_disable(sources)}. The stack takes nothing from it."
-        return Outcome("fail", summary, wrong, remedy)
+        return CheckOutcome("fail", summary, wrong, remedy)
     more = sorted({line for source in sources for line in _more_keys(case, source)})
     if more:
         replaced = _is_replaced(case, sources)
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "the keyring of AMD's repository holds more than AMD's key",
             more,
@@ -65,14 +67,16 @@ def amd_key(case: Case) -> Outcome:
         )
     keys = [key for source in sources for _, key in _right_keys(case, source)]
     if _refuses_sha1(case) and any(key.sha1 for key in keys):
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "AMD's key is vouched for with SHA-1, which apt of Debian 13 may refuse",
             [f"{_spaced(case.amd.fingerprint)}: its own signature is over SHA-1"],
             f"Fetch {case.amd.key_url} again, or do without AMD's repository.",
         )
     ends = sorted({key.expires or "never" for key in keys})
-    return Outcome("pass", f"the key of AMD's repository is right; it expires: {', '.join(ends)}")
+    return CheckOutcome(
+        "pass", f"the key of AMD's repository is right; it expires: {', '.join(ends)}"
+    )
 
 
 @check(
@@ -84,7 +88,7 @@ def amd_key(case: Case) -> Outcome:
         "sources.list(5)",
     ),
 )
-def amd_signature(case: Case) -> Outcome:
+def amd_signature(case: Case) -> CheckOutcome:
     """A source of AMD must be checked against AMD's key, and against no other.
 
     With trusted=yes anybody on the way to the server can install programs as root. Without
@@ -97,13 +101,13 @@ def amd_signature(case: Case) -> Outcome:
     lines = [_shown(source) for source in trusted]
     summary = "apt takes AMD's packages without a signature"
     if trusted and _is_replaced(case, sources):
-        return Outcome("warn", summary, lines, _fate(case))
+        return CheckOutcome("warn", summary, lines, _fate(case))
     if trusted and all(source in new for source in trusted):
         remedy = f"{_disable(trusted)}. AMD's nightly packages have no signature."
-        return Outcome("fail", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, remedy)
     if trusted:
         remedy = f"Replace trusted=yes by signed-by={case.amd.keyring} and put AMD's key there."
-        return Outcome("fail", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, remedy)
     unsigned = [source for source in sources if not source.signed_by]
     if unsigned:
         keyring = case.amd.keyring
@@ -113,8 +117,8 @@ def amd_signature(case: Case) -> Outcome:
             where += case.amd.new_key_url
         lines = [_shown(source) for source in unsigned]
         remedy = _disable(unsigned) if case.rocm_source == "distro" else f"Add {where}."
-        return Outcome("warn", "AMD's source does not name its key", lines, remedy)
-    return Outcome("pass", "each source of AMD names its key" if sources else _NONE)
+        return CheckOutcome("warn", "AMD's source does not name its key", lines, remedy)
+    return CheckOutcome("pass", "each source of AMD names its key" if sources else _NONE)
 
 
 @check(
@@ -126,7 +130,7 @@ def amd_signature(case: Case) -> Outcome:
         "ROCm/legacy-rocm-build#2939",
     ),
 )
-def amd_suite(case: Case) -> Outcome:
+def amd_suite(case: Case) -> CheckOutcome:
     """AMD's repository has a suite for each release it supported at the time, and no other.
 
     ROCm 5.7 exists for focal and jammy; noble begins with ROCm 6.2, and nothing was ported
@@ -134,7 +138,7 @@ def amd_suite(case: Case) -> Outcome:
     """
     sources = [(source, version) for source in _amd_sources(case) for version in _rocm(source)]
     if not sources:
-        return Outcome("pass", "no source of AMD's ROCm is enabled")
+        return CheckOutcome("pass", "no source of AMD's ROCm is enabled")
     release = case.facts.known(lambda f: f.os).codename
     judged = [
         (_shown(source), *_suite(case, version, suite, release))
@@ -144,12 +148,12 @@ def amd_suite(case: Case) -> Outcome:
     lines = [f"{shown}: {reason}" for shown, _, reason in judged if reason]
     remedy = "Remove the source, or name a suite and version that exist for this release."
     if lines and _is_replaced(case, [source for source, _ in sources]):
-        return Outcome("warn", "AMD's source is not made for this release", lines, _fate(case))
+        return CheckOutcome("warn", "AMD's source is not made for this release", lines, _fate(case))
     if any(status == "fail" for _, status, _ in judged):
-        return Outcome("fail", "AMD's source names a suite that does not exist", lines, remedy)
+        return CheckOutcome("fail", "AMD's source names a suite that does not exist", lines, remedy)
     if lines:
-        return Outcome("warn", "AMD's source is not made for this release", lines, remedy)
-    return Outcome("pass", "AMD's source is made for this release", [j[0] for j in judged])
+        return CheckOutcome("warn", "AMD's source is not made for this release", lines, remedy)
+    return CheckOutcome("pass", "AMD's source is made for this release", [j[0] for j in judged])
 
 
 @check(
@@ -157,7 +161,7 @@ def amd_suite(case: Case) -> Outcome:
     "AMD's sources fit the stack",
     references=("ROCm/ROCm#5555", "ROCm/legacy-rocm-build#1899"),
 )
-def amd_source(case: Case) -> Outcome:
+def amd_source(case: Case) -> CheckOutcome:
     """The sources of AMD must be of one version, and absent where the stack needs none.
 
     Every version of ROCm has its own repository. With two of them apt mixes packages that
@@ -171,23 +175,25 @@ def amd_source(case: Case) -> Outcome:
     if len(versions) > 1:
         summary = f"AMD's sources are of several versions of ROCm: {', '.join(versions)}"
         if _is_replaced(case, [source for source, _ in sources]):
-            return Outcome("warn", summary, lines, _fate(case))
-        return Outcome("fail", summary, lines, "Keep one of them; then run as root: apt update")
+            return CheckOutcome("warn", summary, lines, _fate(case))
+        return CheckOutcome(
+            "fail", summary, lines, "Keep one of them; then run as root: apt update"
+        )
     stray = _new_sources(case) if case.rocm_source != "none" else []
     if stray:
         summary = "another repository of AMD's is enabled, of ROCm 10 or newer: no stack uses it"
-        return Outcome("warn", summary, lines + list(map(_shown, stray)), _disable(stray))
+        return CheckOutcome("warn", summary, lines + list(map(_shown, stray)), _disable(stray))
     wanted = case.stack.rocm_version
     if versions and case.rocm_source == "amd" and versions != [wanted]:
         summary = f"AMD's source is of ROCm {versions[0]}, and the stack's is {wanted}"
         if _is_replaced(case, [source for source, _ in sources]):
-            return Outcome("warn", summary, lines, _fate(case))
+            return CheckOutcome("warn", summary, lines, _fate(case))
         remedy = _disable([source for source, _ in sources])
-        return Outcome("fail", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, remedy)
     if sources and case.rocm_source == "distro":
         own = all(is_own(case, source) for source, _ in sources)
         files = " ".join(sorted({source.file for source, _ in sources}))
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "a source of AMD is enabled, and the stack takes ROCm of the distribution",
             lines,
@@ -202,14 +208,14 @@ def amd_source(case: Case) -> Outcome:
         by_hand = (
             f"{_disable(unused)}. Once its address is gone from AMD's server, apt update fails."
         )
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "a source of AMD is enabled that the stack does not use",
             lines + list(map(_shown, unused)),
             _fate(case) if _is_replaced(case, unused) else by_hand,
         )
     version = f"AMD's sources are of ROCm {versions[0]} alone" if versions else _NONE
-    return Outcome("pass", version, lines)
+    return CheckOutcome("pass", version, lines)
 
 
 @check(
@@ -223,7 +229,7 @@ def amd_source(case: Case) -> Outcome:
         "ROCm/rocm-install-on-linux#583",
     ),
 )
-def amd_pin(case: Case) -> Outcome:
+def amd_pin(case: Case) -> CheckOutcome:
     """With AMD's repository apt must prefer AMD's packages, which takes a pin.
 
     Ubuntu's rocminfo 5.7.1-3build1 counts as newer than AMD's 1.0.0.50701, and AMD's
@@ -234,24 +240,26 @@ def amd_pin(case: Case) -> Outcome:
     if case.rocm_source == "amd" and (outranking := _outranking(case)):
         return outranking
     if not sources:
-        return Outcome("pass", "no source of AMD's ROCm is enabled")
+        return CheckOutcome("pass", "no source of AMD's ROCm is enabled")
     if case.rocm_source == "distro":
-        return Outcome("skip", "the stack takes ROCm of the distribution")
+        return CheckOutcome("skip", "the stack takes ROCm of the distribution")
     if case.rocm_source == "amd":
-        return Outcome("pass", "provisioning writes the pin that makes apt prefer AMD's packages")
+        return CheckOutcome(
+            "pass", "provisioning writes the pin that makes apt prefer AMD's packages"
+        )
     candidate = (case.facts.apt.candidates or {}).get(_CONTESTED)
     # An installed version that no archive has any more says nothing about which one wins.
     origins = [o for o in (candidate.origins if candidate else []) if not o.startswith("/")]
     by_amd = any(case.amd.host in origin or _ROCM_PATH.search(origin) for origin in origins)
     if candidate and origins and not by_amd:
         lines = [f"{_CONTESTED} {candidate.version}: {origin}" for origin in origins]
-        return Outcome("warn", f"apt prefers another {_CONTESTED} to AMD's", lines, _pin(case))
+        return CheckOutcome("warn", f"apt prefers another {_CONTESTED} to AMD's", lines, _pin(case))
     pins = [pin for pin in case.facts.known(lambda f: f.apt.pins) if _pins(case, pin)]
     if by_amd or pins:
         lines = [f"{pin.where}: {pin.pin}, priority {pin.priority}" for pin in pins]
-        return Outcome("pass", "apt prefers AMD's packages", lines)
+        return CheckOutcome("pass", "apt prefers AMD's packages", lines)
     lines = [_shown(source) for source in sources]
-    return Outcome("warn", "nothing makes apt prefer AMD's packages", lines, _pin(case))
+    return CheckOutcome("warn", "nothing makes apt prefer AMD's packages", lines, _pin(case))
 
 
 def _amd_sources(case: Case) -> list[Source]:
@@ -458,7 +466,7 @@ def _pins(case: Case, pin: Pin) -> bool:
     return is_amds and covers and pin.priority > _ARCHIVE_PRIORITY
 
 
-def _outranking(case: Case) -> Outcome | None:
+def _outranking(case: Case) -> CheckOutcome | None:
     """Pins of others that outrank the one that provisioning writes."""
     ours = case.amd.pin.priority
     above = [
@@ -470,7 +478,7 @@ def _outranking(case: Case) -> Outcome | None:
     ]
     if not above:
         return None
-    return Outcome(
+    return CheckOutcome(
         "warn",
         f"a pin outranks AMD's packages, which provisioning gives the priority {ours}",
         [f"{pin.where}: {pin.pin}, priority {pin.priority}" for pin in above],

@@ -11,7 +11,7 @@ from rdna1.catalog.stacks import Dependency, release_name
 from rdna1.preflight.apt_facts import Candidate, Source
 from rdna1.preflight.checks.amd_repository import is_own
 from rdna1.preflight.facts import OperatingSystem
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _PROXY_URL = re.compile(r"(https?|socks5h)://[^\s/]+.*", re.IGNORECASE)
 _DIRECT = "DIRECT"
@@ -30,7 +30,7 @@ _CLOSED_SINCE = {"debian": "12", "ubuntu": "23.04"}
         "sources.list(5)",
     ),
 )
-def signed_by(case: Case) -> Outcome:
+def signed_by(case: Case) -> CheckOutcome:
     """Two entries of one archive must name the same key, or apt reads no source at all.
 
     It then says "Conflicting values set for option Signed-By" and neither updates nor
@@ -52,11 +52,11 @@ def signed_by(case: Case) -> Outcome:
     remedy = "Remove all but one of these entries."
     if any(len(keys - {()}) > 1 for *_, keys in found) or (lines and not _is_lenient(case)):
         summary = "entries of one archive name different keys: apt refuses to read any source"
-        return Outcome("fail", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, remedy)
     if lines:
-        return Outcome("warn", "entries of one archive name a key and none", lines, remedy)
+        return CheckOutcome("warn", "entries of one archive name a key and none", lines, remedy)
     unread = [f"not read: {reason}" for reason in facts.unread("apt.sources")]
-    return Outcome("pass", "no archive has two different keys", unread)
+    return CheckOutcome("pass", "no archive has two different keys", unread)
 
 
 @check(
@@ -64,7 +64,7 @@ def signed_by(case: Case) -> Outcome:
     "Apt offers the stack's packages",
     references=("packages.ubuntu.com noble rocminfo", "packages.debian.org trixie rocminfo"),
 )
-def candidates(case: Case) -> Outcome:
+def candidates(case: Case) -> CheckOutcome:
     """Apt must have a candidate for every package that the stack installs.
 
     Ubuntu keeps ROCm in the component universe, which minimal images leave out. A package
@@ -73,15 +73,15 @@ def candidates(case: Case) -> Outcome:
     """
     names = _pytorch_packages(case) if case.rocm_source == "amd" else _packages(case)
     if not names and case.rocm_source == "amd":
-        return Outcome("pass", "apt is asked once provisioning has added AMD's repository")
+        return CheckOutcome("pass", "apt is asked once provisioning has added AMD's repository")
     if not names:
-        return Outcome("pass", "the stack installs no package of ROCm or PyTorch with apt")
+        return CheckOutcome("pass", "the stack installs no package of ROCm or PyTorch with apt")
     offered = _offered(case, names)
     missing = [name for name in names if offered[name] is None]
     if missing:
         lines = [f"{name}: no candidate" for name in missing]
         summary = f"apt does not offer {', '.join(missing)}"
-        return Outcome("fail", summary, lines, _where_packages_are(case, missing))
+        return CheckOutcome("fail", summary, lines, _where_packages_are(case, missing))
     shown = {name: found for name, found in offered.items() if found}
     lines = [f"{name} {found.version}: {' '.join(found.origins)}" for name, found in shown.items()]
     by_amd = [
@@ -94,9 +94,9 @@ def candidates(case: Case) -> Outcome:
         sources = _of_amd(case)
         if sources and all(is_own(case, source) for source in sources):
             remedy = "Nothing: provisioning removes its own source of AMD first."
-            return Outcome("warn", summary, lines, remedy)
-        return Outcome("fail", summary, lines, "Disable AMD's source; then: apt update")
-    return Outcome("pass", f"apt offers {', '.join(names)}", lines)
+            return CheckOutcome("warn", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, "Disable AMD's source; then: apt update")
+    return CheckOutcome("pass", f"apt offers {', '.join(names)}", lines)
 
 
 @check(
@@ -104,7 +104,7 @@ def candidates(case: Case) -> Outcome:
     "No held package of the stack",
     references=("apt-mark(8)", "dpkg-query(1)"),
 )
-def held_packages(case: Case) -> Outcome:
+def held_packages(case: Case) -> CheckOutcome:
     """A held package stays at its version, and apt stops where the stack needs another.
 
     Holding ROCm is common advice, so that an update does not replace a version that works.
@@ -116,8 +116,8 @@ def held_packages(case: Case) -> Outcome:
     if ours:
         summary = f"held at their version: {', '.join(ours)}"
         remedy = f"As root, where the stack shall change them: apt-mark unhold {' '.join(ours)}"
-        return Outcome("warn", summary, [], remedy)
-    return Outcome("pass", "no package of ROCm or of the stack is held")
+        return CheckOutcome("warn", summary, [], remedy)
+    return CheckOutcome("pass", "no package of ROCm or of the stack is held")
 
 
 @check(
@@ -129,7 +129,7 @@ def held_packages(case: Case) -> Outcome:
         "ROCm/legacy-rocm-build#1844",
     ),
 )
-def amd_dependencies(case: Case) -> Outcome:
+def amd_dependencies(case: Case) -> CheckOutcome:
     """AMD's packages of ROCm 5.2 depend on libraries that newer releases have dropped.
 
     comgr needs libtinfo5, rocm-llvm an old libstdc++. This asks apt of this machine
@@ -138,23 +138,23 @@ def amd_dependencies(case: Case) -> Outcome:
     """
     wanted = case.stack.amd_dependencies
     if not wanted:
-        return Outcome("pass", f"{case.stack.name} needs nothing that releases have dropped")
+        return CheckOutcome("pass", f"{case.stack.name} needs nothing that releases have dropped")
     offered = _offered(case, [name for each in wanted for name in each.any_of])
     unmet = [each for each in wanted if not any(offered[name] for name in each.any_of)]
     lines = [_unmet(each) for each in unmet]
     if not unmet:
-        return Outcome("pass", f"apt has what AMD's packages of {case.stack.name} depend on")
+        return CheckOutcome("pass", f"apt has what AMD's packages of {case.stack.name} depend on")
     summary = f"apt does not have what AMD's packages of {case.stack.name} depend on"
     found = case.facts.os
     release = case.stack.release(found.id, found.version_id or "") if found else None
     if release is None or release.support == "refused":
         remedy = "Use another stack or release; do not add the sources of an older release."
-        return Outcome("fail", summary, lines, (release and release.remedy) or remedy)
-    return Outcome("pass", f"{summary}; the PyTorch wheel brings its own ROCm", lines)
+        return CheckOutcome("fail", summary, lines, (release and release.remedy) or remedy)
+    return CheckOutcome("pass", f"{summary}; the PyTorch wheel brings its own ROCm", lines)
 
 
 @check("apt-proxy", "Proxies of apt", references=("apt-transport-http(1)", "Debian/apt#42"))
-def apt_proxy(case: Case) -> Outcome:
+def apt_proxy(case: Case) -> CheckOutcome:
     """Downloads of apt go through the proxies its settings name, those of PyTorch do not.
 
     A proxy without http:// in front, or two files that name different ones, are why an
@@ -168,17 +168,17 @@ def apt_proxy(case: Case) -> Outcome:
     odd = [s for s in direct if s.value and not _PROXY_URL.fullmatch(s.value)]
     if odd:
         summary = f"{odd[0].where}: {odd[0].value!r} is no address of a proxy"
-        return Outcome("warn", summary, lines + unread, "Write it as http://HOST:PORT/")
+        return CheckOutcome("warn", summary, lines + unread, "Write it as http://HOST:PORT/")
     values: dict[str, set[str]] = {}
     for setting in direct:
         values.setdefault(setting.name.lower(), set()).add(setting.value)
     if any(len(different) > 1 for different in values.values()):
         summary = "settings of apt name different proxies; the last one counts"
-        return Outcome("warn", summary, lines + unread, "Keep one of these settings.")
+        return CheckOutcome("warn", summary, lines + unread, "Keep one of these settings.")
     if not settings:
-        return Outcome("pass", "the settings of apt name no proxy", unread)
+        return CheckOutcome("pass", "the settings of apt name no proxy", unread)
     summary = "apt uses a proxy; for PyTorch's download set https_proxy as well"
-    return Outcome("pass", summary, lines + unread)
+    return CheckOutcome("pass", summary, lines + unread)
 
 
 @check(
@@ -190,7 +190,7 @@ def apt_proxy(case: Case) -> Outcome:
         "hkevin01/robust-thermal-image-object-detection downgrade_rocm57.sh",
     ),
 )
-def pep668(case: Case) -> Outcome:
+def pep668(case: Case) -> CheckOutcome:
     """Debian 12, Ubuntu 23.04 and later close their Python to pip, for good reason.
 
     The stack's PyTorch goes into an environment of its own. Where the marker was removed,
@@ -201,12 +201,12 @@ def pep668(case: Case) -> Outcome:
     markers = facts.known(lambda f: f.externally_managed)
     if markers:
         summary = "pip leaves the system's Python alone; PyTorch gets its own environment"
-        return Outcome("pass", summary, markers)
+        return CheckOutcome("pass", summary, markers)
     found = facts.known(lambda f: f.os)
     since = _CLOSED_SINCE.get(found.id)
     if since is None or not _is_from(found, since):
-        return Outcome("pass", "this release has no marker; PyTorch gets its own environment")
-    return Outcome(
+        return CheckOutcome("pass", "this release has no marker; PyTorch gets its own environment")
+    return CheckOutcome(
         "warn",
         f"the marker that {found.pretty_name} puts into its Python is gone: pip writes over it",
         ["/usr/lib/python3*/EXTERNALLY-MANAGED: No such file or directory"],

@@ -6,7 +6,7 @@ import re
 
 from rdna1.preflight.facts import Facts
 from rdna1.preflight.machine import cards_if_known
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _CWSR = "amdgpu.cwsr_enable=0"
 _STOPPING = frozenset(["nomodeset", "amdgpu.modeset=0"])
@@ -26,7 +26,7 @@ _APPLE = "amdgpu.ppfeaturemask=0xfff7bffd"
         "ROCm/ROCm#5590",
     ),
 )
-def boot_options(case: Case) -> Outcome:
+def boot_options(case: Case) -> CheckOutcome:
     """With nomodeset amdgpu refuses to start, and there is no card to compute with.
 
     The same goes for a list of modules that shall not be loaded with amdgpu in it. Installers
@@ -43,7 +43,7 @@ def boot_options(case: Case) -> Outcome:
             for entry in case.facts.kernel.boot_settings
             if any(word in entry.text for word in stopping)
         ]
-        return Outcome(
+        return CheckOutcome(
             "fail",
             f"{stopping[0]} keeps amdgpu from starting",
             [f"/proc/cmdline: {line}", *settings],
@@ -53,7 +53,7 @@ def boot_options(case: Case) -> Outcome:
     evidence = [f"set: {word}" for word in own]
     if _CWSR not in words:
         evidence.append(f"not set: {_CWSR}, which some users set against hangs")
-    return Outcome("pass", "no option keeps amdgpu from starting", evidence)
+    return CheckOutcome("pass", "no option keeps amdgpu from starting", evidence)
 
 
 def stopping_options(case: Case) -> list[str]:

@@ -11,7 +11,7 @@ from rdna1.catalog.stacks import Stack
 from rdna1.preflight.checks.miopen import DEBUGGING, FAMILY, OFF, ON
 from rdna1.preflight.checks.settings import parent_of, scope_of, settings_of, shown, unread_places
 from rdna1.preflight.facts import Variable
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _CLR_FLAGS = "ROCm/clr rocclr/utils/flags.hpp at rocm-5.7.0"
 _BUILDER = "pytorch/builder manywheel/build_rocm.sh at release/2.2"
@@ -44,7 +44,7 @@ _JUDGED_ELSEWHERE = re.compile(
     "Variables that do nothing",
     references=(_CLR_FLAGS, _BUILDER, DEBUGGING),
 )
-def dead_variables(case: Case) -> Outcome:
+def dead_variables(case: Case) -> CheckOutcome:
     """Advice on RDNA1 repeats variables that no program reads, or that say the default.
 
     They do no harm, but who sets them believes that they did something. PYTORCH_ROCM_ARCH
@@ -56,8 +56,10 @@ def dead_variables(case: Case) -> Outcome:
     ]
     unread = unread_places(case.facts)
     if dead:
-        return Outcome("warn", "some variables do nothing", dead + unread, "Remove these settings.")
-    return Outcome("pass", "no variable is known to do nothing", unread)
+        return CheckOutcome(
+            "warn", "some variables do nothing", dead + unread, "Remove these settings."
+        )
+    return CheckOutcome("pass", "no variable is known to do nothing", unread)
 
 
 @check(
@@ -65,7 +67,7 @@ def dead_variables(case: Case) -> Outcome:
     "LD_LIBRARY_PATH keeps out of ROCm",
     references=(_BUILDER, "pytorch/builder e904a85d Set FORCE_RPATH for ROCm"),
 )
-def library_path(case: Case) -> Outcome:
+def library_path(case: Case) -> CheckOutcome:
     """PyTorch's wheels bring their own ROCm; LD_LIBRARY_PATH can put another in its place.
 
     Wheels from 2.2 on are built so that their own libraries win. Those of 1.13.1 are not:
@@ -79,21 +81,21 @@ def library_path(case: Case) -> Outcome:
     ]
     evidence = [shown(v) for v in places] + unread_places(case.facts)
     if not places:
-        return Outcome("pass", "LD_LIBRARY_PATH names no folder of ROCm", evidence)
+        return CheckOutcome("pass", "LD_LIBRARY_PATH names no folder of ROCm", evidence)
     remedy = "Take /opt/rocm out of LD_LIBRARY_PATH in these places, then log in again."
     if case.pytorch_source == "distro":
         summary = "LD_LIBRARY_PATH puts another ROCm before the distribution's"
-        return Outcome("warn", summary, evidence, remedy)
+        return CheckOutcome("warn", summary, evidence, remedy)
     # PyTorch does not build those with native code, whose ROCm is in packages of its own.
     version = None if case.stack.pytorch.depends_on_gfx_target else _torch_version(case.stack)
     if version is None:
         summary = "LD_LIBRARY_PATH may replace the ROCm that the PyTorch wheels bring"
-        return Outcome("warn", summary, evidence, remedy)
+        return CheckOutcome("warn", summary, evidence, remedy)
     if version < _FIRST_WITH_RPATH:
         summary = f"LD_LIBRARY_PATH replaces the ROCm that PyTorch {version.public} brings"
-        return Outcome("fail", summary, evidence, remedy)
+        return CheckOutcome("fail", summary, evidence, remedy)
     summary = f"PyTorch {version.public} loads its own ROCm whatever LD_LIBRARY_PATH says"
-    return Outcome("pass", summary, evidence)
+    return CheckOutcome("pass", summary, evidence)
 
 
 @check(
@@ -105,7 +107,7 @@ def library_path(case: Case) -> Outcome:
         "ld.so(8), LD_PRELOAD",
     ),
 )
-def foreign_modules(case: Case) -> Outcome:
+def foreign_modules(case: Case) -> CheckOutcome:
     """PYTHONPATH, PYTHONHOME and LD_PRELOAD put others' code before that of an environment.
 
     A folder of site-packages in PYTHONPATH shadows the torch of every environment; a
@@ -115,16 +117,18 @@ def foreign_modules(case: Case) -> Outcome:
     places = [v for v in settings_of(case.facts, _FOREIGN) if v.value.strip()]
     unread = unread_places(case.facts)
     if not places:
-        return Outcome("pass", "no variable puts other code before an environment's", unread)
+        return CheckOutcome("pass", "no variable puts other code before an environment's", unread)
     replacing = [v for v in places if v.name == "PYTHONHOME" or _REPLACES.search(v.value)]
     remedy = "Remove these settings, then log in again; a program that needs one can set it itself."
     evidence = [shown(v) for v in replacing or places] + unread
     if replacing:
         names = ", ".join(sorted({v.name for v in replacing}))
         summary = f"{names} replaces the modules or libraries of every environment"
-        return Outcome("fail", summary, evidence, remedy)
+        return CheckOutcome("fail", summary, evidence, remedy)
     names = ", ".join(sorted({v.name for v in places}))
-    return Outcome("warn", f"{names} puts other code before an environment's", evidence, remedy)
+    return CheckOutcome(
+        "warn", f"{names} puts other code before an environment's", evidence, remedy
+    )
 
 
 @check(
@@ -132,7 +136,7 @@ def foreign_modules(case: Case) -> Outcome:
     "Each variable has one value",
     references=("environment.d(5)", "pam_env.conf(5)", "systemd.exec(5)"),
 )
-def variable_conflicts(case: Case) -> Outcome:
+def variable_conflicts(case: Case) -> CheckOutcome:
     """A variable with several values acts differently in each kind of session.
 
     A login shell reads /etc/profile.d, a graphical session may not, a service reads
@@ -151,8 +155,8 @@ def variable_conflicts(case: Case) -> Outcome:
     unread = unread_places(case.facts)
     if evidence:
         remedy = "Keep each variable in one of these places."
-        return Outcome("warn", "variables have several values", evidence + unread, remedy)
-    return Outcome("pass", "no variable has several values", unread)
+        return CheckOutcome("warn", "variables have several values", evidence + unread, remedy)
+    return CheckOutcome("pass", "no variable has several values", unread)
 
 
 @check(
@@ -160,7 +164,7 @@ def variable_conflicts(case: Case) -> Outcome:
     "Profile script of one stack",
     references=("Debian's /etc/profile reads /etc/profile.d/*.sh in the order of names",),
 )
-def other_profile(case: Case) -> Outcome:
+def other_profile(case: Case) -> CheckOutcome:
     """The profile scripts of two stacks are both read at login.
 
     What only one of them sets stays, so that filters meant for one PyTorch act on the
@@ -170,13 +174,13 @@ def other_profile(case: Case) -> Outcome:
     own = case.stack.environment.profile
     others = [profile.path for profile in profiles if profile.path != own]
     if others:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"the profile script of another stack than {case.stack.name} is there",
             others,
             f"As root: rm {shlex.join(others)}. Then log in again.",
         )
-    return Outcome("pass", "there is no profile script of another stack")
+    return CheckOutcome("pass", "there is no profile script of another stack")
 
 
 def _why_dead(variable: Variable, stack: Stack) -> str | None:

@@ -9,7 +9,7 @@ from rdna1.preflight.checks.settings import is_profile, settings_of, shown, unre
 from rdna1.preflight.checks.visible_devices import rdna1_alone
 from rdna1.preflight.facts import Variable
 from rdna1.preflight.machine import target_of
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _NAME = "HSA_OVERRIDE_GFX_VERSION"
 _WRITTEN_ANEW = "Provision again, which writes the profile script anew"
@@ -23,7 +23,7 @@ GfxVersion = tuple[int, int, int]
 
 
 @check("gfx-override-form", f"Form of {_NAME}", references=(_TOPOLOGY,))
-def gfx_override_form(case: Case) -> Outcome:
+def gfx_override_form(case: Case) -> CheckOutcome:
     """HSA_OVERRIDE_GFX_VERSION must read major.minor.stepping, 10.3.0 for example.
 
     The runtime reads three numbers (at most 63, 255 and 255) and nothing behind them. With
@@ -37,12 +37,12 @@ def gfx_override_form(case: Case) -> Outcome:
         summary = f"{_NAME} is no major.minor.stepping: no ROCm program starts with it"
         evidence = [shown(v) for v in wrong] + unread
         if all(is_profile(v.place) for v in wrong):
-            return Outcome("warn", summary, evidence, f"{_WRITTEN_ANEW}.")
+            return CheckOutcome("warn", summary, evidence, f"{_WRITTEN_ANEW}.")
         remedy = "Remove these settings; the stack's profile script sets what is needed."
-        return Outcome("fail", summary, evidence, remedy)
+        return CheckOutcome("fail", summary, evidence, remedy)
     open_ones = [f"depends on other variables: {shown(v)}" for v in places if v.expands]
     summary = f"{_NAME} is well-formed where it is set" if places else f"{_NAME} is not set"
-    return Outcome("pass", summary, open_ones + unread)
+    return CheckOutcome("pass", summary, open_ones + unread)
 
 
 @check(
@@ -50,7 +50,7 @@ def gfx_override_form(case: Case) -> Outcome:
     f"{_NAME} is that of the stack",
     references=(_TOPOLOGY, "ROCm/rocm-systems PR #5686", "ROCm/ROCm#887", "pytorch/pytorch#132570"),
 )
-def gfx_override(case: Case) -> Outcome:
+def gfx_override(case: Case) -> CheckOutcome:
     """A value other than the stack's makes PyTorch look for code that its wheels do not hold.
 
     The wheels of PyTorch hold code for a few cards, gfx1030 among them and gfx101x not. A
@@ -64,7 +64,7 @@ def gfx_override(case: Case) -> Outcome:
     unread = unread_places(case.facts)
     if not others:
         value = "not set" if not set_ones else "that of the stack"
-        return Outcome("pass", f"{_NAME} is {value}", unread)
+        return CheckOutcome("pass", f"{_NAME} is {value}", unread)
     evidence = [shown(v) for v, _ in others] + unread
     ours = "sets " + ".".join(map(str, wanted)) if wanted else "sets none"
     remedy = f"Remove these settings: the stack {case.stack.name} {ours}."
@@ -73,14 +73,14 @@ def gfx_override(case: Case) -> Outcome:
     if all(is_profile(v.place) or (v.line is None and v.value in ours_set) for v, _ in others):
         summary = f"{_NAME} in a profile script is not that of the stack"
         remedy = f"{_WRITTEN_ANEW}: the stack {case.stack.name} {ours}."
-        return Outcome("warn", summary, evidence, remedy)
+        return CheckOutcome("warn", summary, evidence, remedy)
     if any(version[0] not in _majors(case.stack) for _, version in others):
         summary = f"{_NAME} names another major version than the card's"
-        return Outcome("fail", summary, evidence, remedy)
+        return CheckOutcome("fail", summary, evidence, remedy)
     if case.stack.is_native and any(not _is_native(version, case) for _, version in others):
         summary = f"{_NAME} names a card that the wheels of {case.stack.name} hold no code for"
-        return Outcome("fail", summary, evidence, remedy)
-    return Outcome("warn", f"{_NAME} is not that of the stack", evidence, remedy)
+        return CheckOutcome("fail", summary, evidence, remedy)
+    return CheckOutcome("warn", f"{_NAME} is not that of the stack", evidence, remedy)
 
 
 @check(
@@ -94,7 +94,7 @@ def gfx_override(case: Case) -> Outcome:
         "ROCm/ROCm#5238",
     ),
 )
-def gfx_override_reach(case: Case) -> Outcome:
+def gfx_override_reach(case: Case) -> CheckOutcome:
     """HSA_OVERRIDE_GFX_VERSION applies to every GPU of every program that sees it.
 
     With 10.3.0 code for gfx1030 runs on gfx101x without the workarounds that LLVM puts in
@@ -114,7 +114,7 @@ def gfx_override_reach(case: Case) -> Outcome:
     ]
     unread = unread_places(facts) + [facts.unknown[n] for n in ("kfd.nodes",) if n in facts.unknown]
     if not risky and wanted is None:
-        return Outcome("pass", f"{_NAME} is not set, and the stack does not set it", unread)
+        return CheckOutcome("pass", f"{_NAME} is not set, and the stack does not set it", unread)
     stray = [shown(v) for v in risky if v.line is not None and not is_profile(v.place)]
     hit = [
         f"reaches node {node.node} too: {node.gfx_target or f'{node.vendor_id}:{node.device_id}'}"
@@ -123,7 +123,7 @@ def gfx_override_reach(case: Case) -> Outcome:
     if not stray and not hit:
         version = ".".join(map(str, wanted)) if wanted else "it"
         note = f"code for another card runs with {version}: measure it with rdna1-validate"
-        return Outcome("pass", f"{_NAME} reaches the RDNA1 card only", [note, *unread])
+        return CheckOutcome("pass", f"{_NAME} reaches the RDNA1 card only", [note, *unread])
     remedies = ["Leave the variable to the stack's profile script."] if stray else []
     if hit:
         alone = rdna1_alone(case)
@@ -131,7 +131,7 @@ def gfx_override_reach(case: Case) -> Outcome:
         remedies.append(
             f"Keep the other GPU from ROCm's programs{setting}, or switch it off in the firmware."
         )
-    return Outcome(
+    return CheckOutcome(
         "warn",
         f"{_NAME} reaches more than the RDNA1 card",
         stray + hit + unread,

@@ -15,7 +15,7 @@ from rdna1.preflight.machine import (
     rdna1_cards,
 )
 from rdna1.preflight.missing_card import kernel_too_old, message_cause, why_missing
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _RENDER_GROUP = "render"  # udev's group of /dev/kfd and of the render nodes
 _UDEV_RULES = "systemd/systemd rules.d/50-udev-default.rules.in"
@@ -30,7 +30,7 @@ _KFD_DEVICE = "torvalds/linux drivers/gpu/drm/amd/amdkfd/kfd_device.c"
         "pciutils/pciids pci.ids",
     ),
 )
-def card(case: Case) -> Outcome:
+def card(case: Case) -> CheckOutcome:
     """The stacks are for RDNA1: Radeon RX 5000 and the Pro cards with the same chips.
 
     The board is known by its PCI id among the devices of the display class. The sound,
@@ -44,8 +44,8 @@ def card(case: Case) -> Outcome:
     wrong = {card.chip.gfx_target for card in cards} - set(case.stack.gfx_targets)
     if wrong:
         summary = f"the stack {case.stack.name} has nothing for {', '.join(sorted(wrong))}"
-        return Outcome("fail", summary, names, "Choose a stack that serves this card.")
-    return Outcome("pass", "; ".join(names), [f"PCI device at {card.slot}" for card in cards])
+        return CheckOutcome("fail", summary, names, "Choose a stack that serves this card.")
+    return CheckOutcome("pass", "; ".join(names), [f"PCI device at {card.slot}" for card in cards])
 
 
 @check(
@@ -54,7 +54,7 @@ def card(case: Case) -> Outcome:
     needs=("card",),
     references=("ROCm/ROCm#5555", "modprobe.d(5)"),
 )
-def kernel_driver(case: Case) -> Outcome:
+def kernel_driver(case: Case) -> CheckOutcome:
     """The kernel's own driver amdgpu must be bound to the card.
 
     It is loaded by itself unless a file in modprobe.d or the kernel's command line keeps it
@@ -70,7 +70,7 @@ def kernel_driver(case: Case) -> Outcome:
     others = sorted({card.driver for card in cards if card.driver})
     if others:
         names = ", ".join(others)
-        return Outcome(
+        return CheckOutcome(
             "fail",
             f"the card is bound to {names}, not to amdgpu",
             drivers + kept_out,
@@ -83,7 +83,7 @@ def kernel_driver(case: Case) -> Outcome:
     loaded = ["the module amdgpu is not loaded"] if amdgpu.loaded is False else []
     why, remedy = _not_started(case, amdgpu.blacklisted or [], options)
     summary = f"no driver is bound to the card{why and f': {why}'}"
-    return Outcome("fail", summary, drivers + loaded + kept_out, remedy)
+    return CheckOutcome("fail", summary, drivers + loaded + kept_out, remedy)
 
 
 @check(
@@ -92,7 +92,7 @@ def kernel_driver(case: Case) -> Outcome:
     needs=("card", "kernel-driver"),
     references=(_KFD_DEVICE, _UDEV_RULES, "ROCm/ROCm#1318", "ROCm/ROCm#1643"),
 )
-def kfd(case: Case) -> Outcome:
+def kfd(case: Case) -> CheckOutcome:
     """Every ROCm program opens /dev/kfd and looks for the card among KFD's nodes.
 
     The driver leaves a card out where it does not know the chip yet, where it was built
@@ -120,7 +120,7 @@ def kfd(case: Case) -> Outcome:
     "Groups of the users",
     references=(_UDEV_RULES, "ROCm/ROCm docs/deploy/linux/prerequisites.md at docs/5.7.1"),
 )
-def groups(case: Case) -> Outcome:
+def groups(case: Case) -> CheckOutcome:
     """Users need the group of /dev/kfd and of the render nodes, normally render.
 
     Without it a program of theirs sees no card, with messages that name no group. A new
@@ -128,40 +128,42 @@ def groups(case: Case) -> Outcome:
     """
     users = [u for u in case.facts.known(lambda f: f.users) if u.name != "root"]
     if not users:
-        return Outcome("skip", "no user but root was asked about; --user NAME asks about one")
+        return CheckOutcome("skip", "no user but root was asked about; --user NAME asks about one")
     absent = [user.name for user in users if not user.exists and not user.groups]
     if absent:
-        return Outcome(
+        return CheckOutcome(
             "fail",
             f"no such user: {', '.join(absent)}",
             remedy="Name users of this machine, or create them first.",
         )
     if wrong := _wrong_in_container(case):
-        return Outcome("skip", f"the group of {wrong[0].path} is to be changed outside: see kfd")
+        return CheckOutcome(
+            "skip", f"the group of {wrong[0].path} is to be changed outside: see kfd"
+        )
     needed = needed_groups(case.facts)
     lacking = {user.name: sorted(needed - set(user.groups)) for user in users}
     lines = [f"{name} is not in {', '.join(names)}" for name, names in lacking.items() if names]
     if not lines:
         whose = f"in {', '.join(sorted(needed))}" if needed else "free to use the card"
-        return Outcome("pass", f"{', '.join(user.name for user in users)}: {whose}")
+        return CheckOutcome("pass", f"{', '.join(user.name for user in users)}: {whose}")
     commands = [f"usermod -aG {','.join(n)} {user}" for user, n in lacking.items() if n]
-    return Outcome(
+    return CheckOutcome(
         "warn",
         "; ".join(lines),
         remedy=f"As root: {'; '.join(commands)}. Then log in again.",
     )
 
 
-def _no_card(case: Case) -> Outcome:
+def _no_card(case: Case) -> CheckOutcome:
     """No RDNA1 card, and where one may be that this machine does not see."""
     facts = case.facts
     seen = [_device_name(display) for display in facts.displays or []]
     if facts.container == "wsl":
         summary = "no RDNA1 card: Windows' subsystem for Linux shows no PCI device"
-        return Outcome("fail", summary, seen, "See wsl.")
+        return CheckOutcome("fail", summary, seen, "See wsl.")
     if facts.displays is None:
         nodes = [node_name(node, case.cards) for node in facts.kfd.nodes or []]
-        return Outcome(
+        return CheckOutcome(
             "fail",
             "the driver offers no RDNA1 card for computing, and the PCI bus could not be read",
             [f"not read: {facts.unknown.get('displays', 'the PCI devices')}", *nodes],
@@ -175,7 +177,7 @@ def _no_card(case: Case) -> Outcome:
     if facts.virtualization is not None and facts.container is None:
         remedy += " Where the host has one, pass it through to this virtual machine (VFIO)."
     seen = seen or ["no display device on the PCI bus"]
-    return Outcome("fail", "no RDNA1 card", seen + facts.unread("displays"), remedy)
+    return CheckOutcome("fail", "no RDNA1 card", seen + facts.unread("displays"), remedy)
 
 
 def _device_name(display: Display) -> str:
@@ -183,17 +185,17 @@ def _device_name(display: Display) -> str:
     return f"{display.slot}: PCI device {display.vendor}:{display.device}{driver}"
 
 
-def _bound(cards: list[Card], kept_out: list[str]) -> Outcome:
+def _bound(cards: list[Card], kept_out: list[str]) -> CheckOutcome:
     """The driver has a card now; whether it has all, and will have it after a reboot."""
     drivers = [f"{card.slot}: {card.driver or 'no driver'}" for card in cards]
     if kept_out:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "amdgpu is bound to the card now, but may not be after a reboot",
             kept_out,
             "Remove these settings, then run: update-initramfs -u",
         )
-    return Outcome("pass", "amdgpu is bound to the card", drivers)
+    return CheckOutcome("pass", "amdgpu is bound to the card", drivers)
 
 
 def _not_started(case: Case, places: list[str], options: list[str]) -> tuple[str, str]:
@@ -225,7 +227,7 @@ def _not_started(case: Case, places: list[str], options: list[str]) -> tuple[str
     return "", remedy
 
 
-def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> Outcome:
+def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> CheckOutcome:
     """KFD leaves cards out: a failure where none is left, with the cause if one is known."""
     nodes = [node_name(node, case.cards) for node in case.facts.kfd.nodes or []]
     cause = why_missing(case, missing[0])
@@ -235,47 +237,51 @@ def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> Outcome:
     summary = f"the driver does not offer {what} for computing"
     if cause is None:
         remedy = "Look for the reason in the kernel's messages, as root: dmesg | grep -i kfd"
-        return Outcome(status, summary, evidence, remedy)
-    return Outcome(status, f"{summary}: {cause.summary}", cause.evidence + evidence, cause.remedy)
+        return CheckOutcome(status, summary, evidence, remedy)
+    return CheckOutcome(
+        status, f"{summary}: {cause.summary}", cause.evidence + evidence, cause.remedy
+    )
 
 
-def _no_device(case: Case, cards: list[Card]) -> Outcome:
+def _no_device(case: Case, cards: list[Card]) -> CheckOutcome:
     facts = case.facts
     kind = facts.container
     if kind is not None and kind != "wsl":
         remedy = pass_devices(kind)
-        return Outcome("fail", f"there is no /dev/kfd in this container ({kind})", [], remedy)
+        return CheckOutcome("fail", f"there is no /dev/kfd in this container ({kind})", [], remedy)
     cause = why_missing(case, cards[0])
     if cause is None:
         remedy = "Look for kfd in the kernel's messages, as root: dmesg | grep -i kfd"
-        return Outcome("fail", "there is no /dev/kfd", remedy=remedy)
-    return Outcome("fail", f"there is no /dev/kfd: {cause.summary}", cause.evidence, cause.remedy)
+        return CheckOutcome("fail", "there is no /dev/kfd", remedy=remedy)
+    return CheckOutcome(
+        "fail", f"there is no /dev/kfd: {cause.summary}", cause.evidence, cause.remedy
+    )
 
 
-def _access(case: Case, device: DeviceFile) -> Outcome:
+def _access(case: Case, device: DeviceFile) -> CheckOutcome:
     """Who may use /dev/kfd."""
     facts = case.facts
     if device.group is None:
-        return Outcome("pass", f"{device.path} exists", facts.unread("kfd"))
+        return CheckOutcome("pass", f"{device.path} exists", facts.unread("kfd"))
     if outside := _wrong_in_container(case):
         return _closed(case, outside)
     access = _shown(device)
     if device.open_to_all or (device.group == _RENDER_GROUP and device.open_to_group):
-        return Outcome("pass", access)
+        return CheckOutcome("pass", access)
     remedy = (
         "Where grep -l kfd /etc/udev/rules.d/* names a rule that changes it, remove that rule. "
         "Then as root: udevadm control --reload; udevadm trigger --subsystem-match=kfd"
     )
     if device.group == "root" or not device.open_to_group:
-        return Outcome("fail", f"only root can use {device.path}", [access], remedy)
+        return CheckOutcome("fail", f"only root can use {device.path}", [access], remedy)
     if device.nameless:
         summary = f"only root can use {device.path}: its group {device.group} is not one of users"
-        return Outcome("fail", summary, [access], remedy)
+        return CheckOutcome("fail", summary, [access], remedy)
     summary = f"{device.path} has the group {device.group} instead of {_RENDER_GROUP}"
-    return Outcome("warn", summary, [access], remedy)
+    return CheckOutcome("warn", summary, [access], remedy)
 
 
-def _closed(case: Case, devices: list[DeviceFile]) -> Outcome:
+def _closed(case: Case, devices: list[DeviceFile]) -> CheckOutcome:
     """Devices of a container whose group is not the one that users have there."""
     kind = case.facts.container or ""
     # A group without a name, or without members, lets nobody but root in.
@@ -284,10 +290,10 @@ def _closed(case: Case, devices: list[DeviceFile]) -> Outcome:
     remedy = pass_group(kind)
     if shut:
         summary = f"no user of this container ({kind}) can open {shut[0].path}: its group is wrong"
-        return Outcome("fail", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, remedy)
     first = devices[0]
     summary = f"{first.path} has the group {first.group} in this container ({kind})"
-    return Outcome("warn", f"{summary} instead of {_RENDER_GROUP}", lines, remedy)
+    return CheckOutcome("warn", f"{summary} instead of {_RENDER_GROUP}", lines, remedy)
 
 
 def _wrong_in_container(case: Case) -> list[DeviceFile]:

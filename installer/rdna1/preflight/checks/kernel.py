@@ -14,7 +14,7 @@ from rdna1.preflight.machine import (
 )
 from rdna1.preflight.machine import kernel_version as version_of
 from rdna1.preflight.missing_card import kernel_too_old, said
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _NUMBERS = re.compile(r"\d{1,9}")
 # Without these gfx_v10_0.c and sdma_v5_0.c do not start the chip; its mec2 is optional.
@@ -35,7 +35,7 @@ _FIRMWARE_PACKAGES = {"debian": "firmware-amd-graphics", "ubuntu": "linux-firmwa
         "Efenstor/PyTorch-ROCm-gfx1010-Debian13 README.md",
     ),
 )
-def kernel_version(case: Case) -> Outcome:
+def kernel_version(case: Case) -> CheckOutcome:
     """The kernel's driver is one half of ROCm, and a stack was seen with some versions.
 
     Outside of them nothing is known to be wrong, and nobody is known to have tried. From
@@ -48,7 +48,7 @@ def kernel_version(case: Case) -> Outcome:
     built = any(release in build.kernels for build in facts.modules.dkms or [])
     if too_old and not built:
         first = too_old[0].chip.first_kernel
-        return Outcome(
+        return CheckOutcome(
             "fail",
             f"the running kernel {release} does not offer {too_old[0].chip.name} for computing",
             [f"its driver does from Linux {first.compute} on (amdkfd)"],
@@ -63,7 +63,7 @@ def kernel_version(case: Case) -> Outcome:
     needs=("card",),
     references=("modprobe(8)", "Efenstor/PyTorch-ROCm-gfx1010-Debian13 README.md"),
 )
-def installed_kernels(case: Case) -> Outcome:
+def installed_kernels(case: Case) -> CheckOutcome:
     """A kernel whose modules were removed by an update can load no amdgpu until a reboot.
 
     A newer kernel that is installed and not running is the one that the next boot takes:
@@ -75,7 +75,7 @@ def installed_kernels(case: Case) -> Outcome:
     if running in installed and (without := _without_amdgpu(case, running)):
         return without
     if running not in installed:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"the modules of the running kernel {running} are not installed",
             [f"installed: {release}" for release in installed],
@@ -83,11 +83,11 @@ def installed_kernels(case: Case) -> Outcome:
         )
     newer = max(installed, key=_order)
     if _order(newer) <= _order(running):
-        return Outcome("pass", f"{running} is the newest kernel installed")
+        return CheckOutcome("pass", f"{running} is the newest kernel installed")
     judged = _judged(case, newer, "the kernel of the next boot")
     if judged.status == "warn":
         return judged
-    return Outcome("pass", f"{running} is installed; the next boot takes {newer}")
+    return CheckOutcome("pass", f"{running} is installed; the next boot takes {newer}")
 
 
 @check(
@@ -100,7 +100,7 @@ def installed_kernels(case: Case) -> Outcome:
         "torvalds/linux Documentation/driver-api/firmware/fw_search_path.rst",
     ),
 )
-def firmware(case: Case) -> Outcome:
+def firmware(case: Case) -> CheckOutcome:
     """The driver loads the chip's microcode from /lib/firmware/amdgpu.
 
     Without it the driver does not bind. Debian keeps it in a package of its own that is
@@ -110,9 +110,9 @@ def firmware(case: Case) -> Outcome:
     chips = sorted({_prefix(card) for card in rdna1_cards(case)})
     missing = missing_firmware(case)
     if not missing:
-        return Outcome("pass", f"the firmware of {', '.join(chips)} is installed")
+        return CheckOutcome("pass", f"the firmware of {', '.join(chips)} is installed")
     messages = [line.shown for line in said(case.facts, "firmware")][:3]
-    return Outcome(
+    return CheckOutcome(
         "warn",
         f"{len(missing)} firmware files of the card are not in /lib/firmware/amdgpu",
         missing + messages,
@@ -129,16 +129,16 @@ def missing_firmware(case: Case) -> list[str]:
     return sorted(wanted - set(present))
 
 
-def _judged(case: Case, release: str, whose: str) -> Outcome:
+def _judged(case: Case, release: str, whose: str) -> CheckOutcome:
     seen = case.stack.kernel
     if seen is None:
-        return Outcome("pass", f"{whose} is {release}; no report names kernels for this stack")
+        return CheckOutcome("pass", f"{whose} is {release}; no report names kernels for this stack")
     version = version_of(release)
     if version is None:
         raise UnknownFactError(f"{release!r} is no version of a kernel")
     remedy = _other_kernel(case, seen, seen.oldest_seen)
     if seen.freezes_from is not None and version >= version_pair(seen.freezes_from):
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"{whose} is {release}: from {seen.freezes_from} on freezes are reported",
             remedy=remedy,
@@ -148,8 +148,8 @@ def _judged(case: Case, release: str, whose: str) -> Outcome:
     elif version < version_pair(seen.oldest_seen):
         summary = f"{whose} is {release}, older than any that this stack was seen with"
     else:
-        return Outcome("pass", f"{whose} is {release}; the stack was seen with such")
-    return Outcome(
+        return CheckOutcome("pass", f"{whose} is {release}; the stack was seen with such")
+    return CheckOutcome(
         "warn",
         summary,
         [f"seen with {seen.oldest_seen} to {seen.newest_seen}"],
@@ -176,7 +176,7 @@ def _other_kernel(case: Case, seen: KernelRange | None, least: str) -> str:
     )
 
 
-def _without_amdgpu(case: Case, running: str) -> Outcome | None:
+def _without_amdgpu(case: Case, running: str) -> CheckOutcome | None:
     """A running kernel whose installed modules lack the driver, and that did not load it."""
     facts = case.facts
     have = facts.modules.with_amdgpu
@@ -185,7 +185,7 @@ def _without_amdgpu(case: Case, running: str) -> Outcome | None:
     others = [f"{release} has it" for release in have]
     summary = f"the modules of the running kernel {running} do not hold amdgpu"
     note = "cloud and minimal kernels leave it out, or have it in a package of its own"
-    return Outcome("fail", summary, [note, *others], install_own_driver(facts))
+    return CheckOutcome("fail", summary, [note, *others], install_own_driver(facts))
 
 
 def install_own_driver(facts: Facts) -> str:

@@ -7,7 +7,7 @@ import shlex
 
 from rdna1.preflight.checks.settings import is_profile, shown, unread_places
 from rdna1.preflight.facts import Facts, Variable
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 DEBUGGING = "ROCm/MIOpen docs/DebugAndLogging.md at rocm-5.7.0"
 
@@ -30,7 +30,7 @@ _ONLY_SOLVER = "MIOPEN_DEBUG_FIND_ONLY_SOLVER"
     "Filters of MIOpen's algorithms are those of the stack",
     references=(DEBUGGING, "hkevin01/rocm-patch docs/BREAKTHROUGH.md"),
 )
-def miopen_filters(case: Case) -> Outcome:
+def miopen_filters(case: Case) -> CheckOutcome:
     """Which algorithms MIOpen may use decides which convolutions hang.
 
     The limits that a stack documents were measured with the filters of its profile script.
@@ -42,9 +42,9 @@ def miopen_filters(case: Case) -> Outcome:
     others = [shown(v) for v in places if _differs(v, wanted)]
     unread = unread_places(case.facts)
     if not others:
-        return Outcome("pass", "no other place sets other filters", unread)
+        return CheckOutcome("pass", "no other place sets other filters", unread)
     profile = case.stack.environment.profile
-    return Outcome(
+    return CheckOutcome(
         "warn",
         "filters of MIOpen's algorithms differ from those of the stack",
         others + unread,
@@ -63,7 +63,7 @@ def miopen_filters(case: Case) -> Outcome:
         "ROCm/MIOpen#2214",
     ),
 )
-def miopen_databases(case: Case) -> Outcome:
+def miopen_databases(case: Case) -> CheckOutcome:
     """MIOpen remembers per user which algorithm was fastest among those it was allowed.
 
     After a change of the filters it goes on with what it remembers, also with algorithms
@@ -74,7 +74,7 @@ def miopen_databases(case: Case) -> Outcome:
     if unusable := _unusable(case.facts):
         return unusable
     if not any(_FILTER.fullmatch(name) for name in case.stack.environment.variables):
-        return Outcome("pass", f"the stack {case.stack.name} has no filters")
+        return CheckOutcome("pass", f"the stack {case.stack.name} has no filters")
     facts = case.facts
     databases = facts.known(lambda f: f.miopen_databases)
     profiles = facts.known(lambda f: f.profiles)
@@ -82,9 +82,11 @@ def miopen_databases(case: Case) -> Outcome:
     old = [d for d in databases if changed is None or d.oldest < changed]
     unread = [f"not read: {reason}" for reason in facts.unread("miopen_databases")]
     if not old:
-        return Outcome("pass", "no database of MIOpen is older than the stack's filters", unread)
+        return CheckOutcome(
+            "pass", "no database of MIOpen is older than the stack's filters", unread
+        )
     when = "As soon as the stack is provisioned" if changed is None else "As their users"
-    return Outcome(
+    return CheckOutcome(
         "warn",
         "databases of MIOpen come from before the stack's filters",
         [f"{d.path}: {d.files} files" for d in old] + unread,
@@ -92,11 +94,11 @@ def miopen_databases(case: Case) -> Outcome:
     )
 
 
-def _unusable(facts: Facts) -> Outcome | None:
+def _unusable(facts: Facts) -> CheckOutcome | None:
     """Databases that MIOpen cannot use, or not safely."""
     if facts.miopen_damaged:
         paths = [file.path for file in facts.miopen_damaged]
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "files of MIOpen are damaged",
             [f"{file.path}: {file.reason}" for file in facts.miopen_damaged],
@@ -105,7 +107,7 @@ def _unusable(facts: Facts) -> Outcome | None:
     names = {variable.name for variable in facts.variables}
     if not facts.network_homes or names >= _ELSEWHERE:
         return None
-    return Outcome(
+    return CheckOutcome(
         "warn",
         "MIOpen keeps its databases on a network file system, where their locks do not hold",
         [f"{home.path}: {home.kind}" for home in facts.network_homes or []],

@@ -24,7 +24,7 @@ from rdna1.preflight.missing_card import (
     said,
     why_missing,
 )
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _GIB = 1024**3
 _LEAST_MEMORY_GIB = 4
@@ -49,7 +49,7 @@ _WHOLE_CARD_ONLY = frozenset(["gfx1010", "gfx1012"])
     needs=("card",),
     references=(_THUNK, "ROCm/legacy-rocm-build#3065", "ROCm/ROCT-Thunk-Interface#104"),
 )
-def several_cards(case: Case) -> Outcome:
+def several_cards(case: Case) -> CheckOutcome:
     """HSA_OVERRIDE_GFX_VERSION is read once for all cards of a program.
 
     ROCm 5 knows no override for one card alone. Cards of different chips have different
@@ -59,7 +59,7 @@ def several_cards(case: Case) -> Outcome:
     names = [f"{card.slot}: {card.board} ({card.chip.gfx_target})" for card in cards]
     targets = sorted({card.chip.gfx_target for card in cards})
     if len(targets) > 1:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"there are RDNA1 cards of different chips: {', '.join(targets)}",
             names,
@@ -67,8 +67,8 @@ def several_cards(case: Case) -> Outcome:
             "rdna1-validate boundary --device cuda:N.",
         )
     if len(cards) > 1:
-        return Outcome("pass", f"{len(cards)} cards of one chip, {targets[0]}", names)
-    return Outcome("pass", f"one card, {targets[0]}", names)
+        return CheckOutcome("pass", f"{len(cards)} cards of one chip, {targets[0]}", names)
+    return CheckOutcome("pass", f"one card, {targets[0]}", names)
 
 
 @check(
@@ -84,7 +84,7 @@ def several_cards(case: Case) -> Outcome:
         "ROCm/rocm-systems#11549",
     ),
 )
-def integrated_gpu(case: Case) -> Outcome:
+def integrated_gpu(case: Case) -> CheckOutcome:
     """ROCm lists the AMD graphics of a processor beside the card.
 
     The override makes both the same target, programs may take the wrong one, and code for
@@ -95,17 +95,19 @@ def integrated_gpu(case: Case) -> Outcome:
     nodes = gpu_nodes(case.facts)
     integrated = [node for node in nodes if is_integrated(node, case.cards)]
     if not integrated:
-        return Outcome("pass", "the driver offers no AMD graphics of a processor")
+        return CheckOutcome("pass", "the driver offers no AMD graphics of a processor")
     names = [node_name(node, case.cards) for node in integrated]
     if not any(node in left for node in integrated for left in left_of(case.facts)):
-        return Outcome("pass", "a variable hides the processor's graphics from programs", names)
+        return CheckOutcome(
+            "pass", "a variable hides the processor's graphics from programs", names
+        )
     cards = [
         str(index)
         for index, node in enumerate(nodes)
         if case.cards.find(node.vendor_id, node.device_id)
     ]
     visible = f"Set ROCR_VISIBLE_DEVICES={','.join(cards)}, or d" if cards else "D"
-    return Outcome(
+    return CheckOutcome(
         "warn",
         f"{_OVERRIDE} would be read for the processor's graphics too",
         names,
@@ -118,7 +120,7 @@ def integrated_gpu(case: Case) -> Outcome:
     "AMD cards of other generations",
     references=(_THUNK, _KFD_DEVICE, "ROCm/legacy-rocm-build#5069", "ROCm/rocm-systems#3461"),
 )
-def other_card(case: Case) -> Outcome:
+def other_card(case: Case) -> CheckOutcome:
     """A newer AMD card needs no such stack, and suffers beside an RDNA1 card.
 
     RDNA2 and later are served by a current ROCm or by code that the wheels hold. The
@@ -128,7 +130,7 @@ def other_card(case: Case) -> Outcome:
     """
     others = _other_cards(case)
     if not others:
-        return Outcome("pass", "there is no AMD card of another generation")
+        return CheckOutcome("pass", "there is no AMD card of another generation")
     discrete = [
         other
         for other in others
@@ -138,7 +140,7 @@ def other_card(case: Case) -> Outcome:
     newer = sorted({other.target for other in discrete if other.target and is_newer(other.target)})
     alone = not rdna1_cards(case)
     if newer and alone:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"this card is newer than RDNA1 ({', '.join(newer)}) and needs no such stack",
             evidence,
@@ -146,7 +148,7 @@ def other_card(case: Case) -> Outcome:
             f"{_OVERRIDE} unless the card's own guide asks for it.",
         )
     if alone and discrete:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "there is another AMD GPU; these stacks are for RDNA1 alone",
             evidence,
@@ -154,13 +156,13 @@ def other_card(case: Case) -> Outcome:
         )
     computing = {other.target or f"1002:{other.device}" for other in discrete if other.offered}
     if computing:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"{_OVERRIDE} would be read for {', '.join(sorted(computing))} too",
             evidence,
             "Set the override and ROCR_VISIBLE_DEVICES only for programs of the RDNA1 card.",
         )
-    return Outcome("pass", "no other AMD card is offered for computing", evidence)
+    return CheckOutcome("pass", "no other AMD card is offered for computing", evidence)
 
 
 @check(
@@ -168,7 +170,7 @@ def other_card(case: Case) -> Outcome:
     "Not gfx1013 (BC-250)",
     references=(_KFD_DEVICE, _PCI_IDS, _LLVM),
 )
-def cyan_skillfish(case: Case) -> Outcome:
+def cyan_skillfish(case: Case) -> CheckOutcome:
     """The processor of the BC-250 carries an RDNA1 relative, gfx1013, that no stack serves.
 
     It is called Cyan Skillfish. Kernels for gfx1010 or gfx1030 were not built for it, and
@@ -187,8 +189,8 @@ def cyan_skillfish(case: Case) -> Outcome:
         if node.gfx_target == _CYAN_SKILLFISH
     ]
     if not found:
-        return Outcome("pass", f"nothing here is {_CYAN_SKILLFISH}")
-    return Outcome(
+        return CheckOutcome("pass", f"nothing here is {_CYAN_SKILLFISH}")
+    return CheckOutcome(
         "fail",
         f"Cyan Skillfish ({_CYAN_SKILLFISH}) is no target of any stack here",
         found,
@@ -208,7 +210,7 @@ def cyan_skillfish(case: Case) -> Outcome:
         "ROCm/ROCm CHANGELOG.md at docs/5.7.1",
     ),
 )
-def pcie_atomics(case: Case) -> Outcome:
+def pcie_atomics(case: Case) -> CheckOutcome:
     """Without atomic operations the driver offers RDNA1 only with MEC firmware 145 or newer.
 
     Every bridge between the card and the processor must pass them; slots behind a chipset
@@ -222,12 +224,12 @@ def pcie_atomics(case: Case) -> Outcome:
     cards = [card for card in rdna1_cards(case) if card.driver == "amdgpu"]
     outcomes = [_atomics(case, card, links.get(card.slot)) for card in cards]
     if not outcomes:
-        return Outcome("skip", "the card's link on PCI Express is not known")
+        return CheckOutcome("skip", "the card's link on PCI Express is not known")
     order = ("fail", "warn", "pass", "skip")
     worst = min(outcomes, key=lambda outcome: order.index(outcome.status))
     if worst.status == "fail" and any(card.node for card in cards):
         # A card that works computes whatever becomes of the other.
-        return Outcome("warn", worst.summary, worst.evidence, worst.remedy)
+        return CheckOutcome("warn", worst.summary, worst.evidence, worst.remedy)
     return worst
 
 
@@ -237,14 +239,14 @@ def pcie_atomics(case: Case) -> Outcome:
     needs=("card", "kernel-driver"),
     references=(_THUNK, "systemd/systemd rules.d/50-udev-default.rules.in"),
 )
-def render_nodes(case: Case) -> Outcome:
+def render_nodes(case: Case) -> CheckOutcome:
     """ROCm opens the card's render node, /dev/dri/renderD128 for example, beside /dev/kfd.
 
     A card without one is left out of ROCm's list, so programs see no card at all.
     """
     nodes = case.facts.known(lambda f: f.render_nodes)
     if nodes:
-        return Outcome("pass", ", ".join(node.path for node in nodes))
+        return CheckOutcome("pass", ", ".join(node.path for node in nodes))
     kind = case.facts.container
     remedy = (
         "As root: udevadm trigger --subsystem-match=drm. Where that makes none, read why in: "
@@ -252,7 +254,7 @@ def render_nodes(case: Case) -> Outcome:
     )
     if kind is not None and kind != "wsl":
         remedy = pass_devices(kind)
-    return Outcome("fail", "there is no render node in /dev/dri", remedy=remedy)
+    return CheckOutcome("fail", "there is no render node in /dev/dri", remedy=remedy)
 
 
 @check(
@@ -265,15 +267,15 @@ def render_nodes(case: Case) -> Outcome:
         "rocm.docs.amd.com install-on-windows docs-6.2.4 reference/system-requirements",
     ),
 )
-def wsl(case: Case) -> Outcome:
+def wsl(case: Case) -> CheckOutcome:
     """Windows' subsystem for Linux has no amdgpu, no /dev/kfd and no PCI devices.
 
     It passes cards as /dev/dxg, which ROCm 5 does not know: only later versions have a
     bridge to it. AMD's table for Windows names one RDNA1 card, the W5500, as not served.
     """
     if case.facts.known_or_absent(lambda f: f.container) != "wsl":
-        return Outcome("pass", "this is no Windows subsystem for Linux")
-    return Outcome(
+        return CheckOutcome("pass", "this is no Windows subsystem for Linux")
+    return CheckOutcome(
         "fail",
         "Windows' subsystem for Linux has no /dev/kfd, which ROCm 5 needs",
         remedy="Install Linux beside Windows, or on another machine with the card.",
@@ -286,7 +288,7 @@ def wsl(case: Case) -> Outcome:
     needs=("card",),
     references=("ROCm/ROCm docs/deploy/docker.md at docs/5.4.3", "ROCm/ROCm-docker#116"),
 )
-def container_devices(case: Case) -> Outcome:
+def container_devices(case: Case) -> CheckOutcome:
     """A container sees the card on the PCI bus, but may use only devices passed to it.
 
     These are /dev/kfd and /dev/dri. Their group is a number of the host: inside, the user
@@ -295,11 +297,11 @@ def container_devices(case: Case) -> Outcome:
     facts = case.facts
     kind = facts.known_or_absent(lambda f: f.container)
     if kind is None or kind == "wsl":
-        return Outcome("pass", "this is no container")
+        return CheckOutcome("pass", "this is no container")
     if facts.known_or_absent(lambda f: f.kfd.device) is not None:
-        return Outcome("pass", f"/dev/kfd is in the container ({kind})")
+        return CheckOutcome("pass", f"/dev/kfd is in the container ({kind})")
     summary = f"no /dev/kfd was passed to this container ({kind})"
-    return Outcome("warn", summary, [], pass_devices(kind))
+    return CheckOutcome("warn", summary, [], pass_devices(kind))
 
 
 @check(
@@ -308,7 +310,7 @@ def container_devices(case: Case) -> Outcome:
     needs=("card", "kernel-driver"),
     references=(_KFD_DEVICE, "systemd-detect-virt(1)"),
 )
-def virtual_machine(case: Case) -> Outcome:
+def virtual_machine(case: Case) -> CheckOutcome:
     """A virtual machine can compute with a whole card that is passed to it.
 
     With a part of a shared card (SR-IOV) the driver offers Navi 12 for computing and not
@@ -317,15 +319,15 @@ def virtual_machine(case: Case) -> Outcome:
     facts = case.facts
     kind = facts.known_or_absent(lambda f: f.virtualization)
     if kind is None:
-        return Outcome("pass", "this is no virtual machine")
+        return CheckOutcome("pass", "this is no virtual machine")
     whole = [card for card in rdna1_cards(case) if card.chip.gfx_target in _WHOLE_CARD_ONLY]
     missing = missing_cards(case, whole)
     causes = {cause.id for card in missing if (cause := why_missing(case, card))}
     if missing and not causes & {"virtual-machine", "virtual-function"}:
-        return Outcome("skip", f"the card is missing for another reason than {kind}: see kfd")
+        return CheckOutcome("skip", f"the card is missing for another reason than {kind}: see kfd")
     if not missing:
-        return Outcome("pass", f"the card is offered in this virtual machine ({kind})")
-    return Outcome(
+        return CheckOutcome("pass", f"the card is offered in this virtual machine ({kind})")
+    return CheckOutcome(
         "warn",
         f"the driver does not offer the card in this virtual machine ({kind})",
         [card.name for card in missing],
@@ -338,7 +340,7 @@ def virtual_machine(case: Case) -> Outcome:
     "Memory of the machine",
     references=("pytorch/pytorch#1022", "pytorch/pytorch#25164"),
 )
-def memory(case: Case) -> Outcome:
+def memory(case: Case) -> CheckOutcome:
     """Installing and importing PyTorch needs memory beside that of the card.
 
     Users with 4 GB saw installers killed with wheels a quarter as large as those of ROCm.
@@ -346,13 +348,13 @@ def memory(case: Case) -> Outcome:
     """
     found = case.facts.known(lambda f: f.memory_bytes) / _GIB
     if found < _LEAST_MEMORY_GIB:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             f"{found:.1f} GiB of memory: below {_LEAST_MEMORY_GIB} GiB installers of PyTorch "
             "were killed",
             remedy="Add memory, or swap space for the time of the installation.",
         )
-    return Outcome("pass", f"{found:.1f} GiB of memory")
+    return CheckOutcome("pass", f"{found:.1f} GiB of memory")
 
 
 class _Other(NamedTuple):
@@ -405,47 +407,47 @@ def _other_cards(case: Case) -> list[_Other]:
     ]
 
 
-def _atomics(case: Case, card: Card, on: bool | None) -> Outcome:
+def _atomics(case: Case, card: Card, on: bool | None) -> CheckOutcome:
     facts = case.facts
     if card.node is not None:
         firmware = "unknown" if card.node.fw_version is None else str(card.node.fw_version)
         offered = f"{card.slot}: offered for computing, MEC firmware {firmware}"
         if on is False:
-            return Outcome(
+            return CheckOutcome(
                 "warn",
                 "the card works without PCIe atomics; printf and assert in kernels do not",
                 [offered],
                 "Where these are needed, move the card to a slot of the processor itself.",
             )
-        return Outcome("pass", "the driver offers the card", [offered])
+        return CheckOutcome("pass", "the driver offers the card", [offered])
     missing_cards(case, [card])
     messages = [line.shown for line in said(facts, "atomics")]
     if on is None and not messages:
         fact = f"pcie.{card.slot}.atomics"
         raise UnknownFactError(facts.unknown.get(fact, f"the facts do not hold {fact}"))
     if on and not messages:
-        return Outcome("pass", "PCIe atomics are on; the card is missing for another reason")
+        return CheckOutcome("pass", "PCIe atomics are on; the card is missing for another reason")
     cause = why_missing(case, card)
     others = cause is not None and cause.id not in ("atomics", "virtual-machine")
     if not messages and (kernel_too_old(facts, card) or others):
-        return Outcome(
+        return CheckOutcome(
             "skip", f"no PCIe atomics at {card.slot}; what keeps the card away is in kfd"
         )
     return _without_atomics(case, card, messages)
 
 
-def _without_atomics(case: Case, card: Card, messages: list[str]) -> Outcome:
+def _without_atomics(case: Case, card: Card, messages: list[str]) -> CheckOutcome:
     evidence = ["the driver does not offer the card for computing", *messages]
     remedy = atomics_remedy(case.facts, card)
     if card.chip.has_workstation_firmware(card.device, card.revision):
         summary = f"no PCIe atomics at {card.slot}, and the {card.board} never does without"
-        return Outcome("fail", summary, evidence, remedy)
+        return CheckOutcome("fail", summary, evidence, remedy)
     summary = f"no PCIe atomics at {card.slot}; that counts with MEC firmware older than "
     version = rejected_firmware(case.facts)
     if version is not None:
         summary += f"{_MEC_WITHOUT_ATOMICS}, and this is {version}"
-        return Outcome("fail", summary, evidence, remedy)
-    return Outcome(
+        return CheckOutcome("fail", summary, evidence, remedy)
+    return CheckOutcome(
         "fail",
         f"{summary}{_MEC_WITHOUT_ATOMICS}, which is not known here",
         evidence,

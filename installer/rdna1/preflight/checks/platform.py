@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from rdna1.catalog.stacks import Stack
 from rdna1.preflight.facts import OperatingSystem, Space, UnknownFactError
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _GIB = 1024**3
 
@@ -18,7 +18,7 @@ _GIB = 1024**3
     strict=True,
     references=("ROCm/ROCm docs/deploy/linux/linux.template.jinja at docs/5.7.1",),
 )
-def architecture(case: Case) -> Outcome:
+def architecture(case: Case) -> CheckOutcome:
     """ROCm and PyTorch's ROCm wheels exist for Linux on x86-64 only.
 
     AMD's package sources name amd64 alone, and so do the wheels of PyTorch. On any other
@@ -28,8 +28,8 @@ def architecture(case: Case) -> Outcome:
     system = facts.known(lambda f: f.system)
     machine = facts.known(lambda f: f.machine)
     if (system, machine) == ("Linux", "x86_64"):
-        return Outcome("pass", "Linux on x86_64")
-    return Outcome(
+        return CheckOutcome("pass", "Linux on x86_64")
+    return CheckOutcome(
         "fail",
         f"{system} on {machine}: ROCm exists for Linux on x86_64 only",
         remedy="Use a machine with an x86-64 processor and Linux.",
@@ -46,7 +46,7 @@ def architecture(case: Case) -> Outcome:
         "ROCm/ROCm#2993",
     ),
 )
-def os_release(case: Case) -> Outcome:
+def os_release(case: Case) -> CheckOutcome:
     """A stack names the releases it is for, and those it is refused on with the reasons.
 
     Packages are built for one release: on another they miss libraries of the names and
@@ -62,17 +62,17 @@ def os_release(case: Case) -> Outcome:
     derived = f"{derivative.name} is assessed as {found.base_name}, from which it derives"
     if outcome.status == "pass":
         remedy = "Go on and measure with rdna1-validate; packages of the derivative may differ."
-        return Outcome("warn", derived, outcome.evidence, remedy)
+        return CheckOutcome("warn", derived, outcome.evidence, remedy)
     summary = f"{derived}: {outcome.summary}"
-    return Outcome(outcome.status, summary, outcome.evidence, outcome.remedy)
+    return CheckOutcome(outcome.status, summary, outcome.evidence, outcome.remedy)
 
 
-def _of_release(case: Case, found: OperatingSystem) -> Outcome:
+def _of_release(case: Case, found: OperatingSystem) -> CheckOutcome:
     """What the stack says about a release."""
     name = _release_name(found) if case.facts.derivative is None else found.base_name
     release = case.stack.release(found.id, found.version_id or "")
     if release is None:
-        return Outcome(
+        return CheckOutcome(
             "fail",
             f"{name} is no release of the stack {case.stack.name}",
             [f"The stack is for {case.stack.offered_releases}."],
@@ -80,12 +80,12 @@ def _of_release(case: Case, found: OperatingSystem) -> Outcome:
         )
     if release.support == "refused":
         summary = f"{name} cannot hold the stack {case.stack.name}"
-        return Outcome("fail", summary, release.reasons, release.remedy)
+        return CheckOutcome("fail", summary, release.reasons, release.remedy)
     if release.support == "community":
         summary = f"{name} has community support: nobody promises it"
         remedy = f"Go on and measure with rdna1-validate{_supported_hint(case.stack)}."
-        return Outcome("warn", summary, release.reasons, release.remedy or remedy)
-    return Outcome("pass", f"{name} is supported")
+        return CheckOutcome("warn", summary, release.reasons, release.remedy or remedy)
+    return CheckOutcome("pass", f"{name} is supported")
 
 
 @check(
@@ -98,7 +98,7 @@ def _of_release(case: Case, found: OperatingSystem) -> Outcome:
         "TheTrustedComputer/ROCm-RDNA1",
     ),
 )
-def glibc(case: Case) -> Outcome:
+def glibc(case: Case) -> CheckOutcome:
     """PyTorch's wheels load on a range of glibc versions.
 
     They are built on CentOS 7 and need glibc 2.17. HIP before ROCm 6.1 is linked with the
@@ -106,7 +106,7 @@ def glibc(case: Case) -> Outcome:
     importing torch would fail. Provisioning clears the flag there with patchelf.
     """
     if case.pytorch_source == "distro":
-        return Outcome("skip", "PyTorch of the distribution fits the distribution's glibc")
+        return CheckOutcome("skip", "PyTorch of the distribution fits the distribution's glibc")
     text = case.facts.known(lambda f: f.glibc)
     try:
         version = Version(text)
@@ -115,7 +115,7 @@ def glibc(case: Case) -> Outcome:
     limits = case.stack.glibc
     if version < Version(limits.minimum):
         summary = f"glibc {text} is older than {limits.minimum}, which the PyTorch wheel needs"
-        return Outcome("fail", summary, remedy="Use a newer release of the operating system.")
+        return CheckOutcome("fail", summary, remedy="Use a newer release of the operating system.")
     cleared = limits.to_clear(text)
     if cleared:
         summary = f"glibc {text} loads the PyTorch wheel only without its executable stack"
@@ -124,8 +124,8 @@ def glibc(case: Case) -> Outcome:
             "Nothing to do for an environment of rdna1: provisioning clears the flag. In another "
             "one: patchelf --clear-execstack on these libraries in its torch/lib."
         )
-        return Outcome("warn", summary, evidence, remedy)
-    return Outcome("pass", f"glibc {text} loads the PyTorch wheel")
+        return CheckOutcome("warn", summary, evidence, remedy)
+    return CheckOutcome("pass", f"glibc {text} loads the PyTorch wheel")
 
 
 @check(
@@ -133,20 +133,20 @@ def glibc(case: Case) -> Outcome:
     "Python for the PyTorch wheel",
     references=("pytorch/test-infra tools/scripts/generate_binary_build_matrix.py",),
 )
-def python(case: Case) -> Outcome:
+def python(case: Case) -> CheckOutcome:
     """A wheel set exists for a range of Python versions.
 
     When the system has none of them, uv fetches one of its own, so this only warns: the
     download takes time and the network.
     """
     if case.pytorch_source == "distro":
-        return Outcome("skip", "PyTorch of the distribution uses the distribution's Python")
+        return CheckOutcome("skip", "PyTorch of the distribution uses the distribution's Python")
     pythons = case.facts.known(lambda f: f.pythons)
     wanted = case.stack.pytorch.python
     fitting = [p for p in pythons if _is_version_in(p.version, SpecifierSet(wanted))]
     if fitting:
-        return Outcome("pass", f"Python {fitting[-1].version} fits the wheels ({wanted})")
-    return Outcome(
+        return CheckOutcome("pass", f"Python {fitting[-1].version} fits the wheels ({wanted})")
+    return CheckOutcome(
         "warn",
         f"no installed Python fits the wheels ({wanted}); uv fetches one",
         [f"{python.path} is {python.version}" for python in pythons],
@@ -155,7 +155,7 @@ def python(case: Case) -> Outcome:
 
 
 @check("disk-space", "Free space", references=("pytorch/pytorch#98257",))
-def disk_space(case: Case) -> Outcome:
+def disk_space(case: Case) -> CheckOutcome:
     """The wheels unpack to many GiB under /opt, the packages to some on the root.
 
     Without root there are no packages, and the wheels go to the home of the user. Running
@@ -178,8 +178,8 @@ def disk_space(case: Case) -> Outcome:
             short.append(f"{' and '.join(paths)}: {free / _GIB:.1f} GiB free, {need} GiB needed")
     free_now = [f"{path}: {spaces[path].free_bytes / _GIB:.1f} GiB free" for path in needs]
     if short:
-        return Outcome("fail", "too little free space", short, "Make room, or add a disk.")
-    return Outcome("pass", "; ".join(free_now))
+        return CheckOutcome("fail", "too little free space", short, "Make room, or add a disk.")
+    return CheckOutcome("pass", "; ".join(free_now))
 
 
 def _release_name(found: OperatingSystem) -> str:

@@ -6,7 +6,7 @@ import re
 
 from rdna1.preflight.dpkg_repair import repair_of
 from rdna1.preflight.facts import Facts, RocmPart, UnknownFactError
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 from rdna1.preflight.rocm_parts import amd_release, not_of, of_other_release
 
 _MOST_SHOWN = 6
@@ -21,7 +21,7 @@ _RUNTIME_LIBRARY = re.compile(r"lib\S*\d(?:t64)?")
     "State of dpkg and apt",
     references=("ROCm/amdgpu#192", "Azure/aks-engine#1538"),
 )
-def apt_state(case: Case) -> Outcome:
+def apt_state(case: Case) -> CheckOutcome:
     """Apt installs nothing while dpkg is half done with a package.
 
     A full disk, a lost connection or a failed build of a kernel module are the usual
@@ -37,17 +37,17 @@ def apt_state(case: Case) -> Outcome:
         return _unfinished(facts)
     holder = facts.apt.lock_holder
     if holder is not None:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "another process holds the lock of dpkg or apt",
             [f"process {holder.pid}: {holder.command}"],
             "Wait until it is done; do not delete the lock.",
         )
     unread = facts.unknown.get("apt.lock_holder")
-    return Outcome("pass", "dpkg is done with all packages", [unread] if unread else [])
+    return CheckOutcome("pass", "dpkg is done with all packages", [unread] if unread else [])
 
 
-def _unfinished(facts: Facts) -> Outcome:
+def _unfinished(facts: Facts) -> CheckOutcome:
     """What dpkg did not finish with, and the commands that do."""
     repair = repair_of(facts)
     packages = facts.apt.unfinished or []
@@ -71,7 +71,7 @@ def _unfinished(facts: Facts) -> Outcome:
             "configuring AMD's would repeat the build that failed."
         )
         summary = f"dpkg cannot finish {', '.join(repair.driver)}, which does not build here"
-        return Outcome("fail", summary, lines, remedy)
+        return CheckOutcome("fail", summary, lines, remedy)
     remedy = f"As root: {'; '.join(repair.steps)}."
     if not repair.only_configures:
         remedy += " What is missing afterwards: apt install --fix-broken"
@@ -81,7 +81,7 @@ def _unfinished(facts: Facts) -> Outcome:
             f"renewed, or go with: apt purge {' '.join(repair.builds)}"
         )
     what = "did not finish with some packages" if facts.apt.half_configured else "was interrupted"
-    return Outcome("warn", f"dpkg {what}; provisioning does that first", lines, remedy)
+    return CheckOutcome("warn", f"dpkg {what}; provisioning does that first", lines, remedy)
 
 
 @check(
@@ -96,7 +96,7 @@ def _unfinished(facts: Facts) -> Outcome:
         "ROCm installation on Linux: post-installation instructions (ld.so.conf.d/rocm.conf)",
     ),
 )
-def rocm_mixture(case: Case) -> Outcome:
+def rocm_mixture(case: Case) -> CheckOutcome:
     """ROCm of AMD and ROCm of the distribution must not be mixed.
 
     Both have packages called rocminfo or hipcc with versions that outrank each other, and
@@ -109,7 +109,7 @@ def rocm_mixture(case: Case) -> Outcome:
     parts = case.facts.known(lambda f: f.rocm)
     going = not_of(parts, case.rocm_source, case.stack.rocm_version)
     if case.rocm_replace and going:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "ROCm of another source or release is installed, and provisioning removes it first",
             _versions(going),
@@ -122,14 +122,14 @@ def rocm_mixture(case: Case) -> Outcome:
     if amd and distro and (clash := _clash(case, amd, distro)):
         return clash
     if amd and case.rocm_source == "distro":
-        return Outcome(
+        return CheckOutcome(
             "fail",
             "ROCm of AMD is installed, and the stack would add the distribution's",
             _versions(amd),
             f"{_purge(case, amd)}; or {_REPLACE}; or choose the ROCm source none.",
         )
     if amd and distro:
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "beside AMD's ROCm there are runtime libraries of the distribution",
             _of_both(amd, distro),
@@ -138,7 +138,7 @@ def rocm_mixture(case: Case) -> Outcome:
         )
     in_the_way = _more_than_libraries(distro)
     if in_the_way and case.rocm_source == "amd":
-        return Outcome(
+        return CheckOutcome(
             "fail",
             "ROCm of the distribution is installed, and AMD's would be added",
             _versions(in_the_way),
@@ -151,23 +151,23 @@ def rocm_mixture(case: Case) -> Outcome:
             for entry in case.facts.library_folders or []
             if _AMD_FOLDER.match(entry.folder)
         ]
-        return Outcome(
+        return CheckOutcome(
             "warn",
             "there is a ROCm that no package owns",
             [*(f"{part.name}: {part.version}" for part in folders), *linked],
             "Remove the folder, or keep it out of PATH, LD_LIBRARY_PATH and /etc/ld.so.conf.d.",
         )
-    return Outcome("pass", "ROCm has one source at most", _versions(parts))
+    return CheckOutcome("pass", "ROCm has one source at most", _versions(parts))
 
 
-def _of_other_release(case: Case, amd: list[RocmPart]) -> Outcome | None:
+def _of_other_release(case: Case, amd: list[RocmPart]) -> CheckOutcome | None:
     """AMD's ROCm of another release than the stack's, which apt keeps where it is newer."""
     wanted = case.stack.rocm_version
     others = of_other_release(amd, wanted)
     if not others:
         return None
     releases = sorted({str(amd_release(part)) for part in others})
-    return Outcome(
+    return CheckOutcome(
         "fail",
         f"ROCm {', '.join(releases)} of AMD is installed, and the stack's is {wanted}: apt "
         "replaces no package by an older one",
@@ -181,7 +181,7 @@ def _more_than_libraries(distro: list[RocmPart]) -> list[RocmPart]:
     return [part for part in distro if not _RUNTIME_LIBRARY.fullmatch(part.name)]
 
 
-def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome | None:
+def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> CheckOutcome | None:
     """What breaks where both are installed, if anything does.
 
     Raises:
@@ -192,7 +192,7 @@ def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome |
         part.name.startswith("libamdhip64") for part in distro
     )
     if more or both_run_hip:
-        return Outcome(
+        return CheckOutcome(
             "fail",
             "ROCm of AMD and of the distribution are installed together",
             _of_both(amd, distro),
@@ -205,7 +205,7 @@ def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> Outcome |
     entries = [entry for entry in folders if _AMD_FOLDER.match(entry.folder)]
     if not entries:
         return None
-    return Outcome(
+    return CheckOutcome(
         "fail",
         "libraries of AMD and of the distribution compete for the same names",
         [f"{entry.where}: {entry.folder}" for entry in entries] + _of_both(amd, distro),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _FIND_ENFORCE = "MIOPEN_FIND_ENFORCE"
 _CSH = re.compile(r"/\.(?:t?cshrc|login)$|\.csh$|/csh\.\w+$")
@@ -19,7 +19,7 @@ _HARMLESS = frozenset(["", "1", "NONE"])
         "ROCm/MIOpen docs/perfdatabase.md at rocm-5.7.0",
     ),
 )
-def find_enforce(case: Case) -> Outcome:
+def find_enforce(case: Case) -> CheckOutcome:
     """MIOPEN_FIND_ENFORCE makes MIOpen benchmark every solver for every convolution.
 
     Any value but NONE (1) switches to the search of all kernels and tuning points. On
@@ -31,7 +31,7 @@ def find_enforce(case: Case) -> Outcome:
     unread = [f"not read: {reason}" for reason in case.facts.unread("variables")]
     if not places:
         where = "in no place that could be read" if unread else "nowhere"
-        return Outcome("pass", f"{_FIND_ENFORCE} is set {where}", unread)
+        return CheckOutcome("pass", f"{_FIND_ENFORCE} is set {where}", unread)
     evidence = [f"{v.where}: {v.name}={v.value}" for v in forcing or places]
     remedy = (
         "Remove these settings, by hand or with rdna1-preflight fix; then log in again or "
@@ -39,9 +39,9 @@ def find_enforce(case: Case) -> Outcome:
     )
     if forcing:
         summary = f"{_FIND_ENFORCE} forces a search that can take 33 minutes a convolution"
-        return Outcome("fail", summary, evidence + unread, remedy)
+        return CheckOutcome("fail", summary, evidence + unread, remedy)
     summary = f"{_FIND_ENFORCE} is set to a value that changes nothing"
-    return Outcome("warn", summary, evidence + unread, remedy)
+    return CheckOutcome("warn", summary, evidence + unread, remedy)
 
 
 def _unset(places: list[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rdna1.preflight.checks.settings import parent_of, scope_of, settings_of, shown, unread_places
 from rdna1.preflight.facts import Facts, KfdNode, Variable
 from rdna1.preflight.machine import gpu_nodes
-from rdna1.preflight.model import Case, Outcome, check
+from rdna1.preflight.model import Case, CheckOutcome, check
 
 _OF_ROCR, _OF_HIP, _OF_CUDA = (
     "ROCR_VISIBLE_DEVICES",
@@ -32,7 +32,7 @@ Read = Mapping[str, Variable]
         "ROCm/ROCm#1306",
     ),
 )
-def visible_devices(case: Case) -> Outcome:
+def visible_devices(case: Case) -> CheckOutcome:
     """ROCR_, HIP_ and CUDA_VISIBLE_DEVICES choose the cards that a program sees.
 
     They act one after the other: ROCR_VISIBLE_DEVICES counts KFD's GPUs, the graphics of a
@@ -56,13 +56,13 @@ def visible_devices(case: Case) -> Outcome:
             wrong.update(dict.fromkeys(lines, summary))
     if wrong:
         evidence = list(wrong) + _numbered(case, nodes or [])
-        return Outcome("fail", next(iter(wrong.values())), evidence + unread, _remedy(case))
+        return CheckOutcome("fail", next(iter(wrong.values())), evidence + unread, _remedy(case))
     empty = [shown(v) for v in places if not v.value.strip() and v.name != _OF_ROCR]
     if empty:
         summary = "an empty variable looks as if it hid the cards, and hides none"
-        return Outcome("warn", summary, empty + unread, "Remove these settings.")
+        return CheckOutcome("warn", summary, empty + unread, "Remove these settings.")
     chosen = [shown(v) for v in places]
-    return Outcome("pass", "no variable hides every card", chosen + unread)
+    return CheckOutcome("pass", "no variable hides every card", chosen + unread)
 
 
 def rdna1_alone(case: Case) -> str:

@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from rdna1.conv.case import BYTES_PER_ELEMENT, ConvCase
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.measure.boundary.report import BoundaryResult
 from rdna1.report.measurement.axis import LogAxis, spanning
 from rdna1.report.measurement.subject import MeasuredCase, Measurement, Subject, is_right, square
 
 # Worst last: it is drawn over the others.
-OUTCOMES: Final[tuple[Outcome, ...]] = ("pass", "slow", "error", "wrong", "crash", "hang")
+OUTCOMES: Final[tuple[ConvOutcome, ...]] = ("pass", "slow", "error", "wrong", "crash", "hang")
 
 _MOST_FIGURES = 4
 _MOST_SERIES = 4
@@ -64,7 +64,7 @@ class Mark(msgspec.Struct, frozen=True):
 
     x: float
     y: float
-    outcome: Outcome
+    outcome: ConvOutcome
     label: str
 
 
@@ -128,7 +128,7 @@ class Step(msgspec.Struct, frozen=True):
 
     number: int
     side: int
-    outcome: Outcome
+    outcome: ConvOutcome
     safe: int | None
     bad: int | None
 
@@ -194,7 +194,7 @@ def path(search: Measurement | None) -> SearchPath | None:
     return SearchPath(x, steps[:_SEARCH_ROWS], max(0, len(steps) - _SEARCH_ROWS))
 
 
-def outcomes(marks: Iterable[Mark | Step]) -> list[Outcome]:
+def outcomes(marks: Iterable[Mark | Step]) -> list[ConvOutcome]:
     """The outcomes that a drawing shows, for its legend."""
     shown = {mark.outcome for mark in marks}
     return [outcome for outcome in OUTCOMES if outcome in shown]

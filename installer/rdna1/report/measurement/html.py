@@ -10,14 +10,14 @@ from typing import Final
 import jinja2
 from markupsafe import Markup
 
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.report.console import printable
 from rdna1.report.measurement import figures
 from rdna1.report.measurement.subject import Subject
 from rdna1.report.measurement.verdict import verdict
 
 # For a box of -1 to 1; shapes differ, so that nobody depends on the colours.
-SYMBOLS: Final[dict[Outcome, str]] = {
+SYMBOLS: Final[dict[ConvOutcome, str]] = {
     "pass": "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z",
     "slow": "M0-1L1 .8L-1 .8Z",
     "error": "M0-1.1L1.1 0L0 1.1L-1.1 0Z",

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.report.console import printable
 from rdna1.report.measurement.axis import LogAxis
 from rdna1.report.measurement.figures import SearchPath, SizeMap, Times, maps, outcomes, path, times
@@ -19,7 +19,7 @@ from rdna1.report.measurement.subject import Subject
 from rdna1.report.measurement.verdict import verdict
 
 # Shapes differ, so that nobody depends on the colours.
-_MARKERS: Final[dict[Outcome, tuple[str, str]]] = {
+_MARKERS: Final[dict[ConvOutcome, tuple[str, str]]] = {
     "pass": ("o", "#0065a3"),
     "slow": ("^", "#946000"),
     "error": ("D", "#a5387f"),
@@ -119,7 +119,7 @@ def _draw_times(axes: Axes, drawn: Times | None) -> None:
     axes.legend(fontsize=8)
 
 
-def _scatter(axes: Axes, x: Sequence[float], y: Sequence[float], outcome: Outcome) -> None:
+def _scatter(axes: Axes, x: Sequence[float], y: Sequence[float], outcome: ConvOutcome) -> None:
     marker, colour = _MARKERS[outcome]
     axes.scatter(x, y, marker=marker, color=colour, s=30, label=outcome, zorder=3)
 

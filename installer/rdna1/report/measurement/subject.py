@@ -10,7 +10,7 @@ import msgspec
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import RIGHT, CaseResult, DeviceInfo
 from rdna1.measure.boundary.report import BoundaryResult, Purpose
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 
 
 class MeasuredCase(CaseResult, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where and how cases were run; the attributes are those of the reports."""
 
     device: DeviceInfo | None = None
-    measured: Circumstances | None = None
+    measured: Conditions | None = None
     stopped: str = ""
     workers_lost: int = 0
     wall_seconds: float = 0.0

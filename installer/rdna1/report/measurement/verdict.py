@@ -10,11 +10,11 @@ import msgspec
 
 from rdna1.catalog.recommendations import Found, Recommendation, recommendations
 from rdna1.conv.case import BYTES_PER_ELEMENT
-from rdna1.conv.result import Outcome
+from rdna1.conv.result import ConvOutcome
 from rdna1.measure.boundary.report import BoundaryResult
 from rdna1.report.measurement.subject import Measurement, Subject, is_right
 
-_HAPPENS: Final[dict[Outcome, str]] = {
+_HAPPENS: Final[dict[ConvOutcome, str]] = {
     "hang": "hang",
     "crash": "crash the process",
     "error": "end in an error",
@@ -84,7 +84,7 @@ def verdict(subject: Subject) -> Verdict:
     )
 
 
-def happens(outcome: Outcome) -> str:
+def happens(outcome: ConvOutcome) -> str:
     """What convolutions with an outcome do, to follow a plural."""
     return _HAPPENS.get(outcome, "work")
 

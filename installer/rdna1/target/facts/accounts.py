@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from .unknown import Unknown
 
 _FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
@@ -28,13 +28,13 @@ class Group(NamedTuple):
     members: list[str]
 
 
-def users(reader: Reader) -> list[User]:
+def users(rootfs: RootFs) -> list[User]:
     """All users; damaged lines are left out.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    rows = _rows(reader, "/etc/passwd", 7)
+    rows = _rows(rootfs, "/etc/passwd", 7)
     return [
         User(row[0], int(row[2]), int(row[3]), row[5])
         for row in rows
@@ -42,13 +42,13 @@ def users(reader: Reader) -> list[User]:
     ]
 
 
-def groups(reader: Reader) -> list[Group]:
+def groups(rootfs: RootFs) -> list[Group]:
     """All groups; damaged lines are left out.
 
     Raises:
         UnreadableError: /etc/group cannot be read.
     """
-    rows = _rows(reader, "/etc/group", 4)
+    rows = _rows(rootfs, "/etc/group", 4)
     return [
         Group(row[0], int(row[2]), [name for name in row[3].split(",") if name])
         for row in rows
@@ -56,14 +56,14 @@ def groups(reader: Reader) -> list[Group]:
     ]
 
 
-def memberships(reader: Reader, names: tuple[str, ...]) -> list[dict[str, object]]:
+def memberships(rootfs: RootFs, names: tuple[str, ...]) -> list[dict[str, object]]:
     """``name``, ``exists`` and ``groups`` (the primary one included) of each asked user.
 
     Raises:
         UnreadableError: one of the two files cannot be read.
     """
-    known = {user.name: user for user in users(reader)}
-    listed = groups(reader)
+    known = {user.name: user for user in users(rootfs)}
+    listed = groups(rootfs)
     return [_membership(name, known.get(name), listed) for name in names]
 
 
@@ -76,7 +76,7 @@ def _membership(name: str, user: User | None, listed: list[Group]) -> dict[str, 
     }
 
 
-def homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
+def homes(rootfs: RootFs, names: tuple[str, ...]) -> list[str]:
     """Home folders of root and of the asked users; without names of all with a uid from 1000.
 
     Raises:
@@ -88,23 +88,23 @@ def homes(reader: Reader, names: tuple[str, ...]) -> list[str]:
             return True
         return not names and user.uid >= _FIRST_PERSON and user.uid != _NOBODY
 
-    return sorted({user.home for user in users(reader) if is_asked(user)})
+    return sorted({user.home for user in users(rootfs) if is_asked(user)})
 
 
-def homes_of_root(reader: Reader) -> list[str]:
+def homes_of_root(rootfs: RootFs) -> list[str]:
     """Home folders of root, under whatever name.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    return [user.home for user in users(reader) if user.uid == 0]
+    return [user.home for user in users(rootfs) if user.uid == 0]
 
 
-def open_homes(reader: Reader, names: tuple[str, ...], unknown: Unknown, fact: str) -> list[str]:
+def open_homes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown, fact: str) -> list[str]:
     """Those of the `homes` that are there and may be entered.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         names: users who were asked about.
         unknown: gets one reason for each that must not be entered, under ``fact`` and its path.
         fact: that is read in them.
@@ -113,38 +113,40 @@ def open_homes(reader: Reader, names: tuple[str, ...], unknown: Unknown, fact: s
         UnreadableError: /etc/passwd cannot be read.
     """
     return [
-        home for home in homes(reader, names) if unknown.ask(f"{fact}.{home}", reader.enter, home)
+        home
+        for home in homes(rootfs, names)
+        if unknown.collect(f"{fact}.{home}", rootfs.enter, home)
     ]
 
 
-def owner_name(reader: Reader, uid: int) -> str:
+def owner_name(rootfs: RootFs, uid: int) -> str:
     """Name of a user id, or its number when it has none."""
     try:
-        return next((user.name for user in users(reader) if user.uid == uid), str(uid))
+        return next((user.name for user in users(rootfs) if user.uid == uid), str(uid))
     except UnreadableError:
         return str(uid)
 
 
-def group_name(reader: Reader, gid: int) -> str:
+def group_name(rootfs: RootFs, gid: int) -> str:
     """Name of a group id, or its number when it has none."""
     try:
-        return next((group.name for group in groups(reader) if group.gid == gid), str(gid))
+        return next((group.name for group in groups(rootfs) if group.gid == gid), str(gid))
     except UnreadableError:
         return str(gid)
 
 
-def members(reader: Reader, gid: int) -> list[str]:
+def members(rootfs: RootFs, gid: int) -> list[str]:
     """Names of the users in a group, root left out; none where no file tells."""
     try:
-        listed = [name for group in groups(reader) if group.gid == gid for name in group.members]
-        primary = [user.name for user in users(reader) if user.gid == gid]
+        listed = [name for group in groups(rootfs) if group.gid == gid for name in group.members]
+        primary = [user.name for user in users(rootfs) if user.gid == gid]
     except UnreadableError:
         return []
     return sorted({*listed, *primary} - {"root"})
 
 
-def _rows(reader: Reader, path: str, fields: int) -> list[list[str]]:
-    rows = (line.split(":") for line in reader.text(path).splitlines())
+def _rows(rootfs: RootFs, path: str, fields: int) -> list[list[str]]:
+    rows = (line.split(":") for line in rootfs.text(path).splitlines())
     return [row for row in rows if len(row) == fields]
 
 

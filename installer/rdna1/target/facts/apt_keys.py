@@ -6,7 +6,7 @@ import re
 import time
 from datetime import datetime, timezone
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 from . import openpgp
 from .apt_sources import Source
 from .unknown import Unknown
@@ -16,7 +16,7 @@ _TRUSTED_FOLDER = "/etc/apt/trusted.gpg.d"
 _NAME = re.compile(r"[\w.+-]+\.(gpg|asc)", re.ASCII)
 
 
-def keyrings(reader: Reader, sources: list[Source], unknown: Unknown) -> list[dict[str, object]]:
+def keyrings(rootfs: RootFs, sources: list[Source], unknown: Unknown) -> list[dict[str, object]]:
     """``path``, ``exists``, ``for_all`` and ``keys`` of each keyring.
 
     ``for_all`` says that apt trusts it for every source without a keyring of its own. A key
@@ -25,25 +25,25 @@ def keyrings(reader: Reader, sources: list[Source], unknown: Unknown) -> list[di
     within a source has ``file:line`` for its path.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         sources: what refers to keyrings.
         unknown: gets the reason for each keyring that cannot be read.
 
     Raises:
         UnreadableError: the folder of the trusted keyrings cannot be read.
     """
-    names = [name for name in reader.optional_names(_TRUSTED_FOLDER) if _NAME.fullmatch(name)]
+    names = [name for name in rootfs.optional_names(_TRUSTED_FOLDER) if _NAME.fullmatch(name)]
     trusted = [f"{_TRUSTED_FOLDER}/{name}" for name in names]
-    if reader.exists(_TRUSTED):
+    if rootfs.exists(_TRUSTED):
         trusted.append(_TRUSTED)
     named = {path for source in sources for path in source.signed_by if _is_file(source, path)}
     embedded = {source.signed_by[0]: source.key for source in sources if source.key}
     found = [
-        unknown.ask(f"apt.keyrings.{path}", _of_file, reader, path, path in trusted)
+        unknown.collect(f"apt.keyrings.{path}", _of_file, rootfs, path, path in trusted)
         for path in sorted({*named, *trusted})
     ]
     found += [
-        unknown.ask(f"apt.keyrings.{place}", _keyring, place, text.encode(), False)
+        unknown.collect(f"apt.keyrings.{place}", _keyring, place, text.encode(), False)
         for place, text in embedded.items()
     ]
     return [keyring for keyring in found if keyring is not None]
@@ -53,9 +53,9 @@ def _is_file(source: Source, name: str) -> bool:
     return not source.key and name.startswith("/")
 
 
-def _of_file(reader: Reader, path: str, for_all: bool) -> dict[str, object]:
+def _of_file(rootfs: RootFs, path: str, for_all: bool) -> dict[str, object]:
     try:
-        data = reader.data(path)
+        data = rootfs.data(path)
     except MissingError:
         return {"path": path, "exists": False, "for_all": for_all, "keys": []}
     return _keyring(path, data, for_all)

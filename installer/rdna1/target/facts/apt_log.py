@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import MissingError, Reader
+from ..rootfs import MissingError, RootFs
 
 _FILE = "/var/log/apt/term.log"
 _LIMIT = 64 * 1024 * 1024
@@ -15,14 +15,14 @@ _CONFLICT = re.compile(
 _MOST = 20
 
 
-def overwritten(reader: Reader) -> list[dict[str, str]]:
+def overwritten(rootfs: RootFs) -> list[dict[str, str]]:
     """``path`` and ``owner`` of each file that dpkg refused to overwrite, the last ones.
 
     Raises:
         UnreadableError: the log exists and cannot be read.
     """
     try:
-        text = reader.text(_FILE, _LIMIT)[-_TAIL:]
+        text = rootfs.text(_FILE, _LIMIT)[-_TAIL:]
     except MissingError:
         return []
     found = [(match["path"], match["owner"]) for match in _CONFLICT.finditer(text)]

@@ -8,7 +8,7 @@ import subprocess
 from typing import Sequence
 
 from ..credentials import text_without_credentials
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 
 _PROGRAM = "/usr/bin/apt-cache"
 # Else a name apt does not know is a pattern, sought among all names: a third of its time.
@@ -22,7 +22,7 @@ _ERROR = re.compile(r"^E: (.+)", re.MULTILINE)
 _SECONDS = 20.0
 
 
-class Question:
+class PolicyQuery:
     """One ``apt-cache policy`` for several packages, begun now and answered later.
 
     It takes apt up to half a second, in which the other facts are collected.
@@ -31,10 +31,10 @@ class Question:
         names: of the packages, sorted.
     """
 
-    def __init__(self, reader: Reader, names: Sequence[str], program: str = _PROGRAM) -> None:
+    def __init__(self, rootfs: RootFs, names: Sequence[str], program: str = _PROGRAM) -> None:
         """Start ``program`` where it can know the answer: on the running machine."""
         self.names = sorted(set(names))
-        self._reason = _obstacle(reader)
+        self._reason = _obstacle(rootfs)
         self._process: subprocess.Popen[str] | None = None
         if self.names and not self._reason:
             self._start(program)
@@ -100,10 +100,10 @@ def parse(output: str) -> dict[str, dict[str, object]]:
     return found
 
 
-def _obstacle(reader: Reader) -> str:
-    if not reader.live:
+def _obstacle(rootfs: RootFs) -> str:
+    if not rootfs.live:
         return "what apt would install belongs to a running machine"
-    if not any(map(_INDEX.fullmatch, reader.optional_names(_LISTS))):
+    if not any(map(_INDEX.fullmatch, rootfs.optional_names(_LISTS))):
         return f"{_LISTS}: no package index; run as root: apt-get update"
     return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from . import deb822
 from .unknown import Unknown
 
@@ -15,25 +15,25 @@ _NAME = re.compile(r"[\w-]+|[\w.-]+\.pref", re.ASCII)
 _PRIORITY = re.compile(r"[+-]?\d{1,6}", re.ASCII)
 
 
-def pins(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def pins(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """``file``, ``line``, ``packages``, ``pin`` and ``priority`` of each pin.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each file that cannot be read.
 
     Raises:
         UnreadableError: the folder of the preferences cannot be read.
     """
-    names = [name for name in reader.optional_names(_FOLDER) if _NAME.fullmatch(name)]
+    names = [name for name in rootfs.optional_names(_FOLDER) if _NAME.fullmatch(name)]
     return [
         pin
         for path in (_FILE, *(f"{_FOLDER}/{name}" for name in names))
-        for pin in unknown.ask(f"apt.pins.{path}", _of_file, reader, path) or []
+        for pin in unknown.collect(f"apt.pins.{path}", _of_file, rootfs, path) or []
     ]
 
 
-def _of_file(reader: Reader, path: str) -> list[dict[str, object]]:
+def _of_file(rootfs: RootFs, path: str) -> list[dict[str, object]]:
     return [
         {
             "file": path,
@@ -42,7 +42,7 @@ def _of_file(reader: Reader, path: str) -> list[dict[str, object]]:
             "pin": " ".join(fields["pin"].split()),
             "priority": int(fields["pin-priority"]),
         }
-        for line, fields in deb822.paragraphs(reader.optional_text(path) or "")
+        for line, fields in deb822.paragraphs(rootfs.optional_text(path) or "")
         if {"package", "pin"} <= fields.keys()
         and _PRIORITY.fullmatch(fields.get("pin-priority", ""))
     ]

@@ -6,7 +6,7 @@ import re
 from typing import Iterator, Tuple
 
 from ..credentials import without_credentials
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .unknown import Unknown
 
 _FILE = "/etc/apt/apt.conf"
@@ -23,22 +23,22 @@ _PROXY = re.compile(r"Acquire::(?:\w+::)?Proxy(?:-?Auto-?Detect)?(?:::.*)?", re.
 Setting = Tuple[int, str, str]
 
 
-def proxies(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def proxies(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """``name``, ``value`` (without passwords), ``file`` and ``line`` of each proxy setting.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each file that cannot be read.
 
     Raises:
         UnreadableError: the folder of the settings cannot be read.
     """
-    names = [name for name in reader.optional_names(_FOLDER) if _NAME.fullmatch(name)]
+    names = [name for name in rootfs.optional_names(_FOLDER) if _NAME.fullmatch(name)]
     # In apt's order: the last one counts.
     paths = (*(f"{_FOLDER}/{name}" for name in names), _FILE)
     found: list[dict[str, object]] = []
     for path in paths:
-        text = unknown.ask(f"apt.proxies.{path}", reader.optional_text, path) or ""
+        text = unknown.collect(f"apt.proxies.{path}", rootfs.optional_text, path) or ""
         found += [
             {"name": name, "value": without_credentials(value), "file": path, "line": line}
             for line, name, value in settings(text)

@@ -6,7 +6,7 @@ import re
 from typing import Iterator, NamedTuple
 
 from ..credentials import without_credentials
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from . import deb822
 from .unknown import Unknown
 
@@ -55,20 +55,20 @@ class Source(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name != "key"}
 
 
-def sources(reader: Reader, unknown: Unknown) -> list[Source]:
+def sources(rootfs: RootFs, unknown: Unknown) -> list[Source]:
     """All entries, disabled ones included; lines that are none are left out.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each file that cannot be read.
 
     Raises:
         UnreadableError: the folder of the sources cannot be read.
     """
-    names = [name for name in reader.optional_names(_FOLDER) if _NAME.fullmatch(name)]
+    names = [name for name in rootfs.optional_names(_FOLDER) if _NAME.fullmatch(name)]
     found: list[Source] = []
     for path in (_FILE, *(f"{_FOLDER}/{name}" for name in names)):
-        text = unknown.ask(f"apt.sources.{path}", reader.optional_text, path) or ""
+        text = unknown.collect(f"apt.sources.{path}", rootfs.optional_text, path) or ""
         found += _deb822(path, text) if path.endswith(".sources") else _one_line(path, text)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .unknown import Unknown
 
 # GRUB, Pop!_OS' kernelstub, systemd-boot with kernel-install (Proxmox), boards with U-Boot.
@@ -23,20 +23,22 @@ _FOLDERS = (
 _OPTION = re.compile(r"\b(?:nomodeset|amdgpu|module_blacklist|modprobe\.blacklist)\b")
 
 
-def boot_settings(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def boot_settings(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """``file``, ``line`` and ``text`` of each line with an option about the driver.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each file or folder that cannot be read.
     """
     paths = list(_FILES)
     for folder, end in _FOLDERS:
-        names = unknown.ask(f"kernel.boot_settings.{folder}", reader.optional_names, folder) or []
+        names = (
+            unknown.collect(f"kernel.boot_settings.{folder}", rootfs.optional_names, folder) or []
+        )
         paths += [f"{folder}/{name}" for name in names if name.endswith(end)]
     found: list[dict[str, object]] = []
     for path in paths:
-        text = unknown.ask(f"kernel.boot_settings.{path}", reader.optional_text, path) or ""
+        text = unknown.collect(f"kernel.boot_settings.{path}", rootfs.optional_text, path) or ""
         for number, line in enumerate(text.splitlines(), 1):
             if _OPTION.search(line) and not line.lstrip().startswith("#"):
                 found.append({"file": path, "line": number, "text": line.strip()[:200]})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Sequence
 
-from ..rootfs import Reader
-from .apt_policy import Question
+from ..rootfs import RootFs
+from .apt_policy import PolicyQuery
 
 
 def collect(
@@ -27,9 +27,9 @@ def collect(
         Plain data that JSON can hold. ``unknown`` names each fact that could not be read
         with the reason; the fact itself is None or lacks the part.
     """
-    reader = Reader(root)
+    rootfs = RootFs(root)
     # Asked first and heard last: apt thinks while all else is imported and read.
-    question = Question(reader, packages)
+    query = PolicyQuery(rootfs, packages)
     from .probes import facts
 
-    return facts(reader, users, question, meanwhile)
+    return facts(rootfs, users, query, meanwhile)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 _MARKERS = (
     ("/run/secrets/kubernetes.io", "kubernetes"),
@@ -12,27 +12,27 @@ _MARKERS = (
 )
 
 
-def container(reader: Reader) -> str | None:
+def container(rootfs: RootFs) -> str | None:
     """Kind of container, ``podman`` or ``lxc`` for example, ``wsl``, or None.
 
     Raises:
         UnreadableError: no sign of one, and not all signs could be read.
     """
     for path, kind in _MARKERS:
-        if reader.exists(path):
+        if rootfs.exists(path):
             return kind
     for path in ("/run/systemd/container", "/run/host/container-manager"):
-        named = (reader.optional_text(path) or "").strip()
+        named = (rootfs.optional_text(path) or "").strip()
         if named:
             return named
-    if "microsoft" in (reader.optional_text("/proc/version") or "").lower():
+    if "microsoft" in (rootfs.optional_text("/proc/version") or "").lower():
         return "wsl"
-    return _of_first_process(reader)
+    return _of_first_process(rootfs)
 
 
-def _of_first_process(reader: Reader) -> str | None:
+def _of_first_process(rootfs: RootFs) -> str | None:
     try:
-        environment = reader.text("/proc/1/environ")
+        environment = rootfs.text("/proc/1/environ")
     except MissingError as error:
         raise UnreadableError(f"{error}; /proc belongs to a running machine") from error
     settings = dict(setting.partition("=")[::2] for setting in environment.split("\0"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 _FOLDERS = ("/", "/home", "/opt", "/var")
 
 
-def disk(reader: Reader) -> list[dict[str, object]]:
+def disk(rootfs: RootFs) -> list[dict[str, object]]:
     """``path``, ``free_bytes`` for users other than root, and ``device`` of each folder.
 
     Folders with the same ``device`` share their space. A folder that does not exist yet
@@ -19,18 +19,18 @@ def disk(reader: Reader) -> list[dict[str, object]]:
         UnreadableError: under a root that is no mounted file system, a copied tree for
             example, whose space says nothing about the machine.
     """
-    if not reader.live and not os.path.ismount(reader.root):
-        raise UnreadableError(f"{reader.root} is not a mounted file system")
-    return [_space(reader, path) for path in _FOLDERS]
+    if not rootfs.live and not os.path.ismount(rootfs.root):
+        raise UnreadableError(f"{rootfs.root} is not a mounted file system")
+    return [_space(rootfs, path) for path in _FOLDERS]
 
 
-def _space(reader: Reader, path: str) -> dict[str, object]:
+def _space(rootfs: RootFs, path: str) -> dict[str, object]:
     nearest = path
     while True:
         try:
-            device = reader.status(nearest).st_dev
+            device = rootfs.status(nearest).st_dev
             break
         except MissingError:
             nearest = nearest.rpartition("/")[0] or "/"
-    space = reader.space(nearest)
+    space = rootfs.space(nearest)
     return {"path": path, "free_bytes": space.f_bavail * space.f_frsize, "device": device}

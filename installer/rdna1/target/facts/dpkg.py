@@ -11,7 +11,7 @@ import contextlib
 import re
 from typing import NamedTuple, Sequence
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 STATUS_FILE = "/var/lib/dpkg/status"
 JOURNAL = "/var/lib/dpkg/updates"
@@ -98,9 +98,9 @@ class Package(NamedTuple):
 class Status:
     """What dpkg knows of one machine, read once when first asked."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Ask ``reader`` for the files."""
-        self._reader = reader
+    def __init__(self, rootfs: RootFs) -> None:
+        """Ask ``rootfs`` for the files."""
+        self._reader = rootfs
         self._entries: dict[tuple[str, str], str] | None = None
         self._packages: list[Package] | None = None
 

@@ -10,7 +10,7 @@ import json
 from typing import Callable
 
 from ..printable import printable, printable_json
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from . import accounts
 from .unknown import Unknown
 
@@ -26,28 +26,28 @@ _MOST_LIMITS = 10_000
 Shape = Callable[[object], object]
 
 
-def envelopes(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
+def envelopes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
     """``path`` and ``content`` of each: JSON of the known fields, in the order of the file.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         names: users who were asked about, see `accounts.homes`.
         unknown: gets the reason for each that cannot be read, or is no envelope.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    homes = accounts.open_homes(reader, names, unknown, "envelopes")
+    homes = accounts.open_homes(rootfs, names, unknown, "envelopes")
     found: list[dict[str, object]] = []
     for path in [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]:
         fact = f"envelopes.{path}"
-        if unknown.ask(fact, reader.exists, path):
-            content = unknown.ask(fact, _content, reader, path)
+        if unknown.collect(fact, rootfs.exists, path):
+            content = unknown.collect(fact, _content, rootfs, path)
             found.append({"path": path, "content": content or "{}\n"})
     return found
 
 
-def _content(reader: Reader, path: str) -> str:
+def _content(rootfs: RootFs, path: str) -> str:
     """The known fields of an envelope.
 
     As the validation writes them, where the file is just that: it writes it again where it is not.
@@ -55,7 +55,7 @@ def _content(reader: Reader, path: str) -> str:
     Raises:
         UnreadableError: the file cannot be read, or is no envelope.
     """
-    text = reader.text(path, _LARGEST)
+    text = rootfs.text(path, _LARGEST)
     try:
         fields = _ENVELOPE(json.loads(text))
     except (ValueError, RecursionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 # In the order of modprobe.d(5): a name found in one folder hides it in the later ones.
 _FOLDERS = (
@@ -21,19 +21,19 @@ _KEPT_OUT = re.compile(
 _KEPT_OUT_AT_BOOT = re.compile(r"(modprobe\.blacklist|module_blacklist)=(\S*,)?amdgpu(,\S*)?")
 
 
-def loaded(reader: Reader) -> bool:
+def loaded(rootfs: RootFs) -> bool:
     """Whether the module is in the kernel.
 
     Raises:
         UnreadableError: there is no /sys to see it in.
     """
     try:
-        return "amdgpu" in reader.names("/sys/module")
+        return "amdgpu" in rootfs.names("/sys/module")
     except MissingError as error:
         raise UnreadableError(f"{error}; /sys belongs to a running machine") from error
 
 
-def blacklisted(reader: Reader) -> list[str]:
+def blacklisted(rootfs: RootFs) -> list[str]:
     """``file:line`` of every setting that keeps the module from loading.
 
     Raises:
@@ -41,13 +41,13 @@ def blacklisted(reader: Reader) -> list[str]:
     """
     files: dict[str, str] = {}
     for folder in _FOLDERS:
-        for name in reader.optional_names(folder):
+        for name in rootfs.optional_names(folder):
             if name.endswith(".conf"):
                 files.setdefault(name, f"{folder}/{name}")
     return [
         f"{path}:{number}"
         for path in (*files.values(), "/proc/cmdline")
-        for number, line in enumerate((reader.optional_text(path) or "").splitlines(), 1)
+        for number, line in enumerate((rootfs.optional_text(path) or "").splitlines(), 1)
         if _keeps_out(line)
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 
 _OPTIONS = ("CONFIG_DRM_AMDGPU", "CONFIG_HSA_AMD")
 _LINE = re.compile(
@@ -16,11 +16,11 @@ _LIMIT = 4 * 1024 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def kernel_config(reader: Reader, release: str | None) -> dict[str, str]:
+def kernel_config(rootfs: RootFs, release: str | None) -> dict[str, str]:
     """``y``, ``m`` or ``n`` of each option of the driver, none for one that is not there.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         release: of the running kernel.
 
     Raises:
@@ -33,13 +33,13 @@ def kernel_config(reader: Reader, release: str | None) -> dict[str, str]:
         f"/lib/modules/{release}/config",
         f"/usr/src/linux-headers-{release}/.config",
     ):
-        if reader.exists(path):
-            return _options(reader.text(path, _LIMIT))
-    return _options(_decompressed(reader))
+        if rootfs.exists(path):
+            return _options(rootfs.text(path, _LIMIT))
+    return _options(_decompressed(rootfs))
 
 
-def _decompressed(reader: Reader) -> str:
-    data = reader.data(_COMPRESSED)
+def _decompressed(rootfs: RootFs) -> str:
+    data = rootfs.data(_COMPRESSED)
     try:
         return zlib.decompressobj(_GZIP).decompress(data, _LIMIT).decode("utf-8", "replace")
     except zlib.error as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .unknown import Unknown
 
 # The newest first: the first file with a boot in it counts.
@@ -17,15 +17,15 @@ _MOST_LINES = 200
 _LONGEST = 300
 
 
-def kernel_messages(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def kernel_messages(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """``place``, ``line`` and ``text`` of the messages about the card since the last boot.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each log that cannot be read.
     """
     for path in FILES:
-        text = unknown.ask(f"kernel.messages.{path}", _text, reader, path) or ""
+        text = unknown.collect(f"kernel.messages.{path}", _text, rootfs, path) or ""
         found = telling_lines(path, text)
         if found:
             return found
@@ -51,5 +51,5 @@ def telling_lines(place: str, text: str) -> list[dict[str, object]]:
     return found
 
 
-def _text(reader: Reader, path: str) -> str:
-    return reader.text(path, _LIMIT) if reader.exists(path) else ""
+def _text(rootfs: RootFs, path: str) -> str:
+    return rootfs.text(path, _LIMIT) if rootfs.exists(path) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 
 _KERNELS = "/lib/modules"
 _OWN_FOLDER = "kernel/drivers/gpu/drm/amd/amdgpu"
@@ -13,7 +13,7 @@ _BUILDS = "/var/lib/dkms/amdgpu"
 _NO_KERNELS = frozenset(["source", "build"])
 
 
-def kernels(reader: Reader) -> list[str]:
+def kernels(rootfs: RootFs) -> list[str]:
     """Releases of the kernels whose modules are installed.
 
     A folder that only holds what other programs left behind is no installed kernel.
@@ -21,11 +21,11 @@ def kernels(reader: Reader) -> list[str]:
     Raises:
         UnreadableError: there is no folder of modules, in a container for example.
     """
-    names = reader.names(_KERNELS)
-    return [name for name in names if reader.exists(f"{_KERNELS}/{name}/kernel")]
+    names = rootfs.names(_KERNELS)
+    return [name for name in names if rootfs.exists(f"{_KERNELS}/{name}/kernel")]
 
 
-def with_amdgpu(reader: Reader) -> list[str]:
+def with_amdgpu(rootfs: RootFs) -> list[str]:
     """Releases of the installed kernels that have the module amdgpu, or have it built in.
 
     Cloud and minimal kernels leave it out, or have it in a package of its own.
@@ -33,39 +33,39 @@ def with_amdgpu(reader: Reader) -> list[str]:
     Raises:
         UnreadableError: there is no folder of modules, in a container for example.
     """
-    own = own_amdgpu(reader)
+    own = own_amdgpu(rootfs)
     return [
         name
-        for name in kernels(reader)
+        for name in kernels(rootfs)
         if name in own
-        or any(_holds_amdgpu(reader, f"{_KERNELS}/{name}/{place}") for place in _DKMS_FOLDERS)
+        or any(_holds_amdgpu(rootfs, f"{_KERNELS}/{name}/{place}") for place in _DKMS_FOLDERS)
     ]
 
 
-def own_amdgpu(reader: Reader) -> list[str]:
+def own_amdgpu(rootfs: RootFs) -> list[str]:
     """Releases of the installed kernels that have an amdgpu of their own, not AMD's from DKMS.
 
     Raises:
         UnreadableError: there is no folder of modules, in a container for example.
     """
-    return [name for name in kernels(reader) if _has_own(reader, name)]
+    return [name for name in kernels(rootfs) if _has_own(rootfs, name)]
 
 
-def _has_own(reader: Reader, kernel: str) -> bool:
+def _has_own(rootfs: RootFs, kernel: str) -> bool:
     folder = f"{_KERNELS}/{kernel}"
     # Older releases of DKMS keep the one that they replaced, and put it back.
-    if _holds_amdgpu(reader, f"{folder}/{_OWN_FOLDER}") or _holds_amdgpu(
-        reader, f"{_BUILDS}/original_module/{kernel}/x86_64"
+    if _holds_amdgpu(rootfs, f"{folder}/{_OWN_FOLDER}") or _holds_amdgpu(
+        rootfs, f"{_BUILDS}/original_module/{kernel}/x86_64"
     ):
         return True
-    return "/amdgpu.ko" in (reader.optional_text(f"{folder}/modules.builtin") or "")
+    return "/amdgpu.ko" in (rootfs.optional_text(f"{folder}/modules.builtin") or "")
 
 
-def _holds_amdgpu(reader: Reader, folder: str) -> bool:
-    return any(name.startswith("amdgpu.ko") for name in reader.optional_names(folder))
+def _holds_amdgpu(rootfs: RootFs, folder: str) -> bool:
+    return any(name.startswith("amdgpu.ko") for name in rootfs.optional_names(folder))
 
 
-def dkms_builds(reader: Reader) -> list[dict[str, object]]:
+def dkms_builds(rootfs: RootFs) -> list[dict[str, object]]:
     """``version`` of each amdgpu that DKMS knows, and the ``kernels`` it is built for.
 
     ``source`` tells whether the source is still there: without it DKMS can only fail.
@@ -76,22 +76,22 @@ def dkms_builds(reader: Reader) -> list[dict[str, object]]:
     return [
         {
             "version": version,
-            "kernels": _built_for(reader, f"{_BUILDS}/{version}"),
-            "source": reader.exists(f"{_BUILDS}/{version}/source/dkms.conf"),
+            "kernels": _built_for(rootfs, f"{_BUILDS}/{version}"),
+            "source": rootfs.exists(f"{_BUILDS}/{version}/source/dkms.conf"),
         }
-        for version in reader.optional_names(_BUILDS)
+        for version in rootfs.optional_names(_BUILDS)
         # Links such as kernel-6.8.0-45-generic-x86_64 lead to the builds that are listed.
-        if version != "original_module" and reader.link_name(f"{_BUILDS}/{version}") is None
+        if version != "original_module" and rootfs.link_name(f"{_BUILDS}/{version}") is None
     ]
 
 
-def _built_for(reader: Reader, folder: str) -> list[str]:
+def _built_for(rootfs: RootFs, folder: str) -> list[str]:
     return [
         kernel
-        for kernel in reader.optional_names(folder)
+        for kernel in rootfs.optional_names(folder)
         if kernel not in _NO_KERNELS
         and any(
-            reader.optional_names(f"{folder}/{kernel}/{architecture}/module")
-            for architecture in reader.optional_names(f"{folder}/{kernel}")
+            rootfs.optional_names(f"{folder}/{kernel}/{architecture}/module")
+            for architecture in rootfs.optional_names(f"{folder}/{kernel}")
         )
     ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 from .unknown import Unknown
 
 _NODES = "/sys/class/kfd/kfd/topology/nodes"
 _NUMBER = re.compile(r"[0-9]{1,20}")  # at most 64 bits
 
 
-def nodes(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def nodes(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """Processors and cards that the driver offers for computing.
 
     ``vendor_id`` and ``device_id`` are four hex digits as on the PCI bus; ``gfx_target`` is
@@ -21,20 +21,20 @@ def nodes(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
     16 hex digits by which ROCr knows a card, or None for one without.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each node that cannot be read.
 
     Raises:
         UnreadableError: the nodes cannot be listed.
     """
     try:
-        names = reader.names(_NODES)
+        names = rootfs.names(_NODES)
     except MissingError as error:
-        if reader.live:
+        if rootfs.live:
             return []
         raise UnreadableError(f"{error}; /sys belongs to a running machine") from error
     numbers = sorted(int(name) for name in names if _NUMBER.fullmatch(name))
-    listed = (unknown.ask(f"kfd.nodes.{n}", _node, reader, n) for n in numbers)
+    listed = (unknown.collect(f"kfd.nodes.{n}", _node, rootfs, n) for n in numbers)
     return [node for node in listed if node is not None]
 
 
@@ -45,10 +45,10 @@ def gfx_target(version: int) -> str | None:
     return f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
 
 
-def _node(reader: Reader, number: int) -> dict[str, object]:
+def _node(rootfs: RootFs, number: int) -> dict[str, object]:
     path = f"{_NODES}/{number}/properties"
     values = {}
-    for line in reader.text(path).splitlines():
+    for line in rootfs.text(path).splitlines():
         key, _, value = line.partition(" ")
         if _NUMBER.fullmatch(value):
             values[key] = int(value)

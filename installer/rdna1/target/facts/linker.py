@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .unknown import Unknown
 
 _FILE = "/etc/ld.so.conf"
@@ -10,20 +10,20 @@ _FILE = "/etc/ld.so.conf"
 _FOLDER = "/etc/ld.so.conf.d"
 
 
-def library_folders(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def library_folders(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """``file``, ``line`` and ``folder`` of each entry of the linker's configuration.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each file that cannot be read.
 
     Raises:
         UnreadableError: the folder of the configuration cannot be read.
     """
-    names = [name for name in reader.optional_names(_FOLDER) if name.endswith(".conf")]
+    names = [name for name in rootfs.optional_names(_FOLDER) if name.endswith(".conf")]
     found: list[dict[str, object]] = []
     for path in (_FILE, *(f"{_FOLDER}/{name}" for name in names)):
-        text = unknown.ask(f"library_folders.{path}", reader.optional_text, path) or ""
+        text = unknown.collect(f"library_folders.{path}", rootfs.optional_text, path) or ""
         for number, line in enumerate(text.splitlines(), 1):
             folder = line.partition("#")[0].strip()
             if folder.startswith("/"):

@@ -6,35 +6,35 @@ import os
 
 from ..credentials import text_without_credentials
 from ..dpkg_locks import LOCKS
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 _LONGEST_COMMAND = 200
 
 
-def lock_holder(reader: Reader, files: tuple[str, ...] = LOCKS) -> dict[str, object] | None:
+def lock_holder(rootfs: RootFs, files: tuple[str, ...] = LOCKS) -> dict[str, object] | None:
     """``pid`` and ``command`` of the process that holds a lock, or None.
 
     ``pid`` is 0 for a process that this one cannot see, outside a container for example.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         files: the lock files.
 
     Raises:
         UnreadableError: under another root, or the kernel does not list locks.
     """
-    if not reader.live:
+    if not rootfs.live:
         raise UnreadableError("locks belong to a running machine")
-    held = dict(filter(None, map(_held, reader.text("/proc/locks").splitlines())))
+    held = dict(filter(None, map(_held, rootfs.text("/proc/locks").splitlines())))
     for path in files:
         try:
-            status = reader.status(path)
+            status = rootfs.status(path)
         except MissingError:
             continue
         device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
         pid = held.get(f"{device}:{status.st_ino}")
         if pid is not None:
-            return {"pid": pid, "command": _command(reader, pid)}
+            return {"pid": pid, "command": _command(rootfs, pid)}
     return None
 
 
@@ -49,9 +49,9 @@ def _held(line: str) -> tuple[str, int] | None:
     return fields[5], max(int(fields[4]), 0)
 
 
-def _command(reader: Reader, pid: int) -> str:
+def _command(rootfs: RootFs, pid: int) -> str:
     try:
-        words = reader.text(f"/proc/{pid}/cmdline").replace("\0", " ").split()
+        words = rootfs.text(f"/proc/{pid}/cmdline").replace("\0", " ").split()
     except UnreadableError:
         return "an unknown process"
     return text_without_credentials(" ".join(words))[:_LONGEST_COMMAND]

@@ -6,7 +6,7 @@ import stat
 import struct
 from typing import Iterator
 
-from ..rootfs import MissingError, Reader
+from ..rootfs import MissingError, RootFs
 from . import accounts
 from .miopen import FOLDERS
 from .unknown import Unknown
@@ -29,11 +29,11 @@ _NETWORK = frozenset(
 )
 
 
-def damaged(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, str]]:
+def damaged(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, str]]:
     """``path`` and ``reason`` of each file of MIOpen that is damaged.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         names: users who were asked about.
         unknown: gets the reason for each folder that cannot be read.
 
@@ -41,25 +41,25 @@ def damaged(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[di
         UnreadableError: /etc/passwd cannot be read.
     """
     found = []
-    for home in accounts.open_homes(reader, names, unknown, "miopen_damaged"):
+    for home in accounts.open_homes(rootfs, names, unknown, "miopen_damaged"):
         for folder in (f"{home}/{name}" for name in FOLDERS):
-            listed = unknown.ask(f"miopen_damaged.{folder}", _listed, reader, folder) or []
+            listed = unknown.collect(f"miopen_damaged.{folder}", _listed, rootfs, folder) or []
             for path in listed:
-                reason = unknown.ask(f"miopen_damaged.{path}", _reason, reader, path)
+                reason = unknown.collect(f"miopen_damaged.{path}", _reason, rootfs, path)
                 if reason:
                     found.append({"path": path, "reason": reason})
     return found
 
 
-def on_network(reader: Reader, names: tuple[str, ...]) -> list[dict[str, str]]:
+def on_network(rootfs: RootFs, names: tuple[str, ...]) -> list[dict[str, str]]:
     """``path`` and ``kind`` of each home on a network file system, or of MIOpen's folders there.
 
     Raises:
         UnreadableError: /etc/passwd or the list of mounts cannot be read.
     """
-    mounts = _mounts(reader)
+    mounts = _mounts(rootfs)
     found = []
-    for home in accounts.homes(reader, names):
+    for home in accounts.homes(rootfs, names):
         folders = {folder: _kind(mounts, folder) for folder in (home, *_within(home))}
         on_network = [folder for folder, kind in folders.items() if kind in _NETWORK]
         # All that lies in the home goes with it, unless something local is mounted there.
@@ -78,23 +78,23 @@ def _kind(mounts: dict[str, str], folder: str) -> str:
     return mounts[max(within, key=len)] if within else ""
 
 
-def _listed(reader: Reader, folder: str) -> list[str]:
-    return [path for path, _ in zip(_files(reader, folder, _DEEPEST), range(_MOST_FILES))]
+def _listed(rootfs: RootFs, folder: str) -> list[str]:
+    return [path for path, _ in zip(_files(rootfs, folder, _DEEPEST), range(_MOST_FILES))]
 
 
-def _files(reader: Reader, folder: str, depth: int) -> Iterator[str]:
-    for name in reader.optional_names(folder):
+def _files(rootfs: RootFs, folder: str, depth: int) -> Iterator[str]:
+    for name in rootfs.optional_names(folder):
         path = f"{folder}/{name}"
         if name.endswith(_SQLITE + _TEXT):
             yield path
-        elif depth > 1 and stat.S_ISDIR(reader.status(path).st_mode):
-            yield from _files(reader, path, depth - 1)
+        elif depth > 1 and stat.S_ISDIR(rootfs.status(path).st_mode):
+            yield from _files(rootfs, path, depth - 1)
 
 
-def _reason(reader: Reader, path: str) -> str:
+def _reason(rootfs: RootFs, path: str) -> str:
     """What is wrong with a file, nothing where it is whole."""
     try:
-        data = reader.data(path, _LIMIT)
+        data = rootfs.data(path, _LIMIT)
     except MissingError:
         return ""
     return _of_text(data) if path.endswith(_TEXT) else _of_sqlite(data)
@@ -123,10 +123,10 @@ def _of_text(data: bytes) -> str:
     return f"line {wrong} is not KEY=VALUE" if wrong else ""
 
 
-def _mounts(reader: Reader) -> dict[str, str]:
+def _mounts(rootfs: RootFs) -> dict[str, str]:
     """Mount points to the kinds of their file systems."""
-    for path in _MOUNTS if reader.live else _MOUNTS[1:]:
-        text = reader.optional_text(path)
+    for path in _MOUNTS if rootfs.live else _MOUNTS[1:]:
+        text = rootfs.optional_text(path)
         if text is not None:
             rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
             return {row[1].rstrip("/"): row[2] for row in rows if len(row) > 2}

@@ -7,7 +7,7 @@ import stat
 from fnmatch import fnmatchcase
 from typing import Iterator
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from . import accounts
 
 # Those of the whole machine. None of another program matches.
@@ -20,42 +20,42 @@ PLACES = (
 )
 
 
-def stack_settings(reader: Reader) -> list[dict[str, object]]:
+def stack_settings(rootfs: RootFs) -> list[dict[str, object]]:
     """What is at `PLACES`.
 
     Each has its ``path``. A link has the ``target`` that it names; all else has a ``mode`` (octal
     digits), an ``owner`` and a ``group`` (names), and a file its ``sha256``.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
 
     Raises:
         UnreadableError: a folder or file cannot be read, or is larger than any settings are.
     """
-    return [_entry(reader, path) for place in PLACES for path in _matching(reader, place)]
+    return [_entry(rootfs, path) for place in PLACES for path in _matching(rootfs, place)]
 
 
-def _matching(reader: Reader, place: str) -> Iterator[str]:
+def _matching(rootfs: RootFs, place: str) -> Iterator[str]:
     """Paths that a pattern matches, which has its asterisks in its last parts."""
     folder, _, pattern = place.rpartition("/")
-    folders = _matching(reader, folder) if "*" in folder else iter([folder])
+    folders = _matching(rootfs, folder) if "*" in folder else iter([folder])
     for parent in folders:
-        for name in reader.optional_names(parent):
+        for name in rootfs.optional_names(parent):
             if fnmatchcase(name, pattern):
                 yield f"{parent}/{name}"
 
 
-def _entry(reader: Reader, path: str) -> dict[str, object]:
-    target = reader.link_target(path)
+def _entry(rootfs: RootFs, path: str) -> dict[str, object]:
+    target = rootfs.link_target(path)
     if target is not None:
         return {"path": path, "target": target}
-    status = reader.status(path)
+    status = rootfs.status(path)
     found: dict[str, object] = {
         "path": path,
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-        "owner": accounts.owner_name(reader, status.st_uid),
-        "group": accounts.group_name(reader, status.st_gid),
+        "owner": accounts.owner_name(rootfs, status.st_uid),
+        "group": accounts.group_name(rootfs, status.st_gid),
     }
     if not stat.S_ISDIR(status.st_mode):
-        found["sha256"] = hashlib.sha256(reader.data(path)).hexdigest()
+        found["sha256"] = hashlib.sha256(rootfs.data(path)).hexdigest()
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from .unknown import Unknown
 
 _DEVICES = "/sys/bus/pci/devices"
@@ -21,7 +21,7 @@ _DEVICE_CONTROL_2, _ATOMIC_REQUESTER = 0x28, 0x40
 _MOST_CAPABILITIES = 48  # as many as fit behind the header
 
 
-def links(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
+def links(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
     """Link of each display device.
 
     ``speed`` and ``max_speed`` are sysfs' text, ``16.0 GT/s PCIe`` for example; ``width``
@@ -31,39 +31,39 @@ def links(reader: Reader, unknown: Unknown) -> list[dict[str, object]]:
     host's view of a part of a shared card.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         unknown: gets the reason for each device, or part of it, that cannot be read.
 
     Raises:
         UnreadableError: the list of devices cannot be read.
     """
-    slots = reader.names(_DEVICES)
-    found = (unknown.ask(f"pcie.{slot}", _link, reader, slot, unknown) for slot in slots)
+    slots = rootfs.names(_DEVICES)
+    found = (unknown.collect(f"pcie.{slot}", _link, rootfs, slot, unknown) for slot in slots)
     return [link for link in found if link is not None]
 
 
-def _link(reader: Reader, slot: str, unknown: Unknown) -> dict[str, object] | None:
+def _link(rootfs: RootFs, slot: str, unknown: Unknown) -> dict[str, object] | None:
     folder = f"{_DEVICES}/{slot}"
-    if not reader.text(f"{folder}/class").lower().startswith(_DISPLAY_CLASS):
+    if not rootfs.text(f"{folder}/class").lower().startswith(_DISPLAY_CLASS):
         return None
     return {
         "slot": slot,
-        "speed": _optional_line(reader, f"{folder}/current_link_speed"),
-        "width": _lanes(reader, f"{folder}/current_link_width"),
-        "max_speed": _optional_line(reader, f"{folder}/max_link_speed"),
-        "max_width": _lanes(reader, f"{folder}/max_link_width"),
-        "atomics": unknown.ask(f"pcie.{slot}.atomics", _atomics, reader, f"{folder}/config"),
-        "virtual_function": reader.link_name(f"{folder}/physfn") is not None,
+        "speed": _optional_line(rootfs, f"{folder}/current_link_speed"),
+        "width": _lanes(rootfs, f"{folder}/current_link_width"),
+        "max_speed": _optional_line(rootfs, f"{folder}/max_link_speed"),
+        "max_width": _lanes(rootfs, f"{folder}/max_link_width"),
+        "atomics": unknown.collect(f"pcie.{slot}.atomics", _atomics, rootfs, f"{folder}/config"),
+        "virtual_function": rootfs.link_name(f"{folder}/physfn") is not None,
     }
 
 
-def _optional_line(reader: Reader, path: str) -> str | None:
-    text = reader.optional_text(path)
+def _optional_line(rootfs: RootFs, path: str) -> str | None:
+    text = rootfs.optional_text(path)
     return None if text is None else text.strip()
 
 
-def _lanes(reader: Reader, path: str) -> int | None:
-    text = _optional_line(reader, path)
+def _lanes(rootfs: RootFs, path: str) -> int | None:
+    text = _optional_line(rootfs, path)
     if text is None:
         return None
     if not _WIDTH.fullmatch(text):
@@ -71,8 +71,8 @@ def _lanes(reader: Reader, path: str) -> int | None:
     return int(text)
 
 
-def _atomics(reader: Reader, path: str) -> bool:
-    space = reader.data(path, 4096)
+def _atomics(rootfs: RootFs, path: str) -> bool:
+    space = rootfs.data(path, 4096)
     if len(space) <= _OPEN_TO_ALL:
         raise UnreadableError(f"{path}: only root may read beyond byte {_OPEN_TO_ALL}")
     place = _capability(space, _EXPRESS)

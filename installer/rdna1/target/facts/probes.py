@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Sequence
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from . import (
     accounts,
     apt_keys,
@@ -48,124 +48,124 @@ SCHEMA_VERSION = 1
 
 
 def facts(
-    reader: Reader,
+    rootfs: RootFs,
     users: Sequence[str],
-    question: apt_policy.Question,
+    query: apt_policy.PolicyQuery,
     meanwhile: Callable[[], object],
 ) -> dict[str, object]:
     """All facts of a machine, for `rdna1.target.facts.collect.collect`, which says what they are.
 
     Args:
-        reader: of the machine's files.
+        rootfs: of the machine's files.
         users: as there.
-        question: put to apt already; its answer is awaited last.
+        query: put to apt already; its answer is awaited last.
         meanwhile: as there.
     """
     names = tuple(users)
     unknown = Unknown()
-    status = dpkg.Status(reader)
-    apt = _apt(reader, status, question.names, unknown)
+    status = dpkg.Status(rootfs)
+    apt = _apt(rootfs, status, query.names, unknown)
     found: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
-        "root": reader.root,
-        **unknown.told("system", system.system, reader, status),
-        **unknown.told("machine", system.machine, reader, status),
-        **unknown.told("os", release.os_release, reader),
-        "kernel": _kernel(reader, unknown),
-        **unknown.told("glibc", system.glibc, reader, status),
-        **unknown.told("container", container.container, reader),
-        **_graphics(reader, unknown),
-        **_hardware(reader, unknown),
-        **unknown.told("users", accounts.memberships, reader, names),
-        **unknown.told("session", session.session, reader),
-        **unknown.told("pythons", python.pythons, reader),
-        **unknown.told("externally_managed", pep668.externally_managed, reader),
-        **unknown.told("disk", disk.disk, reader),
+        "root": rootfs.root,
+        **unknown.told("system", system.system, rootfs, status),
+        **unknown.told("machine", system.machine, rootfs, status),
+        **unknown.told("os", release.os_release, rootfs),
+        "kernel": _kernel(rootfs, unknown),
+        **unknown.told("glibc", system.glibc, rootfs, status),
+        **unknown.told("container", container.container, rootfs),
+        **_graphics(rootfs, unknown),
+        **_hardware(rootfs, unknown),
+        **unknown.told("users", accounts.memberships, rootfs, names),
+        **unknown.told("session", session.session, rootfs),
+        **unknown.told("pythons", python.pythons, rootfs),
+        **unknown.told("externally_managed", pep668.externally_managed, rootfs),
+        **unknown.told("disk", disk.disk, rootfs),
         "apt": apt,
-        **unknown.told("rocm", rocm.rocm, reader, status, unknown),
-        **unknown.told("library_folders", linker.library_folders, reader, unknown),
-        "variables": variables.variables(reader, names, unknown),
-        **unknown.told("profiles", miopen.profiles, reader),
-        **unknown.told("miopen_databases", miopen.databases, reader, names, unknown),
+        **unknown.told("rocm", rocm.rocm, rootfs, status, unknown),
+        **unknown.told("library_folders", linker.library_folders, rootfs, unknown),
+        "variables": variables.variables(rootfs, names, unknown),
+        **unknown.told("profiles", miopen.profiles, rootfs),
+        **unknown.told("miopen_databases", miopen.databases, rootfs, names, unknown),
         "unknown": unknown,
-        **unknown.told("reboot_required", system.reboot_required, reader),
-        **unknown.told("model", virtualization.model, reader),
-        **unknown.told("derivative", release.derivative, reader, status),
-        **unknown.told("miopen_damaged", miopen_state.damaged, reader, names, unknown),
-        **unknown.told("network_homes", miopen_state.on_network, reader, names),
-        **unknown.told("envelopes", envelopes.envelopes, reader, names, unknown),
-        **unknown.told("environments", venvs.environments, reader, names, unknown),
-        **unknown.told("stack_settings", own_files.stack_settings, reader),
+        **unknown.told("reboot_required", system.reboot_required, rootfs),
+        **unknown.told("model", virtualization.model, rootfs),
+        **unknown.told("derivative", release.derivative, rootfs, status),
+        **unknown.told("miopen_damaged", miopen_state.damaged, rootfs, names, unknown),
+        **unknown.told("network_homes", miopen_state.on_network, rootfs, names),
+        **unknown.told("envelopes", envelopes.envelopes, rootfs, names, unknown),
+        **unknown.told("environments", venvs.environments, rootfs, names, unknown),
+        **unknown.told("stack_settings", own_files.stack_settings, rootfs),
     }
     meanwhile()
-    apt["candidates"] = unknown.ask("apt.candidates", question.candidates)
+    apt["candidates"] = unknown.collect("apt.candidates", query.candidates)
     return {name: _encodable(value) for name, value in found.items()}
 
 
-def _kernel(reader: Reader, unknown: Unknown) -> dict[str, object]:
-    running = unknown.ask("kernel.release", system.kernel_release, reader)
+def _kernel(rootfs: RootFs, unknown: Unknown) -> dict[str, object]:
+    running = unknown.collect("kernel.release", system.kernel_release, rootfs)
     return {
         "release": running,
-        **unknown.told("kernel.cmdline", system.kernel_command_line, reader),
-        **unknown.told("kernel.config", kernel_config.kernel_config, reader, running),
-        "messages": kernel_messages.kernel_messages(reader, unknown),
-        "boot_settings": boot_files.boot_settings(reader, unknown),
+        **unknown.told("kernel.cmdline", system.kernel_command_line, rootfs),
+        **unknown.told("kernel.config", kernel_config.kernel_config, rootfs, running),
+        "messages": kernel_messages.kernel_messages(rootfs, unknown),
+        "boot_settings": boot_files.boot_settings(rootfs, unknown),
     }
 
 
-def _graphics(reader: Reader, unknown: Unknown) -> dict[str, object]:
+def _graphics(rootfs: RootFs, unknown: Unknown) -> dict[str, object]:
     return {
-        **unknown.told("displays", pci.displays, reader, unknown),
+        **unknown.told("displays", pci.displays, rootfs, unknown),
         "kfd": {
-            **unknown.told("kfd.device", devices.kfd_device, reader, unknown),
-            **unknown.told("kfd.nodes", kfd.nodes, reader, unknown),
+            **unknown.told("kfd.device", devices.kfd_device, rootfs, unknown),
+            **unknown.told("kfd.nodes", kfd.nodes, rootfs, unknown),
         },
-        **unknown.told("render_nodes", devices.render_nodes, reader, unknown),
+        **unknown.told("render_nodes", devices.render_nodes, rootfs, unknown),
         "amdgpu": {
-            **unknown.told("amdgpu.loaded", gpu.loaded, reader),
-            **unknown.told("amdgpu.blacklisted", gpu.blacklisted, reader),
+            **unknown.told("amdgpu.loaded", gpu.loaded, rootfs),
+            **unknown.told("amdgpu.blacklisted", gpu.blacklisted, rootfs),
         },
     }
 
 
-def _hardware(reader: Reader, unknown: Unknown) -> dict[str, object]:
+def _hardware(rootfs: RootFs, unknown: Unknown) -> dict[str, object]:
     return {
-        **unknown.told("pcie", pcie.links, reader, unknown),
-        **unknown.told("virtualization", virtualization.virtualization, reader),
-        **unknown.told("memory_bytes", virtualization.memory_bytes, reader),
-        **unknown.told("secure_boot", firmware.secure_boot, reader),
-        **unknown.told("firmware", firmware.firmware_files, reader),
+        **unknown.told("pcie", pcie.links, rootfs, unknown),
+        **unknown.told("virtualization", virtualization.virtualization, rootfs),
+        **unknown.told("memory_bytes", virtualization.memory_bytes, rootfs),
+        **unknown.told("secure_boot", firmware.secure_boot, rootfs),
+        **unknown.told("firmware", firmware.firmware_files, rootfs),
         "modules": {
-            **unknown.told("modules.kernels", kernel_modules.kernels, reader),
-            **unknown.told("modules.dkms", kernel_modules.dkms_builds, reader),
-            **unknown.told("modules.with_amdgpu", kernel_modules.with_amdgpu, reader),
-            **unknown.told("modules.own_amdgpu", kernel_modules.own_amdgpu, reader),
+            **unknown.told("modules.kernels", kernel_modules.kernels, rootfs),
+            **unknown.told("modules.dkms", kernel_modules.dkms_builds, rootfs),
+            **unknown.told("modules.with_amdgpu", kernel_modules.with_amdgpu, rootfs),
+            **unknown.told("modules.own_amdgpu", kernel_modules.own_amdgpu, rootfs),
         },
     }
 
 
 def _apt(
-    reader: Reader, status: dpkg.Status, asked: Sequence[str], unknown: Unknown
+    rootfs: RootFs, status: dpkg.Status, asked: Sequence[str], unknown: Unknown
 ) -> dict[str, object]:
     return {
         **unknown.told("apt.packages", dpkg.relevant_packages, status, asked),
         **unknown.told("apt.half_configured", dpkg.half_configured, status),
         **unknown.told("apt.dpkg_journal", dpkg.journal_entries, status),
         **unknown.told("apt.unfinished", dpkg.unfinished, status),
-        "overwritten": unknown.ask("apt.overwritten", apt_log.overwritten, reader) or [],
-        **unknown.told("apt.lock_holder", lock_holder.lock_holder, reader),
+        "overwritten": unknown.collect("apt.overwritten", apt_log.overwritten, rootfs) or [],
+        **unknown.told("apt.lock_holder", lock_holder.lock_holder, rootfs),
         **unknown.told("apt.held", dpkg.held, status),
-        **_apt_settings(reader, unknown),
+        **_apt_settings(rootfs, unknown),
     }
 
 
-def _apt_settings(reader: Reader, unknown: Unknown) -> dict[str, object]:
-    sources = unknown.ask("apt.sources", apt_sources.sources, reader, unknown)
+def _apt_settings(rootfs: RootFs, unknown: Unknown) -> dict[str, object]:
+    sources = unknown.collect("apt.sources", apt_sources.sources, rootfs, unknown)
     return {
         "sources": None if sources is None else [source.as_fact() for source in sources],
-        **unknown.told("apt.keyrings", apt_keys.keyrings, reader, sources or [], unknown),
-        **unknown.told("apt.pins", apt_preferences.pins, reader, unknown),
-        **unknown.told("apt.proxies", apt_settings.proxies, reader, unknown),
+        **unknown.told("apt.keyrings", apt_keys.keyrings, rootfs, sources or [], unknown),
+        **unknown.told("apt.pins", apt_preferences.pins, rootfs, unknown),
+        **unknown.told("apt.proxies", apt_settings.proxies, rootfs, unknown),
     }
 
 

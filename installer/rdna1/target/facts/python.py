@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 
 _FOLDER = "/usr/bin"
 _NAME = re.compile(r"python(3\.\d+)")
 
 
-def pythons(reader: Reader) -> list[dict[str, object]]:
+def pythons(rootfs: RootFs) -> list[dict[str, object]]:
     """``path`` and ``version`` of /usr/bin/python3 and python3.N; no interpreter is started.
 
     Raises:
         UnreadableError: the folder cannot be read.
     """
     found: list[dict[str, object]] = []
-    for name in reader.names(_FOLDER):
+    for name in rootfs.names(_FOLDER):
         path = f"{_FOLDER}/{name}"
-        target = reader.link_name(path) if name == "python3" else None
+        target = rootfs.link_name(path) if name == "python3" else None
         version = _NAME.fullmatch(target or name)
-        if version and reader.exists(path):
+        if version and rootfs.exists(path):
             found.append({"path": path, "version": version[1]})
     return found

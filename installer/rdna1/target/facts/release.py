@@ -10,7 +10,7 @@ try:
 except ImportError:
     from ansible.module_utils import distro  # type: ignore[no-redef,unused-ignore]
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 from . import dpkg
 
 _FILES = ("/etc/os-release", "/usr/lib/os-release")
@@ -39,7 +39,7 @@ _BY_PACKAGE = {
 }
 
 
-def os_release(reader: Reader) -> dict[str, object]:
+def os_release(rootfs: RootFs) -> dict[str, object]:
     """``id``, ``version_id``, ``codename``, ``pretty_name``, ``id_like`` (os-release(5)).
 
     Of a derivative the first three are those of the release of Debian or Ubuntu that it is built
@@ -48,8 +48,8 @@ def os_release(reader: Reader) -> dict[str, object]:
     Raises:
         UnreadableError: neither of the files of os-release can be read.
     """
-    values = _values(reader)
-    system, codename = _base(reader, values) or ("", "")
+    values = _values(rootfs)
+    system, codename = _base(rootfs, values) or ("", "")
     return {
         "id": system or values.get("id", "linux"),
         "version_id": _RELEASES[system][codename] if system else values.get("version_id"),
@@ -59,40 +59,40 @@ def os_release(reader: Reader) -> dict[str, object]:
     }
 
 
-def derivative(reader: Reader, status: dpkg.Status) -> dict[str, object] | None:
+def derivative(rootfs: RootFs, status: dpkg.Status) -> dict[str, object] | None:
     """``id``, ``version_id`` and ``name`` that a derivative gives itself, None for no derivative.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         status: its packages: some derivatives call themselves Debian.
 
     Raises:
         UnreadableError: neither of the files of os-release can be read.
     """
-    values = _values(reader)
+    values = _values(rootfs)
     name = values.get("pretty_name", values.get("id", ""))
-    if _base(reader, values) is None:
+    if _base(rootfs, values) is None:
         name = _by_package(status) or ""
     if not name:
         return None
     return {"id": values.get("id"), "version_id": values.get("version_id"), "name": name}
 
 
-def _values(reader: Reader) -> Mapping[str, str]:
+def _values(rootfs: RootFs) -> Mapping[str, str]:
     """The keys of os-release in lower case."""
     path = _FILES[0]
     try:
-        reader.text(path)
+        rootfs.text(path)
     except MissingError:
         path = _FILES[1]
         # Read once here, so that no pipe or device is opened by the library.
-        reader.text(path)
+        rootfs.text(path)
     release = distro.LinuxDistribution(
         include_lsb=False,
         include_uname=False,
-        os_release_file=str(reader.locate(path)),
+        os_release_file=str(rootfs.locate(path)),
         distro_release_file="/dev/null",
-        root_dir=None if reader.live else reader.root,
+        root_dir=None if rootfs.live else rootfs.root,
     )
     try:
         values: Mapping[str, str] = release.os_release_info()
@@ -101,7 +101,7 @@ def _values(reader: Reader) -> Mapping[str, str]:
     return values
 
 
-def _base(reader: Reader, values: Mapping[str, str]) -> tuple[str, str] | None:
+def _base(rootfs: RootFs, values: Mapping[str, str]) -> tuple[str, str] | None:
     """What a derivative is built from: ``ubuntu`` or ``debian``, and the codename."""
     if values.get("id") in _ROOTS:
         return None
@@ -112,27 +112,27 @@ def _base(reader: Reader, values: Mapping[str, str]) -> tuple[str, str] | None:
         return "ubuntu", values["ubuntu_codename"]
     if values.get("debian_codename") in _DEBIAN:
         return "debian", values["debian_codename"]
-    upstream = _assignments(reader, _UPSTREAM).get("DISTRIB_CODENAME", "")
+    upstream = _assignments(rootfs, _UPSTREAM).get("DISTRIB_CODENAME", "")
     for codename in (upstream, own):
         if codename in _UBUNTU:
             return "ubuntu", codename
         if codename in _DEBIAN:
             return "debian", codename
     if "debian" in like and "ubuntu" not in like:
-        return _of_debian_version(reader)
+        return _of_debian_version(rootfs)
     return None
 
 
-def _of_debian_version(reader: Reader) -> tuple[str, str] | None:
+def _of_debian_version(rootfs: RootFs) -> tuple[str, str] | None:
     """By Debian's own file: ``12.5``, or ``trixie/sid`` before a release."""
-    text = (reader.optional_text(_DEBIAN_VERSION) or "").strip()
+    text = (rootfs.optional_text(_DEBIAN_VERSION) or "").strip()
     by_number = {number: codename for codename, number in _DEBIAN.items()}
     codename = by_number.get(text.partition(".")[0], text.partition("/")[0])
     return ("debian", codename) if codename in _DEBIAN else None
 
 
-def _assignments(reader: Reader, path: str) -> dict[str, str]:
-    lines = (reader.optional_text(path) or "").splitlines()
+def _assignments(rootfs: RootFs, path: str) -> dict[str, str]:
+    lines = (rootfs.optional_text(path) or "").splitlines()
     pairs = (line.partition("=") for line in lines)
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 

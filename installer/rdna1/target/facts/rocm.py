@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from . import dpkg
 from .unknown import Unknown
 
@@ -16,13 +16,13 @@ _NOT_ROCM = re.compile(
 )
 
 
-def rocm(reader: Reader, status: dpkg.Status, unknown: Unknown) -> list[dict[str, object]]:
+def rocm(rootfs: RootFs, status: dpkg.Status, unknown: Unknown) -> list[dict[str, object]]:
     """``source`` (``amd``, ``distro`` or ``folder``), ``name`` and ``version`` of each part.
 
     A ``folder`` is one under /opt that no package of AMD owns.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         status: its packages.
         unknown: gets the reason for each folder that cannot be read.
 
@@ -36,7 +36,7 @@ def rocm(reader: Reader, status: dpkg.Status, unknown: Unknown) -> list[dict[str
         and (package.by_amd or dpkg.is_relevant(package.name))
         and not _NOT_ROCM.fullmatch(package.name)
     ]
-    return packages + (unknown.ask("rocm.folders", _folders, reader, packages) or [])
+    return packages + (unknown.collect("rocm.folders", _folders, rootfs, packages) or [])
 
 
 def _source(package: dpkg.Package) -> str:
@@ -45,22 +45,22 @@ def _source(package: dpkg.Package) -> str:
     return "amd" if by_amd else "distro"
 
 
-def _folders(reader: Reader, packages: list[dict[str, object]]) -> list[dict[str, object]]:
-    owned = _owned_files(reader, packages)
+def _folders(rootfs: RootFs, packages: list[dict[str, object]]) -> list[dict[str, object]]:
+    owned = _owned_files(rootfs, packages)
     found: list[dict[str, object]] = []
-    for name in reader.optional_names("/opt"):
+    for name in rootfs.optional_names("/opt"):
         path = f"/opt/{name}"
         # Links such as /opt/rocm lead to a folder that is listed itself.
-        if not name.startswith("rocm") or reader.link_name(path) is not None:
+        if not name.startswith("rocm") or rootfs.link_name(path) is not None:
             continue
-        version = reader.optional_text(f"{path}/.info/version")
+        version = rootfs.optional_text(f"{path}/.info/version")
         if version is not None and f"{path}/.info/version" not in owned:
             found.append({"source": "folder", "name": path, "version": version.strip()[:40]})
     return found
 
 
-def _owned_files(reader: Reader, packages: list[dict[str, object]]) -> set[str]:
+def _owned_files(rootfs: RootFs, packages: list[dict[str, object]]) -> set[str]:
     """Files of the packages that own AMD's version files."""
     names = [p["name"] for p in packages if str(p["name"]).startswith("rocm-core")]
-    lists = (reader.optional_text(f"/var/lib/dpkg/info/{name}.list") or "" for name in names)
+    lists = (rootfs.optional_text(f"/var/lib/dpkg/info/{name}.list") or "" for name in names)
     return {path for files in lists for path in files.splitlines()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 
 _CARDS = "/sys/class/drm"
 # cardN-CONNECTOR, as in card0-HDMI-A-1 (drivers/gpu/drm/drm_sysfs.c).
@@ -16,29 +16,29 @@ _SESSIONS = "/run/systemd/sessions"
 _GRAPHICAL = ("x11", "wayland", "mir")
 
 
-def drm_cards(reader: Reader) -> list[dict[str, str | None]]:
+def drm_cards(rootfs: RootFs) -> list[dict[str, str | None]]:
     """Cards that the kernel draws with: ``name``, and ``vendor``, ``device``, ``slot`` or None.
 
     The ids are four hex digits, as on the PCI bus; the slot is the place there.
     """
-    return [_card(reader, name) for name in _names(reader, _CARDS) if _CARD.fullmatch(name)]
+    return [_card(rootfs, name) for name in _names(rootfs, _CARDS) if _CARD.fullmatch(name)]
 
 
-def monitors(reader: Reader) -> list[dict[str, str | None]]:
+def monitors(rootfs: RootFs) -> list[dict[str, str | None]]:
     """Connectors with a monitor: ``connector``, and of its card what `drm_cards` says."""
     found = []
-    for name in _names(reader, _CARDS):
+    for name in _names(rootfs, _CARDS):
         match = _CONNECTOR.fullmatch(name)
-        if match and _text(reader, f"{_CARDS}/{name}/status").strip() == "connected":
-            found.append({**_card(reader, match[1]), "connector": match[2]})
+        if match and _text(rootfs, f"{_CARDS}/{name}/status").strip() == "connected":
+            found.append({**_card(rootfs, match[1]), "connector": match[2]})
     return found
 
 
-def graphical_sessions(reader: Reader) -> list[dict[str, str]]:
+def graphical_sessions(rootfs: RootFs) -> list[dict[str, str]]:
     """Graphical sessions of users at the machine itself: ``user`` and ``type``."""
     found = []
-    for name in _names(reader, _SESSIONS):
-        lines = _text(reader, f"{_SESSIONS}/{name}").splitlines()
+    for name in _names(rootfs, _SESSIONS):
+        lines = _text(rootfs, f"{_SESSIONS}/{name}").splitlines()
         session = dict(line.partition("=")[::2] for line in lines)
         at_home = session.get("REMOTE", "0") != "1" and session.get("STATE") != "closing"
         # A greeter has nothing to lose.
@@ -49,35 +49,35 @@ def graphical_sessions(reader: Reader) -> list[dict[str, str]]:
     return found
 
 
-def _card(reader: Reader, name: str) -> dict[str, str | None]:
+def _card(rootfs: RootFs, name: str) -> dict[str, str | None]:
     folder = f"{_CARDS}/{name}/device"
     try:
-        slot = reader.link_name(folder)
+        slot = rootfs.link_name(folder)
     except UnreadableError:
         slot = None
     return {
         "name": name,
         "slot": slot,
-        "vendor": _id(reader, f"{folder}/vendor"),
-        "device": _id(reader, f"{folder}/device"),
+        "vendor": _id(rootfs, f"{folder}/vendor"),
+        "device": _id(rootfs, f"{folder}/device"),
     }
 
 
-def _id(reader: Reader, path: str) -> str | None:
-    match = _ID.fullmatch(_text(reader, path).strip())
+def _id(rootfs: RootFs, path: str) -> str | None:
+    match = _ID.fullmatch(_text(rootfs, path).strip())
     return match[1].lower().rjust(4, "0") if match else None
 
 
-def _names(reader: Reader, folder: str) -> list[str]:
+def _names(rootfs: RootFs, folder: str) -> list[str]:
     try:
-        return reader.names(folder)
+        return rootfs.names(folder)
     except UnreadableError:
         return []
 
 
-def _text(reader: Reader, path: str) -> str:
+def _text(rootfs: RootFs, path: str) -> str:
     """Content of a file, empty where there is none or none that can be read."""
     try:
-        return reader.text(path)
+        return rootfs.text(path)
     except UnreadableError:
         return ""

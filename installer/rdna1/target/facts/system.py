@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..credentials import text_without_credentials
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from . import dpkg
 
 # Debian's architecture names of Linux, and what uname calls the same machine.
@@ -20,61 +20,61 @@ _MACHINES = {
 }
 
 
-def system(reader: Reader, status: dpkg.Status) -> str:
+def system(rootfs: RootFs, status: dpkg.Status) -> str:
     """Name of the operating system's kernel as uname gives it, ``Linux`` for example.
 
     Raises:
         UnreadableError: under another root, when dpkg's architecture does not tell.
     """
-    if reader.live:
+    if rootfs.live:
         return os.uname().sysname
     _machine_of(status.native_architecture())
     return "Linux"
 
 
-def machine(reader: Reader, status: dpkg.Status) -> str:
+def machine(rootfs: RootFs, status: dpkg.Status) -> str:
     """Machine as uname gives it, ``x86_64`` for example.
 
     Raises:
         UnreadableError: under another root, when dpkg's architecture does not tell.
     """
-    return os.uname().machine if reader.live else _machine_of(status.native_architecture())
+    return os.uname().machine if rootfs.live else _machine_of(status.native_architecture())
 
 
-def kernel_release(reader: Reader) -> str:
+def kernel_release(rootfs: RootFs) -> str:
     """Release of the running kernel, ``6.8.0-45-generic`` for example.
 
     Raises:
         UnreadableError: no such file, as on a disk that is not booted.
     """
-    return reader.text("/proc/sys/kernel/osrelease").strip()
+    return rootfs.text("/proc/sys/kernel/osrelease").strip()
 
 
-def reboot_required(reader: Reader) -> bool:
+def reboot_required(rootfs: RootFs) -> bool:
     """Whether a package that was installed asks for a reboot, as update-notifier-common has it.
 
     Raises:
         UnreadableError: the folder cannot be looked into.
     """
-    return reader.exists("/run/reboot-required")
+    return rootfs.exists("/run/reboot-required")
 
 
-def kernel_command_line(reader: Reader) -> str:
+def kernel_command_line(rootfs: RootFs) -> str:
     """Command line of the running kernel, where an installer may have left its proxy.
 
     Raises:
         UnreadableError: no such file, as on a disk that is not booted.
     """
-    return text_without_credentials(reader.text("/proc/cmdline").strip())
+    return text_without_credentials(rootfs.text("/proc/cmdline").strip())
 
 
-def glibc(reader: Reader, status: dpkg.Status) -> str:
+def glibc(rootfs: RootFs, status: dpkg.Status) -> str:
     """Version of the GNU C library, ``2.39`` for example.
 
     Raises:
         UnreadableError: another C library, or no file tells.
     """
-    if not reader.live:
+    if not rootfs.live:
         return status.installed("libc6").upstream_version
     try:
         library = os.confstr("CS_GNU_LIBC_VERSION")

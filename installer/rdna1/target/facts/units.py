@@ -9,7 +9,7 @@ from typing import Iterator
 
 from ..printable import printable
 from ..rights import Owner
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from . import variable_files
 from .unknown import Unknown
 
@@ -35,27 +35,31 @@ _MOST_FILES = 1000
 _MOST_STARS = 3  # Python 3.8 takes for ever to compare a name with many
 
 
-def services(reader: Reader, folders: tuple[str, ...], unknown: Unknown) -> list[list[str]]:
+def services(rootfs: RootFs, folders: tuple[str, ...], unknown: Unknown) -> list[list[str]]:
     """Files of each service in the order in which systemd reads them: the unit, its drop-ins.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         folders: where units lie, the first has precedence.
         unknown: gets the reason for each folder that cannot be read.
     """
     units: dict[str, str] = {}
     drop_ins: dict[str, dict[str, str]] = {}
     for folder in folders:
-        for name in unknown.ask(f"variables.{folder}", reader.optional_names, folder) or []:
+        for name in unknown.collect(f"variables.{folder}", rootfs.optional_names, folder) or []:
             path = f"{folder}/{name}"
             if name.endswith(".service"):
                 units.setdefault(name, path)
             elif name.endswith(".d"):
                 of_unit = drop_ins.setdefault(name[: -len(".d")], {})
-                for drop_in in unknown.ask(f"variables.{path}", reader.optional_names, path) or []:
+                for drop_in in (
+                    unknown.collect(f"variables.{path}", rootfs.optional_names, path) or []
+                ):
                     if drop_in.endswith(".conf"):
                         of_unit.setdefault(drop_in, f"{path}/{drop_in}")
-    links = {name: unknown.ask(f"variables.{p}", reader.link_name, p) for name, p in units.items()}
+    links = {
+        name: unknown.collect(f"variables.{p}", rootfs.link_name, p) for name, p in units.items()
+    }
     return [
         [
             *([units[name]] if name in units and not _is_alias(name, links[name], units) else []),
@@ -67,7 +71,7 @@ def services(reader: Reader, folders: tuple[str, ...], unknown: Unknown) -> list
 
 
 def environment_files(
-    reader: Reader, files: list[str], unknown: Unknown
+    rootfs: RootFs, files: list[str], unknown: Unknown
 ) -> Iterator[tuple[str, Owner]]:
     """Paths that ``EnvironmentFile=`` of one service names, wildcards resolved, and who names them.
 
@@ -75,22 +79,22 @@ def environment_files(
     and as it is: one with quotes around it is no absolute path, and is ignored.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         files: the service's unit file and drop-ins in their order.
         unknown: gets the reason for each value that cannot be followed.
     """
     named: list[tuple[str, str, Owner]] = []
     for file in files:
-        text = unknown.ask(f"variables.{file}", reader.optional_text, file) or ""
+        text = unknown.collect(f"variables.{file}", rootfs.optional_text, file) or ""
         values = list(itertools.islice(variable_files.environment_files_of_unit(text), _MOST_FILES))
-        owner = unknown.ask(f"variables.{file}", reader.owner, file) if values else None
+        owner = unknown.collect(f"variables.{file}", rootfs.owner, file) if values else None
         for line, value in values:
             if not value:
                 named.clear()
             elif owner is not None:
                 named.append((f"{file}:{line}", value, owner))
     for where, value, owner in named:
-        paths = unknown.ask(f"variables.{where}", _followed, reader, where, value, owner)
+        paths = unknown.collect(f"variables.{where}", _followed, rootfs, where, value, owner)
         for path in paths or []:
             yield path, owner
 
@@ -100,7 +104,7 @@ def _is_alias(name: str, link: str | None, units: dict[str, str]) -> bool:
     return link is not None and link != name and link in units
 
 
-def _followed(reader: Reader, where: str, value: str, owner: Owner) -> list[str]:
+def _followed(rootfs: RootFs, where: str, value: str, owner: Owner) -> list[str]:
     # Behind a dash stands a file that may be missing.
     path = value[1:] if value.startswith("-") else value
     specifier = _SPECIFIER.search(path.replace("%%", ""))
@@ -118,7 +122,7 @@ def _followed(reader: Reader, where: str, value: str, owner: Owner) -> list[str]
                 printable(f"{where}: EnvironmentFile={value}: too many wildcards")
             )
         if _WILDCARD.search(part):
-            found = [path for folder in found for path in _matches(reader, folder, part, owner)]
+            found = [path for folder in found for path in _matches(rootfs, folder, part, owner)]
         elif part not in ("", "."):
             found = [f"{folder}/{part}" for folder in found]
         if len(found) > _MOST_FILES:
@@ -128,9 +132,9 @@ def _followed(reader: Reader, where: str, value: str, owner: Owner) -> list[str]
     return found
 
 
-def _matches(reader: Reader, folder: str, pattern: str, owner: Owner) -> Iterator[str]:
+def _matches(rootfs: RootFs, folder: str, pattern: str, owner: Owner) -> Iterator[str]:
     # glob(7): a wildcard does not stand for a leading dot; [^a] is [!a] there too.
     plain = pattern.replace("[^", "[!")
-    for name in reader.optional_names(folder or "/", owner):
+    for name in rootfs.optional_names(folder or "/", owner):
         if fnmatch.fnmatchcase(name, plain) and name.startswith(".") <= pattern.startswith("."):
             yield f"{folder}/{name}"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Unknown(Dict[str, str]):
     """Name of a fact to the reason why it could not be read."""
 
-    def ask(self, fact: str, read: Callable[..., T], *arguments: object) -> T | None:
+    def collect(self, fact: str, read: Callable[..., T], *arguments: object) -> T | None:
         """Return what ``read`` returns, or note its `UnreadableError` and return None."""
         try:
             return read(*arguments)
@@ -30,8 +30,8 @@ class Unknown(Dict[str, str]):
         return None
 
     def told(self, fact: str, read: Callable[..., object], *arguments: object) -> dict[str, object]:
-        """Return what `ask` returns, under the last part of the fact's name."""
-        return {fact.rpartition(".")[2]: self.ask(fact, read, *arguments)}
+        """Return what `collect` returns, under the last part of the fact's name."""
+        return {fact.rpartition(".")[2]: self.collect(fact, read, *arguments)}
 
     @contextlib.contextmanager
     def of_home(self, fact: str, home: str) -> Iterator[Unknown]:

@@ -9,16 +9,15 @@ from typing import Callable, Iterator, NamedTuple
 
 from ..printable import printable
 from ..rights import Owner
-from ..rootfs import Reader, UnreadableError
-from . import accounts, units
-from . import variable_files as settings
+from ..rootfs import RootFs, UnreadableError
+from . import accounts, units, variable_files
 from .unknown import Unknown
 
 ENVIRONMENT = "environment"
 # With it MIOpen measures every solver for every convolution: roles take it out of files.
 FORBIDDEN = "MIOPEN_FIND_ENFORCE"
 
-Parser = Callable[[str], Iterator[settings.Setting]]
+Parser = Callable[[str], Iterator[variable_files.Setting]]
 
 # What no home and no file comes near.
 _MOST_FILES, _MOST_SETTINGS, _LONGEST = 2000, 500, 8192
@@ -29,54 +28,54 @@ _WATCHED = re.compile(
     r"|PYTHONHOME)\b"
 )
 _SYSTEM_FILES: tuple[tuple[str, Parser], ...] = (
-    ("/etc/environment", settings.of_list),
+    ("/etc/environment", variable_files.of_list),
     # For every program, whoever starts it (ld.so(8)).
-    ("/etc/ld.so.preload", settings.of_preload),
-    ("/etc/security/pam_env.conf", settings.of_pam),
-    ("/etc/profile", settings.of_shell),
-    ("/etc/bash.bashrc", settings.of_shell),
-    ("/etc/zsh/zshenv", settings.of_shell),
-    ("/etc/zsh/zprofile", settings.of_shell),
-    ("/etc/zsh/zshrc", settings.of_shell),
-    ("/etc/fish/config.fish", settings.of_fish),
-    ("/etc/csh.cshrc", settings.of_csh),
-    ("/etc/csh.login", settings.of_csh),
-    ("/etc/systemd/system.conf", settings.of_unit),
-    ("/etc/systemd/user.conf", settings.of_unit),
+    ("/etc/ld.so.preload", variable_files.of_preload),
+    ("/etc/security/pam_env.conf", variable_files.of_pam),
+    ("/etc/profile", variable_files.of_shell),
+    ("/etc/bash.bashrc", variable_files.of_shell),
+    ("/etc/zsh/zshenv", variable_files.of_shell),
+    ("/etc/zsh/zprofile", variable_files.of_shell),
+    ("/etc/zsh/zshrc", variable_files.of_shell),
+    ("/etc/fish/config.fish", variable_files.of_fish),
+    ("/etc/csh.cshrc", variable_files.of_csh),
+    ("/etc/csh.login", variable_files.of_csh),
+    ("/etc/systemd/system.conf", variable_files.of_unit),
+    ("/etc/systemd/user.conf", variable_files.of_unit),
 )
 # Folder, end of the names in it, parser.
 _SYSTEM_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
-    ("/etc/environment.d", ".conf", settings.of_list),
-    ("/etc/profile.d", ".sh", settings.of_shell),
-    ("/etc/profile.d", ".csh", settings.of_csh),
-    ("/etc/fish/conf.d", ".fish", settings.of_fish),
-    ("/usr/share/fish/vendor_conf.d", ".fish", settings.of_fish),
-    ("/etc/systemd/system.conf.d", ".conf", settings.of_unit),
-    ("/etc/systemd/user.conf.d", ".conf", settings.of_unit),
+    ("/etc/environment.d", ".conf", variable_files.of_list),
+    ("/etc/profile.d", ".sh", variable_files.of_shell),
+    ("/etc/profile.d", ".csh", variable_files.of_csh),
+    ("/etc/fish/conf.d", ".fish", variable_files.of_fish),
+    ("/usr/share/fish/vendor_conf.d", ".fish", variable_files.of_fish),
+    ("/etc/systemd/system.conf.d", ".conf", variable_files.of_unit),
+    ("/etc/systemd/user.conf.d", ".conf", variable_files.of_unit),
 )
 _HOME_FILES: tuple[tuple[str, Parser], ...] = (
-    (".profile", settings.of_shell),
-    (".bashrc", settings.of_shell),
-    (".bash_aliases", settings.of_shell),
-    (".bash_profile", settings.of_shell),
-    (".bash_login", settings.of_shell),
-    (".zshenv", settings.of_shell),
-    (".zprofile", settings.of_shell),
-    (".zshrc", settings.of_shell),
-    (".zlogin", settings.of_shell),
-    (".xprofile", settings.of_shell),
-    (".xsessionrc", settings.of_shell),
-    (".cshrc", settings.of_csh),
-    (".tcshrc", settings.of_csh),
-    (".login", settings.of_csh),
-    (".pam_environment", settings.of_pam),
-    (".config/fish/config.fish", settings.of_fish),
-    (".config/fish/fish_variables", settings.of_fish_variables),
+    (".profile", variable_files.of_shell),
+    (".bashrc", variable_files.of_shell),
+    (".bash_aliases", variable_files.of_shell),
+    (".bash_profile", variable_files.of_shell),
+    (".bash_login", variable_files.of_shell),
+    (".zshenv", variable_files.of_shell),
+    (".zprofile", variable_files.of_shell),
+    (".zshrc", variable_files.of_shell),
+    (".zlogin", variable_files.of_shell),
+    (".xprofile", variable_files.of_shell),
+    (".xsessionrc", variable_files.of_shell),
+    (".cshrc", variable_files.of_csh),
+    (".tcshrc", variable_files.of_csh),
+    (".login", variable_files.of_csh),
+    (".pam_environment", variable_files.of_pam),
+    (".config/fish/config.fish", variable_files.of_fish),
+    (".config/fish/fish_variables", variable_files.of_fish_variables),
 )
 _HOME_FOLDERS: tuple[tuple[str, str, Parser], ...] = (
-    (".config/environment.d", ".conf", settings.of_list),
-    (".config/fish/conf.d", ".fish", settings.of_fish),
-    (".config/plasma-workspace/env", ".sh", settings.of_shell),
+    (".config/environment.d", ".conf", variable_files.of_list),
+    (".config/fish/conf.d", ".fish", variable_files.of_fish),
+    (".config/plasma-workspace/env", ".sh", variable_files.of_shell),
 )
 
 
@@ -94,36 +93,36 @@ class File(NamedTuple):
     named_by: Owner | None = None
 
 
-def variables(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
+def variables(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
     """``name``, ``value``, ``place`` (a file, or ``environment``) and ``line`` or None.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         names: users whose start files are read beside root's; without names those of
             everybody with a user id from 1000 on.
         unknown: gets the reason for each file that cannot be read.
     """
-    found = _of_process() if reader.live else []
+    found = _of_process() if rootfs.live else []
     # A file may be named several times: by services, and as one that logins read.
     seen: set[str] = set()
-    found += _of_files(reader, _system_files(reader, unknown), seen, unknown)
-    of_root = unknown.ask("variables.homes", accounts.homes_of_root, reader) or []
-    for home in unknown.ask("variables.homes", accounts.homes, reader, names) or []:
+    found += _of_files(rootfs, _system_files(rootfs, unknown), seen, unknown)
+    of_root = unknown.collect("variables.homes", accounts.homes_of_root, rootfs) or []
+    for home in unknown.collect("variables.homes", accounts.homes, rootfs, names) or []:
         with unknown.of_home("variables", home) as reasons:
-            files = _home_files(reader, home, home in of_root, reasons)
-            found += _of_files(reader, itertools.islice(files, _MOST_FILES), seen, reasons)
+            files = _home_files(rootfs, home, home in of_root, reasons)
+            found += _of_files(rootfs, itertools.islice(files, _MOST_FILES), seen, reasons)
     return found
 
 
-def forbidden_places(reader: Reader, names: tuple[str, ...], unknown: Unknown) -> list[str]:
+def forbidden_places(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[str]:
     """Paths of the files that set the forbidden variable.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         names: users, as for `variables`.
         unknown: gets the reason for each file that cannot be read.
     """
-    found = variables(reader, names, unknown)
+    found = variables(rootfs, names, unknown)
     settings = (v for v in found if v["name"] == FORBIDDEN and v["line"] is not None)
     return list(dict.fromkeys(str(setting["place"]) for setting in settings))
 
@@ -137,20 +136,20 @@ def _of_process() -> list[dict[str, object]]:
 
 
 def _of_files(
-    reader: Reader, files: Iterator[File], seen: set[str], unknown: Unknown
+    rootfs: RootFs, files: Iterator[File], seen: set[str], unknown: Unknown
 ) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for file in files:
         if file.path not in seen:
             seen.add(file.path)
-            found += unknown.ask(f"variables.{file.path}", _of_file, reader, file) or []
+            found += unknown.collect(f"variables.{file.path}", _of_file, rootfs, file) or []
     return found
 
 
-def _of_file(reader: Reader, file: File) -> list[dict[str, object]]:
-    text = reader.optional_text(file.path, file.named_by) or ""
+def _of_file(rootfs: RootFs, file: File) -> list[dict[str, object]]:
+    text = rootfs.optional_text(file.path, file.named_by) or ""
     # Nearly all files name no such variable and need no parsing.
-    if file.parse is not settings.of_preload and not _WATCHED.search(text):
+    if file.parse is not variable_files.of_preload and not _WATCHED.search(text):
         return []
     found: list[dict[str, object]] = []
     for line, name, value in file.parse(text):
@@ -161,13 +160,13 @@ def _of_file(reader: Reader, file: File) -> list[dict[str, object]]:
     return found
 
 
-def _system_files(reader: Reader, unknown: Unknown) -> Iterator[File]:
+def _system_files(rootfs: RootFs, unknown: Unknown) -> Iterator[File]:
     for path, parse in _SYSTEM_FILES:
         yield File(path, parse)
     for folder, end, parse in _SYSTEM_FOLDERS:
-        yield from _folder_files(reader, folder, end, parse, unknown)
+        yield from _folder_files(rootfs, folder, end, parse, unknown)
     for folders in (units.SYSTEM_FOLDERS, units.USER_FOLDERS):
-        yield from _service_files(reader, folders, unknown)
+        yield from _service_files(rootfs, folders, unknown)
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -175,30 +174,30 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 def _folder_files(
-    reader: Reader, folder: str, end: str, parse: Parser, unknown: Unknown
+    rootfs: RootFs, folder: str, end: str, parse: Parser, unknown: Unknown
 ) -> Iterator[File]:
-    for name in unknown.ask(f"variables.{folder}", reader.optional_names, folder) or []:
+    for name in unknown.collect(f"variables.{folder}", rootfs.optional_names, folder) or []:
         if name.endswith(end):
             yield File(f"{folder}/{name}", parse)
 
 
-def _service_files(reader: Reader, folders: tuple[str, ...], unknown: Unknown) -> Iterator[File]:
-    for files in units.services(reader, folders, unknown):
+def _service_files(rootfs: RootFs, folders: tuple[str, ...], unknown: Unknown) -> Iterator[File]:
+    for files in units.services(rootfs, folders, unknown):
         for path in files:
-            yield File(path, settings.of_unit)
-        for path, owner in units.environment_files(reader, files, unknown):
-            yield File(path, settings.of_environment_file, owner)
+            yield File(path, variable_files.of_unit)
+        for path, owner in units.environment_files(rootfs, files, unknown):
+            yield File(path, variable_files.of_environment_file, owner)
 
 
-def _home_files(reader: Reader, home: str, is_root: bool, unknown: Unknown) -> Iterator[File]:
+def _home_files(rootfs: RootFs, home: str, is_root: bool, unknown: Unknown) -> Iterator[File]:
     # One reason for a home that must not be entered instead of one for each of its files.
-    if not unknown.ask(f"variables.{home}", reader.enter, home):
+    if not unknown.collect(f"variables.{home}", rootfs.enter, home):
         return
     for name, parse in _HOME_FILES:
         yield File(f"{home}/{name}", parse)
     for folder, end, parse in _HOME_FOLDERS:
-        yield from _folder_files(reader, f"{home}/{folder}", end, parse, unknown)
-    for file in _service_files(reader, (f"{home}/{units.HOME_FOLDER}",), unknown):
+        yield from _folder_files(rootfs, f"{home}/{folder}", end, parse, unknown)
+    for file in _service_files(rootfs, (f"{home}/{units.HOME_FOLDER}",), unknown):
         # What a user's own service names elsewhere is none of the user's start files.
         if is_root or _is_below(file.path, home):
             yield file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..printable import printable
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from ..venvs.contents import Difference, differences, marker, python_version
 from ..venvs.ownership import closed
 from . import accounts
@@ -16,7 +16,7 @@ _MOST_LINKS = 50
 
 
 def environments(
-    reader: Reader, names: tuple[str, ...], unknown: Unknown
+    rootfs: RootFs, names: tuple[str, ...], unknown: Unknown
 ) -> list[dict[str, object]]:
     """The environments in use.
 
@@ -25,59 +25,59 @@ def environments(
     ``python``, name to version of its ``packages``, and what is ``altered``.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         names: users who were asked about, see `accounts.homes`.
         unknown: gets the reason for each folder that cannot be read.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    found = _in_folder(reader, _SYSTEM, unknown)
-    for home in accounts.open_homes(reader, names, unknown, "environments"):
+    found = _in_folder(rootfs, _SYSTEM, unknown)
+    for home in accounts.open_homes(rootfs, names, unknown, "environments"):
         with unknown.of_home("environments", home) as reasons:
-            found += _in_folder(reader, f"{home}/{_USER}", reasons)
+            found += _in_folder(rootfs, f"{home}/{_USER}", reasons)
     return found
 
 
-def _in_folder(reader: Reader, folder: str, unknown: Unknown) -> list[dict[str, object]]:
-    links = unknown.ask(f"environments.{folder}", _links, reader, folder) or []
-    return [_environment(reader, link, unknown) for link in links]
+def _in_folder(rootfs: RootFs, folder: str, unknown: Unknown) -> list[dict[str, object]]:
+    links = unknown.collect(f"environments.{folder}", _links, rootfs, folder) or []
+    return [_environment(rootfs, link, unknown) for link in links]
 
 
-def _links(reader: Reader, folder: str) -> list[str]:
+def _links(rootfs: RootFs, folder: str) -> list[str]:
     """Links to environments; every other entry is none of them."""
-    built = set(reader.optional_names(f"{folder}/{_FOLDER}"))
+    built = set(rootfs.optional_names(f"{folder}/{_FOLDER}"))
     links = [
         f"{folder}/{name}"
-        for name in reader.optional_names(folder)
-        if reader.link_name(f"{folder}/{name}") in built
+        for name in rootfs.optional_names(folder)
+        if rootfs.link_name(f"{folder}/{name}") in built
     ]
     if len(links) > _MOST_LINKS:
         raise UnreadableError(printable(f"{folder}: more than {_MOST_LINKS} environments"))
     return links
 
 
-def _closed(reader: Reader, path: str) -> list[Difference]:
-    place = reader.locate(path)
+def _closed(rootfs: RootFs, path: str) -> list[Difference]:
+    place = rootfs.locate(path)
     try:
         return closed(place, place.parents[1])
     except OSError as error:
         return [Difference("", f"{path}: {error.strerror}")]
 
 
-def _environment(reader: Reader, path: str, unknown: Unknown) -> dict[str, object]:
+def _environment(rootfs: RootFs, path: str, unknown: Unknown) -> dict[str, object]:
     fact = f"environments.{path}"
-    kept = unknown.ask(fact, marker, reader, path) or {}
+    kept = unknown.collect(fact, marker, rootfs, path) or {}
     packages, cleared = kept.get("packages", {}), kept.get("cleared", {})
-    asked = (reader, path, packages, cleared)
-    altered = (unknown.ask(fact, differences, *asked) or []) if kept else []
+    asked = (rootfs, path, packages, cleared)
+    altered = (unknown.collect(fact, differences, *asked) or []) if kept else []
     # One in a home is for its owner alone.
     if kept and path.startswith(f"{_SYSTEM}/"):
-        altered += unknown.ask(fact, _closed, reader, path) or []
+        altered += unknown.collect(fact, _closed, rootfs, path) or []
     return {
         "path": path,
         "identity": kept.get("identity", ""),
-        "python": unknown.ask(fact, python_version, reader, path) or "",
+        "python": unknown.collect(fact, python_version, rootfs, path) or "",
         "packages": packages,
         "altered": [difference.text for difference in altered],
     }

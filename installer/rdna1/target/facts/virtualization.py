@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 _DMI = "/sys/class/dmi/id"
 # Begin of the vendor's or product's name, as systemd-detect-virt(1) tells machines apart.
@@ -29,47 +29,47 @@ _HYPERVISOR = re.compile(r"^flags\s*:.*\bhypervisor\b", re.MULTILINE)
 _TOTAL = re.compile(r"^MemTotal:\s+([0-9]{1,15}) kB$", re.MULTILINE)
 
 
-def virtualization(reader: Reader) -> str | None:
+def virtualization(rootfs: RootFs) -> str | None:
     """Kind of virtual machine, ``unknown`` for one of another maker, or None for none.
 
     Raises:
         UnreadableError: no sign of one, and the processor's flags cannot be read.
     """
     for name in ("product_name", "sys_vendor"):
-        text = (reader.optional_text(f"{_DMI}/{name}") or "").strip()
+        text = (rootfs.optional_text(f"{_DMI}/{name}") or "").strip()
         kind = next((kind for begin, kind in _MAKERS if text.startswith(begin)), None)
         if kind is not None:
             return kind
-    return "unknown" if _HYPERVISOR.search(_of_kernel(reader, "/proc/cpuinfo")) else None
+    return "unknown" if _HYPERVISOR.search(_of_kernel(rootfs, "/proc/cpuinfo")) else None
 
 
-def model(reader: Reader) -> dict[str, str]:
+def model(rootfs: RootFs) -> dict[str, str]:
     """``vendor`` and ``product`` of the machine as its firmware names them, empty without one.
 
     Raises:
         UnreadableError: the firmware's tables cannot be read.
     """
     return {
-        "vendor": (reader.optional_text(f"{_DMI}/sys_vendor") or "").strip(),
-        "product": (reader.optional_text(f"{_DMI}/product_name") or "").strip(),
+        "vendor": (rootfs.optional_text(f"{_DMI}/sys_vendor") or "").strip(),
+        "product": (rootfs.optional_text(f"{_DMI}/product_name") or "").strip(),
     }
 
 
-def memory_bytes(reader: Reader) -> int:
+def memory_bytes(rootfs: RootFs) -> int:
     """Memory that the kernel can use, in bytes.
 
     Raises:
         UnreadableError: the kernel's list does not hold it.
     """
-    match = _TOTAL.search(_of_kernel(reader, "/proc/meminfo"))
+    match = _TOTAL.search(_of_kernel(rootfs, "/proc/meminfo"))
     if match is None:
         raise UnreadableError("/proc/meminfo: no MemTotal")
     return int(match[1]) * 1024
 
 
-def _of_kernel(reader: Reader, path: str) -> str:
+def _of_kernel(rootfs: RootFs, path: str) -> str:
     try:
         # A line for each of many processors adds up.
-        return reader.text(path, 16 * 1024 * 1024)
+        return rootfs.text(path, 16 * 1024 * 1024)
     except MissingError as error:
         raise UnreadableError(f"{error}; /proc belongs to a running machine") from error

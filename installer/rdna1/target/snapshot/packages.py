@@ -6,7 +6,7 @@ import re
 from typing import Any, Dict, Iterable, Iterator
 
 from ..facts.dpkg import ABSENT, Status
-from ..rootfs import Reader
+from ..rootfs import RootFs
 
 # Name to version, and whether it came automatically and is on hold.
 Packages = Dict[str, Dict[str, Any]]
@@ -16,7 +16,7 @@ _MARKS = "/var/lib/apt/extended_states"
 _FIELD = re.compile(r"^(Depends|Pre-Depends|Provides): (.*)$", re.MULTILINE)
 
 
-def read_packages(reader: Reader) -> Packages:
+def read_packages(rootfs: RootFs) -> Packages:
     """All packages that are there, unfinished ones included.
 
     Those of another architecture are named ``NAME:ARCHITECTURE``.
@@ -24,9 +24,9 @@ def read_packages(reader: Reader) -> Packages:
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's or apt's file cannot be read.
     """
-    status = Status(reader)
+    status = Status(rootfs)
     native = status.native_architecture()
-    automatic = _automatic(reader, native)
+    automatic = _automatic(rootfs, native)
     return {
         name: {
             "version": package.version,
@@ -41,13 +41,13 @@ def read_packages(reader: Reader) -> Packages:
     }
 
 
-def read_going(reader: Reader) -> set[str]:
+def read_going(rootfs: RootFs) -> set[str]:
     """Packages that are there, and that dpkg was asked to remove.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's file cannot be read.
     """
-    status = Status(reader)
+    status = Status(rootfs)
     native = status.native_architecture()
     return {
         _name(package.name, package.architecture, native)
@@ -56,13 +56,13 @@ def read_going(reader: Reader) -> set[str]:
     }
 
 
-def read_leftovers(reader: Reader) -> list[str]:
+def read_leftovers(rootfs: RootFs) -> list[str]:
     """Packages that are removed but for their configuration.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's file cannot be read.
     """
-    status = Status(reader)
+    status = Status(rootfs)
     native = status.native_architecture()
     return sorted(
         _name(package.name, package.architecture, native)
@@ -71,7 +71,7 @@ def read_leftovers(reader: Reader) -> list[str]:
     )
 
 
-def needed(reader: Reader, candidates: Iterable[str]) -> dict[str, str]:
+def needed(rootfs: RootFs, candidates: Iterable[str]) -> dict[str, str]:
     """Those of the candidates that a package which is none of them needs, and that package.
 
     Of several packages that satisfy a dependency one is enough. Versions are not looked at.
@@ -79,7 +79,7 @@ def needed(reader: Reader, candidates: Iterable[str]) -> dict[str, str]:
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's file cannot be read.
     """
-    status = Status(reader)
+    status = Status(rootfs)
     native = status.native_architecture()
     needs: dict[str, list[list[str]]] = {}
     providers: dict[str, set[str]] = {}
@@ -123,8 +123,8 @@ def _names(relation: str) -> Iterator[str]:
             yield name[1]
 
 
-def _automatic(reader: Reader, native: str) -> set[str]:
-    text = reader.optional_text(_MARKS) or ""
+def _automatic(rootfs: RootFs, native: str) -> set[str]:
+    text = rootfs.optional_text(_MARKS) or ""
     entries = (
         dict(re.findall(r"^(\S+): (.*)$", part, re.MULTILINE)) for part in text.split("\n\n")
     )

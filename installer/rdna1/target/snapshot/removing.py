@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .packages import read_going, read_packages
 
 _FILE = "removing.json"
@@ -34,20 +34,20 @@ class Leavings(NamedTuple):
 NONE = Leavings([], [])
 
 
-def write_down(folder: Path, names: Sequence[str], reader: Reader) -> None:
+def write_down(folder: Path, names: Sequence[str], rootfs: RootFs) -> None:
     """Write down packages that apt is about to remove, where runs are recorded at all.
 
     Args:
         folder: of the records.
         names: of the packages, those of another architecture as ``NAME:ARCHITECTURE``.
-        reader: of the machine.
+        rootfs: of the machine.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's or apt's file cannot be read.
     """
     if not names or not folder.is_dir():
         return
-    packages = read_packages(reader)
+    packages = read_packages(rootfs)
     auto = [name for name in names if packages.get(name, {}).get("auto")]
     content = {"schema_version": SCHEMA_VERSION, "names": sorted(names), "auto": sorted(auto)}
     draft = folder / f".{_FILE}"
@@ -55,7 +55,7 @@ def write_down(folder: Path, names: Sequence[str], reader: Reader) -> None:
     draft.replace(folder / _FILE)
 
 
-def leavings(folder: Path, reader: Reader) -> Leavings:
+def leavings(folder: Path, rootfs: RootFs) -> Leavings:
     """What the removal that was written down left, as it was interrupted.
 
     Raises:
@@ -65,7 +65,7 @@ def leavings(folder: Path, reader: Reader) -> Leavings:
         content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return NONE
-    packages, going = read_packages(reader), read_going(reader)
+    packages, going = read_packages(rootfs), read_going(rootfs)
     there = [name for name in content["names"] if name in packages]
     return Leavings(
         [name for name in there if name in going],

@@ -6,7 +6,7 @@ import fnmatch
 from typing import Any, Iterable, Iterator, NamedTuple
 
 from ..facts.dpkg import is_relevant
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .files import Entry, same
 from .packages import Packages, needed
 from .runs import Run
@@ -106,7 +106,7 @@ def plan(runs: list[Run], now: State) -> RollbackPlan:
     target = runs[0].before
     brought, perhaps = _brought(runs, now)
     candidates = sorted(brought & now.packages.keys() - target.packages.keys())
-    keep = needed(Reader(), candidates)
+    keep = needed(RootFs(), candidates)
     going = [name for name in candidates if name not in keep]
     auto, manual = _marks(runs, now)
     members = _members(runs, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, NamedTuple, Sequence
 
 from ..facts import accounts
-from ..rootfs import Reader
+from ..rootfs import RootFs
 from .files import Entries, read_entries, same, without_contents
 from .packages import Packages, read_leftovers, read_packages
 from .watch import Place, home_places, places
@@ -58,18 +58,18 @@ def read_state(
         rdna1.target.rootfs.UnreadableError: dpkg's files or those of accounts cannot be read.
         OSError: a file to be written down cannot be read.
     """
-    reader = Reader()
+    rootfs = RootFs()
     looked_at = {place: None for state in earlier for place in state.places}
     looked_at.update(dict.fromkeys(home_places(home) if home else places(users, list(looked_at))))
     files = read_entries(looked_at, contents=contents)
     if home:
         return State({}, [], {}, files, list(looked_at))
     return State(
-        packages=read_packages(reader),
-        leftovers=read_leftovers(reader),
+        packages=read_packages(rootfs),
+        leftovers=read_leftovers(rootfs),
         groups={
             group.name: {"gid": group.gid, "members": sorted(group.members)}
-            for group in accounts.groups(reader)
+            for group in accounts.groups(rootfs)
         },
         files=files,
         places=list(looked_at),

@@ -8,7 +8,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple
 from ..facts import accounts, miopen, variables
 from ..facts.unknown import Unknown
 from ..homes import Tree
-from ..rootfs import Reader
+from ..rootfs import RootFs
 
 # Folder to names in it, so that each is listed once.
 Names = Dict[str, List[str]]
@@ -65,20 +65,20 @@ def places(users: tuple[str, ...], earlier: Iterable[Place] = ()) -> Iterator[Pl
         users: named users; without names start files of everybody.
         earlier: places of records before, beside which there are backups by now.
     """
-    reader, tree = Reader(), Tree()
+    rootfs, tree = RootFs(), Tree()
     listed: Names = {}
     yield Place(COMMON_FOLDER, _ALONE)
     for path, depth in _FOLDERS:
         yield Place(path, depth)
     yield Place(_MODULES, 0)
-    forbidding = variables.forbidden_places(reader, users, Unknown())
+    forbidding = variables.forbidden_places(rootfs, users, Unknown())
     for path in _resolved(tree, [_MODULES, *forbidding]):
         yield Place(path, 0)
         yield from _backups(tree, path, listed)
     for name in _names(tree, _COMMANDS, listed):
         if name.startswith(_COMMAND_START):
             yield Place(f"{_COMMANDS}/{name}", 0)
-    for user in accounts.users(reader):
+    for user in accounts.users(rootfs):
         if user.name in users:
             yield from _miopen_places(tree, user.home, listed)
     for place in earlier:

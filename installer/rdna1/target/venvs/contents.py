@@ -17,7 +17,7 @@ from posixpath import normpath
 from typing import Any, Iterable, Iterator, NamedTuple
 
 from ..printable import printable
-from ..rootfs import MissingError, Reader, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 from ..whole_file import write_whole
 from .execstack import HEAD_SIZE, wants_executable_stack
 
@@ -40,17 +40,17 @@ class Difference(NamedTuple):
     text: str
 
 
-def packages(reader: Reader, environment: str) -> dict[str, str]:
+def packages(rootfs: RootFs, environment: str) -> dict[str, str]:
     """Normalised name to version of what is installed in the environment itself.
 
     Raises:
         UnreadableError: a folder cannot be read.
     """
-    return {name: version for _, name, version in _distributions(reader, environment)}
+    return {name: version for _, name, version in _distributions(rootfs, environment)}
 
 
 def differences(
-    reader: Reader, environment: str, installed: dict[str, str], cleared: Iterable[str] = ()
+    rootfs: RootFs, environment: str, installed: dict[str, str], cleared: Iterable[str] = ()
 ) -> list[Difference]:
     """How an environment differs from ``installed`` and from the lists of its own files.
 
@@ -58,7 +58,7 @@ def differences(
     files, and finds what was removed, replaced or edited but for an edit of equal length.
 
     Args:
-        reader: of the machine.
+        rootfs: of the machine.
         environment: its folder.
         installed: normalised name to version of each package.
         cleared: paths of the libraries whose flag for an executable stack was cleared; one that
@@ -67,7 +67,7 @@ def differences(
     Raises:
         UnreadableError: a folder cannot be read.
     """
-    distributions = _distributions(reader, environment)
+    distributions = _distributions(rootfs, environment)
     now = {name: version for _, name, version in distributions}
     found = [
         Difference(name, f"{name} is {now.get(name, 'missing')}, it was {version}")
@@ -78,13 +78,13 @@ def differences(
         Difference(name, f"{name} was added") for name in sorted(now) if name not in installed
     ]
     for folder, name, _ in distributions:
-        text = _altered(reader, environment, folder)
+        text = _altered(rootfs, environment, folder)
         if text:
             found.append(Difference(name, f"{name}: {text}"))
     found += [
         Difference("", printable(f"{path} wants an executable stack again"))
         for path in sorted(cleared)
-        if _wants_executable_stack(reader, f"{environment}/{path}")
+        if _wants_executable_stack(rootfs, f"{environment}/{path}")
     ]
     return found
 
@@ -106,7 +106,7 @@ def finish(
     write_whole(environment / _MARKER, text.encode(), 0o644)
 
 
-def marker(reader: Reader, environment: str) -> dict[str, Any]:
+def marker(rootfs: RootFs, environment: str) -> dict[str, Any]:
     """``identity``, ``packages`` and ``cleared`` of a complete environment, see `finish`.
 
     Nothing of any other folder.
@@ -115,7 +115,7 @@ def marker(reader: Reader, environment: str) -> dict[str, Any]:
         UnreadableError: it cannot be read, or does not hold what `finish` writes.
     """
     path = f"{environment}/{_MARKER}"
-    text = reader.optional_text(path)
+    text = rootfs.optional_text(path)
     if text is None:
         return {}
     try:
@@ -131,13 +131,13 @@ def marker(reader: Reader, environment: str) -> dict[str, Any]:
     return {"identity": identity, "packages": installed, "cleared": cleared}
 
 
-def python_version(reader: Reader, environment: str) -> str:
+def python_version(rootfs: RootFs, environment: str) -> str:
     """Version of its Python, as pyvenv.cfg has it; empty where it has none.
 
     Raises:
         UnreadableError: the file cannot be read.
     """
-    text = reader.optional_text(f"{environment}/pyvenv.cfg") or ""
+    text = rootfs.optional_text(f"{environment}/pyvenv.cfg") or ""
     match = re.search(rf"^version(?:_info)?[ \t]*=[ \t]*(\S{{1,{_LONGEST}}})", text, re.MULTILINE)
     return match[1] if match else ""
 
@@ -154,22 +154,22 @@ def _are_words(value: object) -> bool:
     )
 
 
-def _wants_executable_stack(reader: Reader, path: str) -> bool:
+def _wants_executable_stack(rootfs: RootFs, path: str) -> bool:
     # That it is missing is found by the list of its package.
     try:
-        return wants_executable_stack(reader.head(path, HEAD_SIZE))
+        return wants_executable_stack(rootfs.head(path, HEAD_SIZE))
     except MissingError:
         return False
 
 
-def _distributions(reader: Reader, environment: str) -> list[tuple[str, str, str]]:
+def _distributions(rootfs: RootFs, environment: str) -> list[tuple[str, str, str]]:
     """Folder in the environment, normalised name and version of each package."""
     found = [
         (f"{folder}/{entry}", re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"])
-        for python in reader.optional_names(f"{environment}/lib")
+        for python in rootfs.optional_names(f"{environment}/lib")
         if _PYTHON.fullmatch(python)
         for folder in [f"lib/{python}/site-packages"]
-        for entry in reader.optional_names(f"{environment}/{folder}")
+        for entry in rootfs.optional_names(f"{environment}/{folder}")
         for match in [_DISTRIBUTION.fullmatch(entry)]
         if match
     ]
@@ -178,10 +178,10 @@ def _distributions(reader: Reader, environment: str) -> list[tuple[str, str, str
     return found
 
 
-def _altered(reader: Reader, environment: str, distribution: str) -> str | None:
+def _altered(rootfs: RootFs, environment: str, distribution: str) -> str | None:
     """The first file of a package that is missing or of another size, in words."""
     try:
-        text = reader.text(f"{environment}/{distribution}/RECORD", _LARGEST_RECORD)
+        text = rootfs.text(f"{environment}/{distribution}/RECORD", _LARGEST_RECORD)
         rows = list(itertools.islice(_rows(text), _MOST_FILES))
     except MissingError:
         return "RECORD: No such file or directory"
@@ -191,7 +191,7 @@ def _altered(reader: Reader, environment: str, distribution: str) -> str | None:
         return f"RECORD: {error}"
     site = distribution.rpartition("/")[0]
     paths = [normpath(f"{site}/{path}") for path, _ in rows]
-    for (path, size), status in zip(rows, reader.statuses(environment, paths)):
+    for (path, size), status in zip(rows, rootfs.statuses(environment, paths)):
         if not _SIZE.fullmatch(size):
             return printable(f"RECORD: the size of {path} is not a number")
         if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != int(size):

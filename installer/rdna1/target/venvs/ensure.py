@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..exclusive_lock import ExclusiveLockError, exclusive_lock
 from ..folders import make_folders
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from .build import BuildError, Uv
 from .contents import Difference, differences, finish, marker, packages, python_version
 from .execstack import ExecstackError, clear_executable_stacks
@@ -96,15 +96,15 @@ def _reason(found: Sequence[Difference]) -> str:
 def _result(
     before: Path | None, after: Path, reason: str = "", removed: list[str] | None = None
 ) -> Result:
-    reader = Reader()
-    installed = marker(reader, str(after))["packages"]
+    rootfs = RootFs()
+    installed = marker(rootfs, str(after))["packages"]
     return Result(
         before != after,
         reason,
         str(before or ""),
         str(after),
         removed or [],
-        python_version(reader, str(after)),
+        python_version(rootfs, str(after)),
         installed,
     )
 
@@ -134,14 +134,14 @@ def _why_contents_are_not(environment: Path | None, identity: str) -> list[Diffe
     """Why an environment has to be built anew; nothing where it holds what it should."""
     if environment is None:
         return [Difference("", "there is none yet")]
-    reader, path = Reader(), str(environment)
+    rootfs, path = RootFs(), str(environment)
     try:
-        kept = marker(reader, path)
+        kept = marker(rootfs, path)
         if not kept:
             return [Difference("", f"{environment} is not whole")]
         if kept["identity"] != identity:
             return [Difference("", "its wheels, its Python or this project are to be others")]
-        return differences(reader, path, kept["packages"], kept["cleared"])
+        return differences(rootfs, path, kept["packages"], kept["cleared"])
     except UnreadableError as error:
         return [Difference("", str(error))]
 
@@ -164,14 +164,14 @@ def _built(spec: Spec, uv: Uv, identity: str) -> Path:
     if environment.is_dir() and _may_be_kept(spec, environment, identity):
         open_to_all(environment, spec.prefix)
         return environment
-    reader = Reader()
+    rootfs = RootFs()
     for attempt in ("first", "last"):
         # What an interrupted run left.
         shutil.rmtree(environment, ignore_errors=True)
         try:
             uv.build(environment)
-            installed = packages(reader, str(environment))
-            wrong = differences(reader, str(environment), installed)
+            installed = packages(rootfs, str(environment))
+            wrong = differences(rootfs, str(environment), installed)
             if not wrong:
                 cleared = clear_executable_stacks(environment, spec.execstack)
                 # Of the files that it shares with the cache, some may be of an earlier umask.

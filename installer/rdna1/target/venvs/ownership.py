@@ -16,7 +16,7 @@ import stat
 from pathlib import Path
 from typing import Iterator, Optional
 
-from ..rootfs import Reader, UnreadableError
+from ..rootfs import RootFs, UnreadableError
 from .contents import Difference, marker
 
 _FOLDER, _PYTHONS = "environments", "python"
@@ -74,7 +74,7 @@ def is_own(folder: Path) -> bool:
     """Whether a folder is an environment that this project built, of any release."""
     # Releases before the marker put this project into it as well.
     try:
-        if marker(Reader(), str(folder)):
+        if marker(RootFs(), str(folder)):
             return True
     except UnreadableError:
         pass

@@ -10,9 +10,9 @@ import pytest
 
 from rdna1.target.facts.collect import collect
 from rdna1.target.facts.dpkg import Status
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from rdna1.target.snapshot.packages import needed, read_packages
-from support.apt_repository import StandIn
+from support.apt_repository import FakePackage
 from support.interrupted_dpkg import DpkgRoot
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="dpkg gives files to root")
@@ -22,15 +22,19 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="dpkg gives files to r
 def killed(tmp_path: Path) -> DpkgRoot:
     """A machine whose dpkg was killed after it had configured one of three packages."""
     machine = DpkgRoot(tmp_path / "machine")
-    assert machine.install([StandIn("old", "1")]) == 0
-    packages = [StandIn("old", "2"), machine.killer("kills"), StandIn("rocminfo", depends="kills")]
+    assert machine.install([FakePackage("old", "1")]) == 0
+    packages = [
+        FakePackage("old", "2"),
+        machine.killer("kills"),
+        FakePackage("rocminfo", depends="kills"),
+    ]
     assert machine.install(packages) == -9
     assert list((machine.admin / "updates").glob("[0-9]*"))
     return machine
 
 
 def states(machine: DpkgRoot) -> dict[str, str]:
-    packages = Status(Reader(str(machine.root))).packages()
+    packages = Status(RootFs(str(machine.root))).packages()
     return {p.name: f"{p.flag} {p.state}" for p in packages if p.state != "not-installed"}
 
 
@@ -39,7 +43,7 @@ def test_what_is_read_is_what_dpkg_itself_reads(killed: DpkgRoot) -> None:
     assert states(killed) == told
     assert told["old"] == "ok installed"
     assert told["kills"] == "ok half-configured"
-    assert read_packages(Reader(str(killed.root)))["old"]["version"] == "2"
+    assert read_packages(RootFs(str(killed.root)))["old"]["version"] == "2"
 
 
 def test_facts_name_what_the_journal_leaves_unfinished(killed: DpkgRoot) -> None:
@@ -51,7 +55,9 @@ def test_facts_name_what_the_journal_leaves_unfinished(killed: DpkgRoot) -> None
 def test_a_removal_that_only_the_journal_knows(tmp_path: Path) -> None:
     machine = DpkgRoot(tmp_path / "machine")
     script = machine.killer("kills").scripts["postinst"]
-    assert machine.install([StandIn("a"), StandIn("kills", scripts={"postrm": script})]) == 0
+    assert (
+        machine.install([FakePackage("a"), FakePackage("kills", scripts={"postrm": script})]) == 0
+    )
     assert machine.dpkg("--remove", "a", "kills") == -9
     facts: Any = collect(str(machine.root))
     assert "a" not in facts["apt"]["packages"]
@@ -68,11 +74,13 @@ def test_nothing_is_left_after_dpkg_has_finished(killed: DpkgRoot) -> None:
 
 def test_dependencies_are_those_of_the_journal(tmp_path: Path) -> None:
     machine = DpkgRoot(tmp_path / "machine")
-    ours, theirs = StandIn("ours"), StandIn("theirs", "1")
+    ours, theirs = FakePackage("ours"), FakePackage("theirs", "1")
     assert machine.install([ours, theirs]) == 0
     # Its new version needs what a run brought, and only the journal knows it is whole.
-    assert machine.install([StandIn("theirs", "2", depends="ours"), machine.killer("kills")]) == -9
-    assert needed(Reader(str(machine.root)), ["ours"]) == {"ours": "theirs"}
+    assert (
+        machine.install([FakePackage("theirs", "2", depends="ours"), machine.killer("kills")]) == -9
+    )
+    assert needed(RootFs(str(machine.root)), ["ours"]) == {"ours": "theirs"}
 
 
 def test_an_entry_replaces_that_of_the_same_architecture(tmp_path: Path) -> None:
@@ -100,7 +108,7 @@ def test_an_entry_replaces_that_of_the_same_architecture(tmp_path: Path) -> None
     }
     for name, text in journal.items():
         (folder / "updates" / name).write_text(text)
-    found = Status(Reader(str(tmp_path))).packages()
+    found = Status(RootFs(str(tmp_path))).packages()
     assert {(p.name, p.architecture, p.state) for p in found} == {
         ("lib", "amd64", "installed"),
         ("lib", "i386", "half-configured"),

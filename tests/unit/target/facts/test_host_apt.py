@@ -11,7 +11,7 @@ from rdna1.target.facts import apt_policy
 from rdna1.target.facts.apt_settings import settings
 from rdna1.target.facts.collect import collect
 from rdna1.target.facts.deb822 import paragraphs
-from rdna1.target.rootfs import Reader, UnreadableError
+from rdna1.target.rootfs import RootFs, UnreadableError
 
 if TYPE_CHECKING:
     from unit.target.facts.conftest import Tree
@@ -263,7 +263,7 @@ def indexes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("indexes")
 def test_apt_is_asked_once_in_plain_english(tmp_path: Path) -> None:
     path = program(tmp_path, f'echo "$@" $LC_ALL > {tmp_path}/asked; cat <<"E"\n{POLICY}E')
-    question = apt_policy.Question(Reader("/"), ["rocminfo", "libtinfo5", "rocminfo"], path)
+    question = apt_policy.PolicyQuery(RootFs("/"), ["rocminfo", "libtinfo5", "rocminfo"], path)
     found: Any = question.candidates()
     assert (tmp_path / "asked").read_text() == (
         "-o APT::Cmd::Pattern-Only=true policy libtinfo5 rocminfo C\n"
@@ -284,19 +284,19 @@ def test_apt_is_asked_once_in_plain_english(tmp_path: Path) -> None:
 def test_an_apt_that_fails_is_quoted(tmp_path: Path, body: str, reason: str) -> None:
     path = program(tmp_path, body)
     with pytest.raises(UnreadableError, match=f"apt-cache: {reason}"):
-        apt_policy.Question(Reader("/"), ["a"], path).candidates()
+        apt_policy.PolicyQuery(RootFs("/"), ["a"], path).candidates()
 
 
 @pytest.mark.usefixtures("indexes")
 def test_an_apt_that_only_warns_is_heard(tmp_path: Path) -> None:
     path = program(tmp_path, f'echo "N: Unable to locate" >&2; cat <<"E"\n{POLICY}E')
-    assert apt_policy.Question(Reader("/"), ["comgr"], path).candidates()["comgr"] is not None
+    assert apt_policy.PolicyQuery(RootFs("/"), ["comgr"], path).candidates()["comgr"] is not None
 
 
 @pytest.mark.usefixtures("indexes")
 def test_an_apt_that_hangs_is_ended(tmp_path: Path) -> None:
     path = program(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
-    question = apt_policy.Question(Reader("/"), ["a"], path)
+    question = apt_policy.PolicyQuery(RootFs("/"), ["a"], path)
     with pytest.raises(UnreadableError, match=r"no answer within 0\.5 s"):
         question.candidates(0.5)
     with pytest.raises(ProcessLookupError):
@@ -306,19 +306,19 @@ def test_an_apt_that_hangs_is_ended(tmp_path: Path) -> None:
 def test_no_apt_and_no_index(indexes: Path, tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
     with pytest.raises(UnreadableError, match=re.escape(f"{missing}: No such file")):
-        apt_policy.Question(Reader("/"), ["a"], missing).candidates()
+        apt_policy.PolicyQuery(RootFs("/"), ["a"], missing).candidates()
     for path in indexes.iterdir():
         path.unlink()
     with pytest.raises(UnreadableError, match="no package index; run as root: apt-get update"):
-        apt_policy.Question(Reader("/"), ["a"]).candidates()
+        apt_policy.PolicyQuery(RootFs("/"), ["a"]).candidates()
 
 
 @pytest.mark.usefixtures("indexes")
 def test_no_process_for_a_tree_or_without_names(tree: Tree, tmp_path: Path) -> None:
     path = program(tmp_path, f"touch {tmp_path}/started")
     with pytest.raises(UnreadableError, match="belongs to a running machine"):
-        apt_policy.Question(Reader(str(tree({}))), ["a"], path).candidates()
-    assert apt_policy.Question(Reader("/"), [], path).candidates() == {}
+        apt_policy.PolicyQuery(RootFs(str(tree({}))), ["a"], path).candidates()
+    assert apt_policy.PolicyQuery(RootFs("/"), [], path).candidates() == {}
     assert not (tmp_path / "started").exists()
 
 

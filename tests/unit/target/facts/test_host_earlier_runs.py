@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from rdna1.measure.conditions import Circumstances
+from rdna1.measure.conditions import Conditions
 from rdna1.measure.envelope import Envelope, envelope_of
 from rdna1.measure.envelope_renewal import renewed
 from rdna1.report.json import to_json
@@ -103,7 +103,7 @@ MEASURED = Envelope(
     max_side=42,
     max_workspace_bytes=None,
     source="measured",
-    measured=Circumstances(device="Radeon", stack="rocm-5.7", environment={"HSA_X": "1"}),
+    measured=Conditions(device="Radeon", stack="rocm-5.7", environment={"HSA_X": "1"}),
 )
 
 
@@ -119,7 +119,7 @@ def test_envelopes_as_the_validation_writes_them(tree: Tree) -> None:
 
 def test_an_envelope_with_unusual_values_is_as_the_validation_writes_it(tree: Tree) -> None:
     values = {"HSA_X": "a\tb\u202ec", "MIOPEN_Y": "x" * 5000}
-    measured = Circumstances(device="Radeon\u2122", environment=values)
+    measured = Conditions(device="Radeon\u2122", environment=values)
     text = to_json(msgspec.structs.replace(MEASURED, measured=measured))
     root = tree({"/etc/passwd": ACCOUNTS, "/etc/rdna1/envelope.json": text})
     facts: Any = collect(str(root))
@@ -128,7 +128,7 @@ def test_an_envelope_with_unusual_values_is_as_the_validation_writes_it(tree: Tr
 
 def test_an_envelope_of_all_classes_is_as_the_validation_writes_it(tree: Tree) -> None:
     _, cases = investigate(pretend(lambda case: case.h > 12), max_side=16, form="full")
-    made = envelope_of(cases, Circumstances(device="Radeon"))
+    made = envelope_of(cases, Conditions(device="Radeon"))
     assert made.limits
     assert made.forms
     text = to_json(made)

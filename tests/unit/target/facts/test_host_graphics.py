@@ -10,7 +10,7 @@ from rdna1.target.facts.collect import collect
 from rdna1.target.facts.devices import device_file
 from rdna1.target.facts.kfd import gfx_target
 from rdna1.target.facts.unknown import Unknown
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 
 if TYPE_CHECKING:
     from unit.target.facts.conftest import Tree
@@ -134,8 +134,8 @@ def test_a_plain_file_stands_for_a_device_in_a_tree(tree: Tree) -> None:
 def test_a_plain_file_is_no_device_on_the_running_machine(tmp_path: Path) -> None:
     (tmp_path / "kfd").touch()
     unknown = Unknown()
-    assert device_file(Reader("/"), str(tmp_path / "kfd"), "kfd.device", unknown) is None
-    found = device_file(Reader("/"), "/dev/null", "kfd.device", unknown)
+    assert device_file(RootFs("/"), str(tmp_path / "kfd"), "kfd.device", unknown) is None
+    found = device_file(RootFs("/"), "/dev/null", "kfd.device", unknown)
     expected = {"path": "/dev/null", "owner": "root", "group": "root", "mode": "0666"}
     assert found == {**expected, "members": []}
     assert unknown == {}

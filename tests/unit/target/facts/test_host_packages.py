@@ -11,7 +11,7 @@ import pytest
 from rdna1.target.facts import lock_holder
 from rdna1.target.facts.collect import collect
 from rdna1.target.facts.dpkg import is_relevant
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 
 if TYPE_CHECKING:
     from unit.target.facts.conftest import Tree
@@ -133,7 +133,7 @@ def test_the_holder_of_a_lock(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     lock.touch()
     files = (str(tmp_path / "none"), str(lock))
-    assert lock_holder.lock_holder(Reader("/"), files) is None
+    assert lock_holder.lock_holder(RootFs("/"), files) is None
     code = (
         "import fcntl, sys; lock = open(sys.argv[1], 'w'); fcntl.lockf(lock, fcntl.LOCK_EX)\n"
         "print('held', flush=True); sys.stdin.read()"
@@ -143,11 +143,11 @@ def test_the_holder_of_a_lock(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        found = lock_holder.lock_holder(Reader("/"), files)
+        found = lock_holder.lock_holder(RootFs("/"), files)
     assert found is not None
     assert found["pid"] == holder.pid
     assert str(found["command"]).startswith(sys.executable)
-    assert lock_holder.lock_holder(Reader("/"), files) is None
+    assert lock_holder.lock_holder(RootFs("/"), files) is None
 
 
 def test_locks_of_a_tree_are_unknown(tree: Tree) -> None:

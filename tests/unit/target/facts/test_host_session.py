@@ -10,7 +10,7 @@ import pytest
 
 from rdna1.target.facts import session
 from rdna1.target.facts.collect import collect
-from rdna1.target.rootfs import MissingError, Reader, UnreadableError
+from rdna1.target.rootfs import MissingError, RootFs, UnreadableError
 from support.forked import become, in_child
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ GROUPS = "root:x:0:\nann:x:1000:\nrender:x:105:ann\n"
 ACCOUNTS = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n"
 
 
-class Recorded(Reader):
+class Recorded(RootFs):
     """The running machine as files of a table show it."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
@@ -61,8 +61,8 @@ def process(uid: int, parent: int, groups: str = "", gid: int | None = None) -> 
 def test_the_nearest_process_that_is_not_roots(
     processes: dict[str, str], user: str, groups: list[str]
 ) -> None:
-    reader = Recorded({f"/proc/{pid}/status": text for pid, text in processes.items()})
-    assert session.session(reader) == {"user": user, "groups": groups}
+    rootfs = Recorded({f"/proc/{pid}/status": text for pid, text in processes.items()})
+    assert session.session(rootfs) == {"user": user, "groups": groups}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_real_process_that_joined_no_new_group() -> None:
 
     def as_nobody() -> dict[str, object]:
         become(nobody.pw_uid, nobody.pw_gid, (daemon.gr_gid,))
-        return session.session(Reader())
+        return session.session(RootFs())
 
     found = in_child(as_nobody)
     own = grp.getgrgid(nobody.pw_gid).gr_name

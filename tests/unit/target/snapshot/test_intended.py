@@ -28,7 +28,7 @@ Conf libnew (2.1-1 Debian:13.1/stable [amd64])
 
 @pytest.fixture(autouse=True)
 def nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for dpkg's dependencies, which test_rollback_packages.py is about."""
+    """A fake for dpkg's dependencies, which test_rollback_packages.py is about."""
     monkeypatch.setattr(rollback, "needed", lambda _reader, _names: {})
 
 

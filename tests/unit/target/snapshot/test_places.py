@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from rdna1.target.snapshot import watch
 from rdna1.target.snapshot.watch import Place, home_places, places
 
@@ -27,7 +27,7 @@ def recorded(
         place = root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    monkeypatch.setattr(watch, "Reader", lambda: Reader(str(root)))
+    monkeypatch.setattr(watch, "Reader", lambda: RootFs(str(root)))
     usual = {path for path, _ in watch._FOLDERS} | {"/opt", "/etc/modules"}
     found = {place.path for place in places(users)} - usual
     return {path for path in found if not path.startswith("/usr/local/bin/")}

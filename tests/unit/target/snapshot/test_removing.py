@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from rdna1.target.snapshot.removing import NONE, forget, leavings, write_down
 
 NAMES = ["gone", "kept", "tool"]
 
 
-def machine(root: Path, wanted: str, automatic: tuple[str, ...], names: tuple[str, ...]) -> Reader:
+def machine(root: Path, wanted: str, automatic: tuple[str, ...], names: tuple[str, ...]) -> RootFs:
     """A machine with packages, all but libc6 of which dpkg was told the same about."""
     status = root / "var/lib/dpkg/status"
     status.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def machine(root: Path, wanted: str, automatic: tuple[str, ...], names: tuple[st
             f"Package: {name}\nArchitecture: amd64\nAuto-Installed: 1\n\n" for name in automatic
         )
     )
-    return Reader(str(root))
+    return RootFs(str(root))
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ def test_once_forgotten_nothing_is_known_of_it(records: Path, tmp_path: Path) ->
 
 
 def test_nothing_is_written_where_no_run_is_recorded(tmp_path: Path) -> None:
-    reader = machine(tmp_path, "install", (), ("tool",))
-    write_down(tmp_path / "none", NAMES, reader)
+    rootfs = machine(tmp_path, "install", (), ("tool",))
+    write_down(tmp_path / "none", NAMES, rootfs)
     assert not (tmp_path / "none").exists()
-    write_down(tmp_path, [], reader)
+    write_down(tmp_path, [], rootfs)
     assert not list(tmp_path.glob("*.json"))
 
 

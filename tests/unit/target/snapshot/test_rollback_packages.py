@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rdna1.target.rootfs import Reader
+from rdna1.target.rootfs import RootFs
 from rdna1.target.snapshot.packages import needed, read_packages
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Reader:
+def rootfs(tmp_path: Path) -> RootFs:
     """A machine with some packages, one of them of a foreign architecture."""
     stanzas = {
         "libc6": "",
@@ -41,19 +41,19 @@ def reader(tmp_path: Path) -> Reader:
         "Package: deep-ours\nArchitecture: amd64\nAuto-Installed: 1\n\n"
         "Package: ours\nArchitecture: i386\nAuto-Installed: 0\n"
     )
-    return Reader(str(tmp_path))
+    return RootFs(str(tmp_path))
 
 
-def test_packages_with_marks(reader: Reader) -> None:
-    packages = read_packages(reader)
+def test_packages_with_marks(rootfs: RootFs) -> None:
+    packages = read_packages(rootfs)
     assert packages["deep-ours"] == {"version": "1", "auto": True, "hold": False}
     assert packages["ours:i386"] == {"version": "2", "auto": False, "hold": True}
     assert "gone" not in packages
 
 
-def test_what_others_need_is_kept_with_the_one_that_needs_it(reader: Reader) -> None:
+def test_what_others_need_is_kept_with_the_one_that_needs_it(rootfs: RootFs) -> None:
     candidates = ["ours", "ours:i386", "virtual-ours", "deep-ours"]
-    assert needed(reader, candidates) == {
+    assert needed(rootfs, candidates) == {
         "ours": "user-tool",
         "ours:i386": "user-tool",
         "deep-ours": "user-tool",
@@ -61,9 +61,9 @@ def test_what_others_need_is_kept_with_the_one_that_needs_it(reader: Reader) -> 
     }
 
 
-def test_one_of_several_ways_is_enough(reader: Reader) -> None:
-    assert needed(reader, ["deep-ours", "ours:i386"]) == {}
+def test_one_of_several_ways_is_enough(rootfs: RootFs) -> None:
+    assert needed(rootfs, ["deep-ours", "ours:i386"]) == {}
 
 
-def test_nothing_is_needed_where_all_goes(reader: Reader) -> None:
-    assert needed(reader, ["user-tool", "ours", "ours:i386"]) == {}
+def test_nothing_is_needed_where_all_goes(rootfs: RootFs) -> None:
+    assert needed(rootfs, ["user-tool", "ours", "ours:i386"]) == {}

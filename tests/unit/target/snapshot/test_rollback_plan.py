@@ -51,7 +51,7 @@ def groups(**members: list[str]) -> State:
 
 @pytest.fixture(autouse=True)
 def nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for dpkg's dependencies, which test_rollback_packages.py is about."""
+    """A fake for dpkg's dependencies, which test_rollback_packages.py is about."""
     monkeypatch.setattr(rollback, "needed", lambda _reader, _names: {})
 
 
