@@ -1,6 +1,6 @@
 """Makes and removes the boxes of a scenario, with the archives and wheels that they install from.
 
-The playbooks beside it call it; Molecule names the scenario and its folder in the environment.
+The playbooks next to it call it; Molecule names the scenario and its folder in the environment.
 
 usage: box.py create NAME    make a box as the JSON on the standard input describes it
        box.py remove NAME    remove a box and its server
@@ -40,7 +40,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ubuntu: version of Ubuntu that the box takes itself for, with fakes of Ubuntu's archive
             and of AMD's repository; or that it is, where the name of a real image is set.
         wheels_for: versions of Python for which an index has wheels, those of PyTorch fakes.
-        python: version of a further Python beside the box's own, lent by this machine.
+        python: version of a further Python next to the box's own, lent by this machine.
         network: whether the box has one.
     """
 

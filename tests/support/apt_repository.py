@@ -111,7 +111,7 @@ def fake_packages(name: str) -> list[FakePackage]:
 def publish(
     root: Path, suite: str, packages: Sequence[FakePackage], key: SigningKey, *, origin: str
 ) -> None:
-    """Build packages and their index into ``root``, or build the index anew.
+    """Build packages and their index into ``root``, or build the index again.
 
     Args:
         root: of the repository, what a source names as its address.

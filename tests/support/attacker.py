@@ -90,7 +90,7 @@ def attacked_at_each_step(prepare: Callable[[], Step], run: Step, attack: Step) 
     """Run something again and again, the attack one step later each time.
 
     Args:
-        prepare: makes the files anew; returns what comes back to a clean state.
+        prepare: makes the files again; returns what comes back to a clean state.
         run: the code under test; may fail with OSError.
         attack: of the user.
 

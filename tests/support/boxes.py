@@ -34,7 +34,7 @@ class Box:
 
     @property
     def reports(self) -> Path:
-        """Where the playbooks put the reports about this box."""
+        """Where the playbooks put the reports about this machine."""
         return self.folder / "reports" / self.name
 
     def run(self, *command: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rdna1.catalog.stacks import load_stack
-from rdna1.preflight import Finding, judge, load_facts
+from rdna1.preflight import Finding, assess, load_facts
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
@@ -45,5 +45,5 @@ def finding_of(row: Row, make_facts: MakeFacts) -> Finding:
     """What the row's check finds on the row's machine."""
     facts = load_facts(make_facts(row.changes))
     options: Any = row.options
-    report = judge(facts, load_stack(row.stack), **options)
+    report = assess(facts, load_stack(row.stack), **options)
     return next(finding for finding in report.checks if finding.id == row.check)

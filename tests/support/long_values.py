@@ -1,4 +1,4 @@
-"""Values of 10 MB: what a file that is no text, or a broken program, can hold in one line."""
+"""Values of 10 MB: what a file that is not a text, or a broken program, can hold in one line."""
 
 from __future__ import annotations
 

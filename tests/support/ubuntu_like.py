@@ -1,4 +1,4 @@
-"""Boxes that imitate Ubuntu, and AMD's repository beside them, all on loopback.
+"""Boxes that imitate Ubuntu, and AMD's repository next to them, all on loopback.
 
 **They are not Ubuntu.** Such a box is the sandbox's Debian 13 with the os-release of Ubuntu and,
 in place of all archives, one of fake packages: enough for apt to resolve for real what the
@@ -73,7 +73,7 @@ class AmdBox:
 
         Args:
             options: of ``ansible-playbook``.
-            variables: beside those that every such run needs.
+            variables: next to those that every such run needs.
         """
         return self.box.play(*self._arguments(variables), *options)
 

@@ -105,7 +105,7 @@ def _own_requirements(python: str) -> Path:
 
 
 def mount_host_python(make_box: MakeBox, version: str, *options: str) -> Box:
-    """A box with a further Python beside its own, as a distribution has it."""
+    """A box with a further Python next to its own, as a distribution has it."""
     python = find_python(version)
     if python is None:
         pytest.skip(f"no Python {version} on this machine to lend to the box")

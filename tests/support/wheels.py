@@ -34,7 +34,7 @@ def write_fake_wheel(
         name: of the distribution and of its one module.
         version: local part included.
         requires: PEP 508 requirements, one that starts with ``extra:`` declares an extra.
-        payload: content of a data file beside the module.
+        payload: content of a data file next to the module.
         data: path in the wheel to content of further files.
     """
     lines = [

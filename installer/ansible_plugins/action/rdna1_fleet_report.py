@@ -14,9 +14,9 @@ from ansible.utils.display import Display
 
 from rdna1.cli.action import ReportAction, terminal_style, write
 from rdna1.report.fleet import (
+    Assessed,
     HostResult,
-    Judged,
-    NotJudged,
+    NotAssessed,
     fleet_refusal,
     fleet_report,
     fleet_text,
@@ -30,7 +30,7 @@ RESULT = "preflight_result"
 
 
 class ActionModule(ReportAction):
-    """Gathers the judgements, writes one JSON and one HTML page, prints a table."""
+    """Gathers the assessments, writes one JSON and one HTML page, prints a table."""
 
     ARGUMENTS: ClassVar = {"destination": {"type": "str", "required": True}}
 
@@ -61,9 +61,9 @@ class ActionModule(ReportAction):
 def _result(registered: Mapping[str, Any]) -> HostResult:
     """What became of a host, from what its task returned."""
     if "report" in registered:
-        judged = {name: registered[name] for name in ("report", "blockers")}
-        return msgspec.json.decode(json.dumps(judged), type=Judged)
-    return NotJudged(
+        assessed = {name: registered[name] for name in ("report", "blockers")}
+        return msgspec.json.decode(json.dumps(assessed), type=Assessed)
+    return NotAssessed(
         reachable=not registered.get("unreachable", False),
-        reason=str(registered.get("msg", "it failed before it could be judged")),
+        reason=str(registered.get("msg", "it failed before it could be assessed")),
     )

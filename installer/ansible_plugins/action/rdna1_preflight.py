@@ -1,4 +1,4 @@
-"""Judge a machine: facts from the target, judgement on the controller."""
+"""Assess a machine: facts from the target, assessment on the controller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ try:
     from rdna1.catalog.stacks import PytorchSource, RocmSource, load_stack, requested_packages
     from rdna1.cli.action import ReportAction, terminal_style, write
     from rdna1.errors import InputError
-    from rdna1.preflight import Report, Scope, find_check, judge, load_facts
+    from rdna1.preflight import Report, Scope, assess, find_check, load_facts
     from rdna1.report.json import to_json
     from rdna1.report.preflight import preflight_text
     from rdna1.target.printable import printable
@@ -43,7 +43,7 @@ SHARED_VARIABLES = frozenset(
 
 
 class ActionModule(ReportAction):
-    """Runs ``rdna1_facts`` on the target, judges, prints, writes the report."""
+    """Runs ``rdna1_facts`` on the target, assesses, prints, writes the report."""
 
     ARGUMENTS: ClassVar = {
         "stack": {"type": "str", "required": True},
@@ -61,7 +61,7 @@ class ActionModule(ReportAction):
     }
 
     def report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        """Judge; see `ReportAction.report`."""
+        """Assess; see `ReportAction.report`."""
         refuse_unknown_variables(variables)
         asked = {"root": arguments["root"], "users": arguments["users"]}
         asked["packages"] = requested_packages()
@@ -81,10 +81,10 @@ class ActionModule(ReportAction):
         blockers = _blockers(report, strict=arguments["strict"])
         if blockers and arguments["fail"]:
             raise AnsibleActionFail(_refusal(report, blockers, arguments["report"]))
-        judged = msgspec.to_builtins(report)
+        assessed = msgspec.to_builtins(report)
         return {
             "ansible_facts": facts,
-            "report": judged,
+            "report": assessed,
             "blockers": blockers,
             "msg": f"verdict: {report.verdict}",
         }
@@ -108,7 +108,7 @@ def refuse_unknown_variables(variables: Mapping[str, Any]) -> None:
 
 
 def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
-    return judge(
+    return assess(
         load_facts(json.dumps(facts).encode()),
         load_stack(str(arguments["stack"])),
         ignore=[str(check) for check in arguments["ignore"]],

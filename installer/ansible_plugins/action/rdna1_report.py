@@ -1,4 +1,4 @@
-"""Report what was judged, installed and measured; fail where a measurement failed."""
+"""Report what was assessed, installed and measured; fail where a measurement failed."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def _boundary(text: str) -> BoundaryReport | None:
 
 
 def _preflight(variables: Mapping[str, Any]) -> Report | None:
-    """The judgement that the role preflight registered for this host, if it was run."""
-    judged = variables.get("preflight_result", {}).get("report")
-    return msgspec.json.decode(json.dumps(judged), type=Report) if judged else None
+    """The assessment that the role preflight registered for this host, if it was run."""
+    assessed = variables.get("preflight_result", {}).get("report")
+    return msgspec.json.decode(json.dumps(assessed), type=Report) if assessed else None
 
 
 def _packages(stack: Stack, installed: Mapping[str, str]) -> dict[str, str]:

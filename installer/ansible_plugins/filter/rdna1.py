@@ -116,7 +116,7 @@ def rdna1_mirror_archives(
 
 
 def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
-    """Packages of the distribution's PyTorch and of what this project imports beside it.
+    """Packages of the distribution's PyTorch and of what this project imports as well.
 
     Args:
         stack: its name.

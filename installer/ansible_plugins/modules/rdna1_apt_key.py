@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def verified(data: bytes, fingerprint: str) -> bytes:
-    """Return the key in binary form, written anew from the packets that were read.
+    """Return the key in binary form, written again from the packets that were read.
 
     Raises:
         WrongKeyError: it is not the pinned key alone, or no longer to be trusted.
@@ -183,7 +183,7 @@ def finish(module: AnsibleModule, path: Path, old: bytes, new: bytes, fingerprin
 
 
 def listing(data: bytes) -> str:
-    """Keyring for people: a line for each key."""
+    """Keyring for users: a line for each key."""
     try:
         return "".join(f"key {key.fingerprint}\n" for key in openpgp.keys(data)) if data else ""
     except openpgp.OpenPgpError as error:

@@ -10,7 +10,7 @@ from ansible.module_utils.rdna1.target.facts.collect import collect
 
 DOCUMENTATION = r"""
 module: rdna1_facts
-short_description: Collect the host facts that the rdna1 preflight judges
+short_description: Collect the host facts that the rdna1 preflight assesses
 description:
   - Runs C(rdna1.target.facts) on the target. Changes nothing, needs no network.
 options:
@@ -60,7 +60,7 @@ def main() -> None:
     try:
         os.scandir(root).close()
     except OSError as error:
-        # Judged, a folder that is not there would look like a machine without anything.
+        # Assessed, a folder that is not there would look like a machine without anything.
         module.fail_json(
             msg=f"root {root}: {error.strerror}. Remedy: name a folder on the target, as "
             "preflight_root where the role preflight asks"

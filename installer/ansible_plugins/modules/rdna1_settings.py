@@ -23,7 +23,7 @@ options:
   files:
     description:
       - Files with C(path), C(content) and C(backup), whether a copy of a file that was there before
-        is kept beside it.
+        is kept next to it.
     type: list
     elements: dict
     default: []
@@ -119,7 +119,7 @@ class Settings:
         self._rights(path, "0644")
 
     def link(self, path: Path, target: str) -> None:
-        """Let a link name the target; also in place of a file, which is no link."""
+        """Let a link name the target; also in place of a file, which is not a link."""
         self.folder(path.parent, always=False)
         before = os.readlink(path) if path.is_symlink() else None
         if before == target:

@@ -60,7 +60,7 @@ options:
     type: path
     default: ""
   facts:
-    description: The fact C(rdna1), which the record before a run shows to people.
+    description: The fact C(rdna1), which the record before a run shows to users.
     type: dict
     default: {}
 author: [rdna1 contributors]

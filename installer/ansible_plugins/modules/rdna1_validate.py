@@ -21,9 +21,9 @@ short_description: Run a measurement of rdna1-validate and return its report
 description:
   - Runs the command with the variables that a login shell gets, keeps its report on the machine
     and returns it.
-  - A measurement that passed is not repeated while the machine has not been started anew, the
+  - A measurement that passed is not repeated while the machine has not been restarted, the
     command is the same and nothing that it depends on was changed.
-  - A measurement that finds wrong convolutions is no failure of the module; one without a verdict
+  - Wrong convolutions in a measurement are not a failure of the module; one without a verdict
     is.
   - Reports of earlier versions that every user can read are closed to all but their owner.
 options:

@@ -19,7 +19,7 @@ class Leftovers(msgspec.Struct, frozen=True):
 
     Attributes:
         files: of sources, that hold nothing but AMD's.
-        mixed: of sources, that hold others beside AMD's.
+        mixed: of sources, that hold others as well as AMD's.
         keyrings: that apt trusts for every source, and that hold nothing but AMD's key.
     """
 

@@ -1,4 +1,4 @@
-"""What an owner can do beside choosing a stack (``recommendations.yml`` names the sources)."""
+"""What an owner can do apart from choosing a stack (``recommendations.yml`` names the sources)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Recommendation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         id: its name for programs.
         title: what to do, in a few words.
-        cards: kinds of cards of the boxes that it is for; ``newer`` is RDNA2 and later,
+        cards: kinds of cards of the machines that it is for; ``newer`` is RDNA2 and later,
             ``other`` any other AMD card or the graphics of a processor.
         after: results of a measurement that it answers.
         best_for: whose case it suits.

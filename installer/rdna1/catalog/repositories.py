@@ -83,7 +83,7 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         driver_sources_file: where it puts that of the kernel driver.
         key_url: of the key, in ASCII armour.
         fingerprint: of the primary key that signs it; the file behind ``key_url`` changes
-            whenever the key is prolonged.
+            whenever the expiry of the key is extended.
         keyring: where AMD puts the key.
         pin: of its packages.
         suites: by release of ROCm.

@@ -1,6 +1,6 @@
 """Stacks: which ROCm and PyTorch go together, and on which releases.
 
-Every stack is one YAML file beside this module. Ansible roles read the same files with
+Every stack is one YAML file next to this module. Ansible roles read the same files with
 ``include_vars``; nothing about a version is written anywhere else.
 """
 
@@ -70,7 +70,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def name(self) -> str:
-        """Name of the release for people."""
+        """Name of the release for users."""
         return release_name(self.os, self.version)
 
 
@@ -165,7 +165,7 @@ class GlibcRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KernelRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Kernels (``major.minor``) that people saw the stack work with.
+    """Kernels (``major.minor``) that users saw the stack work with.
 
     Attributes:
         oldest_seen: the oldest of them.
@@ -260,7 +260,7 @@ class MiopenProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A choice of algorithms that MIOpen may use.
 
     Attributes:
-        effect: what is known of it, for people.
+        effect: what is known of it, for users.
         variables: the switches, of which only ``0`` acts, and what MIOpen needs with them.
     """
 
@@ -414,7 +414,7 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return next((r for r in self.releases if (r.os, r.version) == (os, version)), None)
 
     def algorithms(self, profile: str) -> str:
-        """What MIOpen may use, for people.
+        """What MIOpen may use, for users.
 
         Args:
             profile: name of one of the ``miopen_profiles``; another stands for the one that the
@@ -438,14 +438,14 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def offered_releases(self) -> str:
-        """The releases that are not refused, for people."""
+        """The releases that are not refused, for users."""
         notes = {"supported": "", "community": " (community)"}
         offered = [release for release in self.releases if release.support in notes]
         return " or ".join(f"{release.name}{notes[release.support]}" for release in offered)
 
 
 def release_name(os: str, version: str) -> str:
-    """Name for people of the release with this ``ID`` and ``VERSION_ID``."""
+    """Name for users of the release with this ``ID`` and ``VERSION_ID``."""
     return f"{os.capitalize()} {version}"
 
 

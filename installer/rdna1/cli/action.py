@@ -19,7 +19,7 @@ from rdna1.target.printable import printable, printable_lines
 
 
 class ReportAction(ActionBase):
-    """An action with checked arguments, which prints for people and writes files for programs.
+    """An action with checked arguments, which prints for users and writes files for programs.
 
     Attributes:
         ARGUMENTS: their specification, as Ansible's modules write it.

@@ -28,7 +28,7 @@ def add_command(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
     parser = commands.add_parser(
         "advise",
         help="name the best stack for a machine, and other ways to go",
-        description="Judge a machine for every stack, name the best, and weigh other ways to go.",
+        description="Assess a machine for every stack, name the best, and weigh other ways to go.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -36,12 +36,12 @@ def run_explain(options: argparse.Namespace) -> int:
     title = f"{check.id}: {check.title}" + (" (strict: cannot be ignored)" if check.strict else "")
     paragraphs = [title, *check.explanation.split("\n\n")]
     if check.needs:
-        paragraphs.append(f"Judged only when these are right: {', '.join(check.needs)}")
+        paragraphs.append(f"Runs only if these pass: {', '.join(check.needs)}")
     width = text_style(None).width
     text = "\n\n".join(textwrap.fill(" ".join(part.split()), width) for part in paragraphs)
     # Not wrapped: a reference is copied into a search.
     references = "\n".join(f"  {reference}" for reference in check.references)
-    write_report(f"{text}\n\nBehind it:\n{references}", None)
+    write_report(f"{text}\n\nReferences:\n{references}", None)
     return 0
 
 

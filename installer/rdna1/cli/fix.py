@@ -20,7 +20,7 @@ def add_command(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
     parser = commands.add_parser(
         "fix",
         help="apply the remedies that are safe to automate",
-        description="Take MIOPEN_FIND_ENFORCE out of files (a backup stays beside each), add the "
+        description="Take MIOPEN_FIND_ENFORCE out of files (a backup stays next to each), add the "
         "users to the groups of the card, let dpkg finish what it began.",
         allow_abbrev=False,
     )

@@ -31,7 +31,7 @@ def read_facts(
 
     Raises:
         InputError: a folder or file that cannot be read or holds no facts of this version, or
-            ``--user`` beside ``--facts``.
+            ``--user`` together with ``--facts``.
     """
     if options.facts is None:
         return _load(collect_facts(options, meanwhile))
@@ -118,7 +118,7 @@ def add_machine(options: argparse._ActionsContainer) -> None:
     """Add ``--root`` or ``--facts``, and ``--user``."""
     place = options.add_mutually_exclusive_group()
     add_root(place)
-    place.add_argument("--facts", metavar="FILE", help="judge saved facts; - reads standard input")
+    place.add_argument("--facts", metavar="FILE", help="check saved facts; - reads standard input")
     add_user(options)
     add_kernel_log(options)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
-  rdna1-preflight matrix                           for people
+  rdna1-preflight matrix                           as text
   rdna1-preflight matrix --format markdown         for a page of documentation
   rdna1-preflight matrix --format json --output matrix.json
 """

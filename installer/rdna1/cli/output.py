@@ -151,7 +151,7 @@ def write_report(text: str | bytes, output: Path | None) -> None:
 
     A file appears complete or not at all, and its owner alone can read it, whatever the umask. A
     reader of standard output that went away, as
-    ``head`` does, is no error.
+    ``head`` does, is not an error.
 
     Args:
         text: what to write; a last newline is added when it has none. Bytes are written as they
@@ -204,7 +204,7 @@ def _write_file(content: bytes, output: Path) -> None:
 
 
 def _write_device(target: Path, content: bytes) -> None:
-    """Write to what is no file; a pipe that nobody reads is not waited for."""
+    """Write to what is not a file; a pipe that nobody reads is not waited for."""
     descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "wb") as device:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 _PROGRAM = "rdna1-preflight"
 _EXAMPLES = """\
 examples:
-  rdna1-preflight                                  judge this machine
+  rdna1-preflight                                  check this machine
   rdna1-preflight --stack rocm-5.2 --ignore groups
-  rdna1-preflight --root /mnt --format json        judge a mounted disk
-  rdna1-preflight facts > box.json                 collect on one machine,
-  rdna1-preflight --facts box.json                 judge on another
+  rdna1-preflight --root /mnt --format json        check a mounted disk
+  rdna1-preflight facts > machine.json             collect on one machine,
+  rdna1-preflight --facts machine.json             check on another
   rdna1-preflight explain find-enforce
   rdna1-preflight advise                           which stack, and what else?
   rdna1-preflight matrix                           which stack goes where?
-  rdna1-preflight fix --dry-run                    what could be put right?
+  rdna1-preflight fix --dry-run                    what could be repaired?
 
 exit codes: 0 proceed, 1 refused, 2 wrong usage or unreadable input
 """
@@ -65,9 +65,9 @@ def _run(arguments: list[str]) -> int:
 def _check(options: argparse.Namespace) -> int:
     stack = load_stack(options.stack)
     facts = read_facts(options, meanwhile=partial(_import_tools, options))
-    judge, write = _import_tools(options)
+    assess, write = _import_tools(options)
     fingerprint = options.amd_key_fingerprint or ""
-    report = judge(facts, stack, ignore=options.ignore, mirror_fingerprint=fingerprint)
+    report = assess(facts, stack, ignore=options.ignore, mirror_fingerprint=fingerprint)
     write_report(write(report), options.output)
     refused = report.verdict == "refuse" or (options.strict and report.verdict == "warn")
     return 1 if refused else 0
@@ -76,16 +76,16 @@ def _check(options: argparse.Namespace) -> int:
 def _import_tools(
     options: argparse.Namespace,
 ) -> tuple[Callable[..., Report], Callable[[Report], str]]:
-    """What judges facts, and what writes the report: imported while apt is thinking."""
-    from rdna1.preflight import judge
+    """What assesses facts, and what writes the report: imported while apt is thinking."""
+    from rdna1.preflight import assess
 
-    return judge, _renderer(options)
+    return assess, _renderer(options)
 
 
 def _renderer(options: argparse.Namespace) -> Callable[[Report], str]:
     """What writes a report in the form asked for.
 
-    rich costs more than judging, so the other forms do not pay for it.
+    rich costs more than assessing, so the other forms do not pay for it.
     """
     if options.format == "json":
         return to_json
@@ -128,15 +128,15 @@ def _with_command(arguments: list[str]) -> list[str]:
 
 
 def _parser() -> ArgumentParser:
-    judging = _judging_options()
+    assessing = _check_options()
     parser = ArgumentParser(
         prog=_PROGRAM,
         usage="%(prog)s [check|facts|matrix|advise|fix|explain ID|list] [options]",
-        description="Judge whether a machine is fit for a ROCm and PyTorch stack on an RDNA1 card.",
+        description="Check whether a machine is fit for a ROCm and PyTorch stack on an RDNA1 card.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         # Shown in the help only: without a command the arguments are those of check.
-        parents=[judging],
+        parents=[assessing],
         allow_abbrev=False,
     )
     add_version(parser)
@@ -144,7 +144,7 @@ def _parser() -> ArgumentParser:
         prog=_PROGRAM, dest="command", metavar="COMMAND", title="commands"
     )
     commands.add_parser(
-        "check", help="judge a machine (the default)", parents=[judging], allow_abbrev=False
+        "check", help="check a machine (the default)", parents=[assessing], allow_abbrev=False
     )
     facts = commands.add_parser(
         "facts", help="print what is known of a machine as JSON", allow_abbrev=False
@@ -159,14 +159,14 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _judging_options() -> ArgumentParser:
+def _check_options() -> ArgumentParser:
     parser = ArgumentParser(prog=_PROGRAM, add_help=False)
     group = parser.add_argument_group("options of check")
     group.add_argument(
         "--stack",
         default=DEFAULT_STACK,
         metavar="NAME",
-        help=f"stack to judge for: {', '.join(stack_names())} (default: %(default)s)",
+        help=f"stack to check for: {', '.join(stack_names())} (default: %(default)s)",
     )
     add_machine(group)
     group.add_argument(
@@ -199,7 +199,7 @@ def _ids(text: str) -> list[str]:
 def _fingerprint(text: str) -> str:
     if not re.fullmatch("[0-9A-Fa-f]{40}", text.replace(" ", "")):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no full fingerprint: 40 hexadecimal digits, as gpg shows them"
+            f"{text!r} is not a full fingerprint: 40 hexadecimal digits, as gpg shows them"
         )
     return text
 

@@ -226,7 +226,7 @@ class ConvCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        """Short name for people, for example ``16->32 3x3 42x42 forward``."""
+        """Short name for users, for example ``16->32 3x3 42x42 forward``."""
         return f"{self.layer} {self.direction}"
 
     @property

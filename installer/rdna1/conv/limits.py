@@ -29,7 +29,7 @@ Quantity = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(QUANTITIES)})$")]
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Numbers from ``min`` to ``max``, both included; None is no bound."""
+    """Numbers from ``min`` to ``max``, both included; None is not a bound."""
 
     min: int | None = None
     max: int | None = None

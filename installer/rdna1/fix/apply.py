@@ -140,6 +140,6 @@ def _edited(tree: Tree, action: RemoveSettings) -> tuple[Path, bytes, bytes]:
     """Where the file is, with all links resolved, its content, and what that becomes."""
     with tree.look(action.path) as found:
         place, old = found.location(), found.read(TEXT_LIMIT)
-    # Bytes that are no UTF-8 come back as they were.
+    # Bytes that are not UTF-8 come back as they were.
     text = without(action.path, old.decode("utf-8", "surrogateescape"), FORBIDDEN, action.values)
     return Path(place), old, text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Replaces a file's content: with a backup beside it, in one step, owner and mode kept.
+"""Replaces a file's content: with a backup next to it, in one step, owner and mode kept.
 
 All of it happens in a folder that is held by a descriptor, with the rights of whose home it is in:
 a user can put links and pipes in the place of everything in it at any time.

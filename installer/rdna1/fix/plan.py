@@ -120,7 +120,7 @@ def _of_system(facts: Facts) -> tuple[list[Action], list[str]]:
             actions.append(action)
         elif action is not None and user.groups:
             left.append(
-                f"{user.name} is no user of /etc/passwd: {action.title} where it is managed"
+                f"{user.name} is not a user of /etc/passwd: {action.title} where it is managed"
             )
     unfinished = facts.apt.half_configured or []
     repair = repair_of(facts)

@@ -26,7 +26,7 @@ _REMEDY = "measure again: rdna1-validate boundary --envelope FILE"
 
 
 class EnvelopeError(InputError):
-    """A file that is no envelope, or one that does not hold here; one line with the remedy."""
+    """A file that is not an envelope, or one that does not hold here; one line with the remedy."""
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +209,7 @@ def documented_envelope(stack: Stack) -> Envelope | None:
 def classes_below(envelope: Envelope, documented: Envelope, cases: Iterable[ConvCase]) -> list[str]:
     """The classes of which an envelope forbids a layer that was run and is documented to work.
 
-    That a layer was not tried is no reason.
+    That a layer was not tried is not a reason.
 
     Args:
         envelope: what was measured.
@@ -229,8 +229,8 @@ def load(path: Path, present: Conditions) -> Envelope:
             does not matter. Of a documented limit only the stack does.
 
     Raises:
-        EnvelopeError: the file cannot be read, is no envelope of this version, or something that
-            it depends on is different now; the message names what.
+        EnvelopeError: the file cannot be read, is not an envelope of this version, or something
+            that it depends on is different now; the message names what.
     """
     try:
         envelope = msgspec.json.decode(path.read_bytes(), type=Envelope)

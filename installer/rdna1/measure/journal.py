@@ -33,7 +33,7 @@ _MOST_SHOWN = 60
 
 
 class JournalError(InputError):
-    """A journal that cannot be gone on with; one line with the remedy."""
+    """A journal that cannot be resumed; one line with the remedy."""
 
 
 class OtherRunError(JournalError):

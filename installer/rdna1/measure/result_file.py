@@ -24,7 +24,7 @@ def load_result(path: Path) -> Head:
     """Read a result.
 
     Raises:
-        ResultFileError: the file cannot be read, or is no result of a kind and version that this
+        ResultFileError: the file cannot be read, or is not a result of a kind and version that this
             program knows.
     """
     types = {verb.name: verb.report for verb in VERBS}

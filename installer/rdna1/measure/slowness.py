@@ -53,7 +53,7 @@ def expected_seconds(case: ConvCase, results: Sequence[CaseResult]) -> float | N
 
 
 def mark_slow(results: Sequence[R]) -> list[R]:
-    """Judge the results of one run of one device.
+    """Assess the results of one run of one device.
 
     Args:
         results: of one device in one process environment. Their seconds must not contain the
@@ -63,10 +63,10 @@ def mark_slow(results: Sequence[R]) -> list[R]:
         The same in the same order; those that passed and are slow have the outcome ``slow`` and
         a detail that says by how much.
     """
-    return [_judged(result, results) for result in results]
+    return [_assessed(result, results) for result in results]
 
 
-def _judged(result: R, results: Sequence[R]) -> R:
+def _assessed(result: R, results: Sequence[R]) -> R:
     own = result.seconds - result.waited_seconds
     if result.outcome != "pass" or own <= FLOOR_SECONDS:
         return result

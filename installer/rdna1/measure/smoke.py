@@ -53,7 +53,7 @@ _LAYERS = (
     ConvCase(64, 128, 28, 28, 1, 1, n=2, stride=2, memory_format="channels_last"),
 )
 
-# Mixed precision runs these beside float32; a card may fail at them alone (ComfyUI#15615).
+# Mixed precision runs these next to float32; a card may fail at them alone (ComfyUI#15615).
 _SHORT_DTYPES: tuple[DType, ...] = ("float16", "bfloat16")
 # Small, as CPUs take a hundred times as long for float16.
 _IN_SHORT_DTYPES = (

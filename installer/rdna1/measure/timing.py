@@ -175,7 +175,7 @@ def _run(
     try:
         for case in plan.cases:
             if supervisor.workers_lost >= plan.max_hangs:
-                return f"the {plan.max_hangs} hangs that are allowed are used up"
+                return f"the hang budget of {plan.max_hangs} is exhausted"
             on_step(TimingStep(case, len(results), supervisor.workers_lost))
             supervisor.start_afresh()
             results.append(_time(case, plan.repeat, supervisor))

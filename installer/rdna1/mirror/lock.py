@@ -18,7 +18,7 @@ def check_mirror_lock(text: str, files: Iterable[Mapping[str, Any]], own: Path) 
     Args:
         text: of the lock.
         files: of the mirror, as its manifest describes them.
-        own: the lock for the same machines beside the inventory, which need not be there.
+        own: the lock for the same machines next to the inventory, which need not be there.
 
     Raises:
         LockError: a file is missing, or the owner's own lock is another one.

@@ -64,7 +64,7 @@ class MirrorFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse what is outside of the mirror, in none of its folders, or hidden."""
         if not _FILE.fullmatch(self.path):
-            raise ValueError(f"{self.path!r} is no path inside of a mirror")
+            raise ValueError(f"{self.path!r} is not a path inside of a mirror")
 
 
 class MirrorArchive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

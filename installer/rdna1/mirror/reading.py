@@ -71,7 +71,7 @@ def check(path: Path, expected: Expected = Expected()) -> tuple[Manifest, str]: 
         The manifest and its hash.
 
     Raises:
-        MirrorError: it is no mirror, or another than expected, or a file is missing, another or
+        MirrorError: it is not a mirror, or another than expected, or a file is missing, another or
             not in the manifest.
     """
     with opened(path) as members:
@@ -90,7 +90,7 @@ def _manifest(
 ) -> tuple[Manifest, str]:
     """Return the manifest and its hash; nothing is read of another than the expected one."""
     if MANIFEST not in members:
-        raise MirrorError(f"{path}: is no mirror, there is no {MANIFEST} in it. {_COLLECT}")
+        raise MirrorError(f"{path}: is not a mirror, there is no {MANIFEST} in it. {_COLLECT}")
     data = _content(path, MANIFEST, members[MANIFEST], _LARGEST_MANIFEST)
     sha256 = hashlib.sha256(data).hexdigest()
     if expected.sha256 and sha256 != expected.sha256.lower():

@@ -35,7 +35,7 @@ def write_manifest(
         archives: of apt.
 
     Raises:
-        MirrorError: there is something in it that is no part of a mirror.
+        MirrorError: there is something in it that is not part of a mirror.
     """
     with opened(folder) as members:
         files = [
@@ -52,7 +52,7 @@ def write_manifest(
     try:
         manifest = msgspec.convert(described, Manifest)
     except (msgspec.ValidationError, ValueError) as error:
-        raise MirrorError(f"{folder}: what was collected is no mirror: {error}") from error
+        raise MirrorError(f"{folder}: what was collected is not a mirror: {error}") from error
     folder.joinpath(MANIFEST).write_text(to_json(manifest))
     return manifest
 

@@ -6,7 +6,7 @@ them in order. Facts come from `rdna1.target.facts`, of this machine or of a sav
 
 from __future__ import annotations
 
-from rdna1.preflight.assessment import judge
+from rdna1.preflight.assessment import assess
 from rdna1.preflight.facts import Facts, FactsError, load_facts
 from rdna1.preflight.model import Check, Finding, Report, Scope
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
@@ -20,7 +20,7 @@ __all__ = [
     "Finding",
     "Report",
     "Scope",
+    "assess",
     "find_check",
-    "judge",
     "load_facts",
 ]

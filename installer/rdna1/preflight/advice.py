@@ -11,11 +11,11 @@ from rdna1.catalog.cards import CardList
 from rdna1.catalog.gfx_targets import INTEGRATED, is_newer
 from rdna1.catalog.recommendations import CardKind, Recommendation
 from rdna1.catalog.stacks import DEFAULT_STACK, Stack
-from rdna1.preflight.assessment import judge
+from rdna1.preflight.assessment import assess
 from rdna1.preflight.facts import Facts, UnknownFactError
 from rdna1.preflight.model import Finding, Verdict
 
-# No repair of the box undoes a failure of these: it takes another box, release or card.
+# No repair of the machine undoes a failure of these: it takes another machine, release or card.
 _LASTING = ("architecture", "os-release", "glibc", "card", "cyan-skillfish", "wsl")
 _AMD_LIST = "https://rocm.docs.amd.com/en/latest/compatibility/compatibility-matrix.html"
 _ORDER: tuple[Verdict, ...] = ("pass", "warn", "refuse")
@@ -29,7 +29,7 @@ class CardAdvice(msgspec.Struct, frozen=True):
     Attributes:
         kind: ``newer`` is RDNA2 and later, ``other`` any other AMD card or the graphics of a
             processor, ``none`` no AMD card, ``unknown`` what could not be read.
-        name: for people.
+        name: for users.
         gfx_target: of the card, None where neither a list nor the driver tells it.
     """
 
@@ -44,7 +44,7 @@ class StackAdvice(msgspec.Struct, frozen=True):
     Attributes:
         stack: its name.
         title: ROCm and PyTorch of it.
-        fit: ``after-repair`` is refused now for reasons that the box's owner can remove.
+        fit: ``after-repair`` is refused now for reasons that the machine's owner can remove.
         problems: preflight's failures and warnings; of an ``impossible`` stack only those
             that make it so.
         known: what others saw with it on such cards.
@@ -119,8 +119,10 @@ def advise(
     """
     # The order of equals stays: sorting is stable.
     card = _card(facts, cards)
-    judged = sorted((_judged(facts, stack, card) for stack in stacks), key=lambda found: found[0])
-    found = [advice for _, advice in judged]
+    assessed = sorted(
+        (_assessed(facts, stack, card) for stack in stacks), key=lambda found: found[0]
+    )
+    found = [advice for _, advice in assessed]
     best = next((advice for advice in found if advice.fit != "impossible"), None)
     fits = {advice.stack: advice.fit for advice in found}
     return Advice(
@@ -134,11 +136,11 @@ def advise(
     )
 
 
-def _judged(
+def _assessed(
     facts: Facts, stack: Stack, card: CardAdvice
 ) -> tuple[tuple[bool | int, ...], StackAdvice]:
     """The advice on a stack, after its rank."""
-    report = judge(facts, stack)
+    report = assess(facts, stack)
     failures = [finding for finding in report.checks if finding.status == "fail"]
     lasting = [finding for finding in failures if finding.id in _LASTING]
     warnings = [finding for finding in report.checks if finding.status == "warn"]
@@ -173,7 +175,7 @@ def _card(facts: Facts, cards: CardList) -> CardAdvice:
         for display in displays
         if display.vendor == cards.vendor
     ]
-    # Beside a newer card, an older one or the graphics of the processor does not matter.
+    # Next to a newer card, an older one or the graphics of the processor does not matter.
     found.sort(key=lambda card: card.kind != "newer")
     return found[0] if found else CardAdvice("none", "no AMD card", None)
 
@@ -182,7 +184,7 @@ def _unlisted(vendor: str, device: str, gfx_target: str | None) -> CardAdvice:
     """An AMD card, or graphics of the processor, that is not in the list of RDNA1 boards."""
     name = f"AMD card {vendor}:{device}"
     if gfx_target in INTEGRATED:
-        return CardAdvice("other", f"AMD graphics of the processor {vendor}:{device}", gfx_target)
+        return CardAdvice("other", f"integrated AMD GPU (iGPU) {vendor}:{device}", gfx_target)
     if gfx_target and is_newer(gfx_target):
         return CardAdvice("newer", name, gfx_target)
     return CardAdvice("other", name, gfx_target)
@@ -191,8 +193,8 @@ def _unlisted(vendor: str, device: str, gfx_target: str | None) -> CardAdvice:
 def _summary(facts: Facts, card: CardAdvice, best: StackAdvice | None) -> str:
     if card.kind == "newer":
         return (
-            f"This box needs no stack of this project: its card ({card.gfx_target}) is newer than "
-            f"RDNA1, and a current ROCm serves such cards. AMD's list of them: {_AMD_LIST}"
+            f"This machine needs no stack of this project: its card ({card.gfx_target}) is newer "
+            f"than RDNA1, and a current ROCm serves such cards. AMD's list of them: {_AMD_LIST}"
         )
     if card.kind in ("other", "none") and facts.container == "wsl":
         return (
@@ -201,20 +203,22 @@ def _summary(facts: Facts, card: CardAdvice, best: StackAdvice | None) -> str:
     if card.kind == "other":
         hint = "" if card.gfx_target else " If it is newer, a current ROCm is what it needs."
         return (
-            f"No stack of this project is for this box: its {card.name} is not one of RDNA1 "
+            f"No stack of this project is for this machine: its {card.name} is not one of RDNA1 "
             f"(Radeon RX 5000).{hint}"
         )
     if card.kind == "none":
-        return "No stack of this project is for this box: it has no AMD card."
+        return "No stack of this project is for this machine: it has no AMD card."
     if best is None:
-        return "No stack can go on this box as it is: every one is refused for good reasons."
+        return (
+            "No stack can be installed on this machine as it is: each is refused for good reasons."
+        )
     named = f"{best.stack} ({best.title})"
     choice = "" if best.stack == DEFAULT_STACK else f" {_chosen(best)}"
     if best.fit == "after-repair":
-        return f"{named} suits this box, once its failures are dealt with.{choice}"
+        return f"{named} suits this machine, once its failures are fixed.{choice}"
     if best.fit == "warned":
-        return f"{named} can go on this box; mind the warnings.{choice}"
-    return f"{named} is the stack for this box; nothing stands against it.{choice}"
+        return f"{named} can be installed: review the warnings.{choice}"
+    return f"{named} is the stack for this machine: no problems found.{choice}"
 
 
 def _chosen(best: StackAdvice) -> str:

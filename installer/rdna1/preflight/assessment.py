@@ -12,7 +12,7 @@ from rdna1.preflight.model import Case, Check, CheckOutcome, Finding, Report, Sc
 from rdna1.preflight.registry import CHECKS, CheckIdError, find_check
 
 
-def judge(
+def assess(
     facts: Facts,
     stack: Stack,
     *,
@@ -23,7 +23,7 @@ def judge(
     scope: Scope = "system",
     mirror_fingerprint: str = "",
 ) -> Report:
-    """Judge a machine against a stack.
+    """Assess a machine against a stack.
 
     Args:
         facts: of the machine.
@@ -56,11 +56,11 @@ def judge(
 
 
 def run_checks(checks: Sequence[Check], case: Case, ignored: set[str]) -> list[Finding]:
-    """Run checks in their order; see `judge` for all of them.
+    """Run checks in their order; see `assess` for all of them.
 
     Args:
         checks: each after those that it needs.
-        case: what they judge.
+        case: what they assess.
         ignored: ids of checks whose warnings and failures shall not count.
     """
     outcomes: dict[str, CheckOutcome] = {}
@@ -69,20 +69,20 @@ def run_checks(checks: Sequence[Check], case: Case, ignored: set[str]) -> list[F
         if blocker is None:
             outcomes[check.id] = _outcome(check, case)
         else:
-            outcomes[check.id] = CheckOutcome("skip", f"nothing to judge: blocked by {blocker}")
+            outcomes[check.id] = CheckOutcome("skip", f"not run: blocked by {blocker}")
     return [_finding(check, outcomes[check.id], ignored) for check in checks]
 
 
 def _outcome(check: Check, case: Case) -> CheckOutcome:
     try:
-        return check.judge(case)
+        return check.assess(case)
     except UnknownFactError as error:
         if not check.strict:
             return CheckOutcome("skip", f"could not be read: {error}")
         return CheckOutcome(
             "fail",
             f"could not be read: {error}",
-            remedy="This check must be certain: make the fact readable, or judge the "
+            remedy="This check must be certain: make the fact readable, or assess the "
             "running machine itself.",
         )
     except Exception as error:  # noqa: BLE001 - one broken check must not hide the others

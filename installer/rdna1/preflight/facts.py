@@ -20,7 +20,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class FactsError(InputError):
-    """Facts that cannot be judged; the message is one line."""
+    """Facts that cannot be assessed; the message is one line."""
 
 
 class UnknownFactError(Exception):
@@ -356,7 +356,7 @@ class Facts(msgspec.Struct, frozen=True):
     profiles: list[Profile] | None
     miopen_databases: list[MiopenDatabase] | None
     unknown: dict[str, str]
-    # Facts that were saved before these were among them are judged as well.
+    # Facts that were saved before these were among them are assessed as well.
     reboot_required: bool | None = None
     model: Model | None = None
     derivative: Derivative | None = None
@@ -457,4 +457,4 @@ def load_facts(data: Mapping[str, object] | bytes) -> Facts:
     except RecursionError as error:
         raise FactsError("facts are nested too deeply") from error
     except (TypeError, ValueError) as error:
-        raise FactsError(f"facts are no plain data: {error}") from error
+        raise FactsError(f"facts are not plain data: {error}") from error

@@ -36,7 +36,7 @@ class MatrixEntry(msgspec.Struct, frozen=True):
 
     @property
     def release(self) -> str:
-        """Name of the release for people."""
+        """Name of the release for users."""
         return release_name(self.os, self.version)
 
 

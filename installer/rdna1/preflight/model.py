@@ -51,7 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What is judged: a machine against a stack and the sources chosen for it.
+    """What is assessed: a machine against a stack and the sources chosen for it.
 
     Attributes:
         scope: what would be provisioned.
@@ -86,17 +86,17 @@ class Check(msgspec.Struct, frozen=True):
     Attributes:
         id: name on the command line.
         title: what it is about.
-        judge: the rule itself, a pure function.
+        assess: the rule itself, a pure function.
         strict: it protects the machine: it cannot be ignored, and it fails when a fact
             that it needs could not be read, where other checks are skipped.
-        needs: ids of earlier checks without whose success it has nothing to judge.
+        needs: ids of earlier checks without whose success it has nothing to assess.
         references: upstream documents, files and issues behind it.
         explanation: why it exists, for ``rdna1-preflight explain``.
     """
 
     id: str
     title: str
-    judge: Callable[[Case], CheckOutcome]
+    assess: Callable[[Case], CheckOutcome]
     strict: bool
     needs: tuple[str, ...]
     references: tuple[str, ...]
@@ -113,8 +113,8 @@ def check(
 ) -> Callable[[Callable[[Case], CheckOutcome]], Check]:
     """Turn a function into a `Check`; its docstring is the explanation."""
 
-    def make(judge: Callable[[Case], CheckOutcome]) -> Check:
-        explanation = inspect.cleandoc(judge.__doc__ or "")
-        return Check(id, title, judge, strict, needs, references, explanation)
+    def make(assess: Callable[[Case], CheckOutcome]) -> Check:
+        explanation = inspect.cleandoc(assess.__doc__ or "")
+        return Check(id, title, assess, strict, needs, references, explanation)
 
     return make

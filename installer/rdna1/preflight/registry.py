@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are judged and shown.
+"""All checks, in the order in which they are assessed and shown.
 
 What may be the cause of other findings comes before them: the kernel before its driver, the driver
 before the devices that it makes.

@@ -1,4 +1,4 @@
-"""Advice for people."""
+"""Advice as text."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rdna1.preflight.model import Finding
 from rdna1.report.console import as_text, printable
 
 _FITS: Final[dict[Fit, tuple[str, str]]] = {
-    "ready": ("can go on this box", "green"),
-    "warned": ("can go on this box, with warnings", "yellow"),
+    "ready": ("can be installed", "green"),
+    "warned": ("can be installed, with warnings", "yellow"),
     "after-repair": ("refused now, can go after repair", "yellow"),
     "impossible": ("refused", "bold red"),
 }
 
 
 def advice_text(advice: Advice, *, width: int, colour: bool) -> str:
-    """Write advice as text: the box, the advice, every stack, what else can be done.
+    """Write advice as text: the machine, the advice, every stack, what else can be done.
 
     Args:
         advice: for one machine.

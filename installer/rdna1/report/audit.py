@@ -1,4 +1,4 @@
-"""Which convolutions of a model leave an envelope: for people, as a page and as data."""
+"""Which convolutions of a model leave an envelope: for users, as a page and as data."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def audit_text(report: AuditReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: what is outside, totals, advice.
+    """Write a report as text: what is outside, totals, advice.
 
     Args:
         report: of one model.
@@ -148,7 +148,7 @@ def advice(report: AuditReport) -> list[str]:
 
 def audit_html(report: AuditReport) -> str:
     """Write a page that needs nothing but itself: no script, no request, no font."""
-    # Of a box that only audits as text, jinja2 may be missing.
+    # Of a machine that only audits as text, jinja2 may be missing.
     import jinja2
 
     environment = jinja2.Environment(

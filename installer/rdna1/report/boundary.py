@@ -1,4 +1,4 @@
-"""A boundary for people and for continuous integration."""
+"""A boundary as text and as JUnit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HAPPENS: Final[dict[str, str]] = {
 
 
 def boundary_text(report: BoundaryReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: device, path of the search, verdict, what to do.
+    """Write a report as text: device, path of the search, verdict, what to do.
 
     Args:
         report: of one machine.

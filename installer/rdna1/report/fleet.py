@@ -25,7 +25,7 @@ STATUSES: Final[tuple[Status, ...]] = ("fail", "warn", "ignored", "skip", "pass"
 _COUNTED: Final[dict[HostVerdict, str]] = {
     "refuse": "refused",
     "unreachable": "unreachable",
-    "error": "not judged",
+    "error": "not assessed",
     "warn": "with warnings",
     "pass": "ready",
 }
@@ -38,8 +38,8 @@ _STYLES: Final[dict[HostVerdict, str]] = {
 }
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """A host that was judged.
+class Assessed(msgspec.Struct, frozen=True):
+    """A host that was assessed.
 
     Attributes:
         report: about the host.
@@ -51,8 +51,8 @@ class Judged(msgspec.Struct, frozen=True):
     blockers: list[str]
 
 
-class NotJudged(msgspec.Struct, frozen=True):
-    """A host that could not be judged.
+class NotAssessed(msgspec.Struct, frozen=True):
+    """A host that could not be assessed.
 
     Attributes:
         reachable: whether the connection was made.
@@ -63,7 +63,7 @@ class NotJudged(msgspec.Struct, frozen=True):
     reason: str
 
 
-HostResult = Judged | NotJudged
+HostResult = Assessed | NotAssessed
 
 
 class FleetHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +72,10 @@ class FleetHost(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         host: its name in the inventory.
         verdict: ``refuse`` where there are blockers; ``error`` is a host that was reached and
-            could not be judged.
-        stack: what it was judged against, None where it was not judged.
+            could not be assessed.
+        stack: what it was assessed against, None where it was not assessed.
         blockers: ids of the checks that refuse it.
-        reason: why it was not judged; empty where it was.
+        reason: why it was not assessed; empty where it was.
     """
 
     host: str
@@ -119,7 +119,7 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         schema_version: of this document.
         judged_at: when the report was made, with its time zone.
-        verdict: ``incomplete`` where no host is refused and some could not be judged.
+        verdict: ``incomplete`` where no host is refused and some could not be assessed.
         hosts: worst first, else in the order of the inventory.
         groups: worst first, then those of the most hosts, then in the order of the checks.
     """
@@ -143,7 +143,7 @@ def fleet_report(results: Mapping[str, HostResult], *, judged_at: datetime) -> F
         key=lambda host: HOST_VERDICTS.index(host.verdict),
     )
     reports = {
-        host: result.report for host, result in results.items() if isinstance(result, Judged)
+        host: result.report for host, result in results.items() if isinstance(result, Assessed)
     }
     return FleetReport(
         judged_at=judged_at,
@@ -206,7 +206,7 @@ def fleet_text(report: FleetReport, *, width: int, colour: bool) -> str:
         colour: whether to use the terminal's colours.
 
     Returns:
-        One row a host: name, verdict, the checks that refuse it or why it was not judged;
+        One row a host: name, verdict, the checks that refuse it or why it was not assessed;
         counts at the end. Control characters are shown escaped.
     """
     table = Table(box=None, pad_edge=False)
@@ -223,10 +223,10 @@ def fleet_text(report: FleetReport, *, width: int, colour: bool) -> str:
 
 
 def fleet_refusal(report: FleetReport) -> str:
-    """Say in a few sentences which hosts are refused or not judged, and why.
+    """Say in a few sentences which hosts are refused or not assessed, and why.
 
     Returns:
-        An empty text where every host was judged and none is refused.
+        An empty text where every host was assessed and none is refused.
     """
     refused = [
         f"{host.host} ({', '.join(host.blockers)})"
@@ -241,13 +241,13 @@ def fleet_refusal(report: FleetReport) -> str:
     total = len(report.hosts)
     sentences = [
         f"{len(refused)} of {total} hosts refused: {', '.join(refused)}." if refused else "",
-        f"{len(missing)} of {total} hosts not judged: {', '.join(missing)}." if missing else "",
+        f"{len(missing)} of {total} hosts not assessed: {', '.join(missing)}." if missing else "",
     ]
     return " ".join(filter(None, sentences))
 
 
 def _summary(host: str, result: HostResult) -> FleetHost:
-    if isinstance(result, NotJudged):
+    if isinstance(result, NotAssessed):
         verdict: HostVerdict = "error" if result.reachable else "unreachable"
         return FleetHost(host=host, verdict=verdict, stack=None, blockers=[], reason=result.reason)
     return FleetHost(

@@ -1,4 +1,4 @@
-"""JSON for programs, indented so that people can read it too."""
+"""JSON for programs, indented so that users can read it too."""
 
 from __future__ import annotations
 

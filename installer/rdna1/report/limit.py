@@ -1,4 +1,4 @@
-"""The limit of a machine, in one line, beside the one that its stack documents."""
+"""The limit of a machine, in one line, next to the one that its stack documents."""
 
 from __future__ import annotations
 

@@ -22,13 +22,13 @@ _STYLES: Final[dict[Support, str]] = {
 }
 _MEANINGS: Final[dict[Support, str]] = {
     "supported": "made for it",
-    "community": "works for people, nobody promises it",
+    "community": "works for users, nobody promises it",
     "refused": "nothing is installed",
 }
 
 
 def matrix_text(matrix: Matrix, *, width: int, colour: bool) -> str:
-    """Write the matrix for people.
+    """Write the matrix as text.
 
     Args:
         matrix: all entries.

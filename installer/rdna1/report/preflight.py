@@ -1,4 +1,4 @@
-"""A preflight report for people."""
+"""A preflight report as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a provisioning: what was judged, installed and measured on one machine."""
+"""The end of a provisioning: what was assessed, installed and measured on one machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ProvisionReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         host: its name in the inventory.
         stack: what it was provisioned with.
-        preflight: the judgement, None where preflight was left out.
+        preflight: the assessment, None where preflight was left out.
         packages: name to version of the stack's packages that are installed.
         algorithms: which of MIOpen's algorithms the profile script leaves, and what is known of it.
         notes: what does not work with the Python of the environment.

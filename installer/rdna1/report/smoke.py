@@ -1,4 +1,4 @@
-"""A smoke test for people and for continuous integration."""
+"""A smoke test as text and as JUnit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLES: dict[ConvOutcome, str] = {"pass": "green", "slow": "yellow"}
 
 
 def smoke_text(report: SmokeReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: device, table, what went wrong or was slow, verdict.
+    """Write a report as text: device, table, what went wrong or was slow, verdict.
 
     Args:
         report: of one machine.

@@ -1,4 +1,4 @@
-"""A sweep for people and for continuous integration."""
+"""A sweep as text and as JUnit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdna1.report.smoke import device_line
 
 
 def sweep_text(report: SweepReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: devices, runs of like outcomes, what went wrong, verdict.
+    """Write a report as text: devices, runs of like outcomes, what went wrong, verdict.
 
     Args:
         report: of one shard or of several.
@@ -59,7 +59,7 @@ def sweep_verdict(report: SweepReport) -> str:
     word = "incomplete" if report.missing_shards else report.verdict
     parts = [
         f"{counts(report.cases)} of {report.legal} legal combinations",
-        f"{report.illegal} illegal left out" if report.illegal else "",
+        f"{report.illegal} invalid left out" if report.illegal else "",
         f"{report.too_large} too large left out" if report.too_large else "",
         f"{not_run} not run ({stopped})" if not_run or stopped else "",
         _missing(report),

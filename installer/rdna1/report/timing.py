@@ -1,4 +1,4 @@
-"""Times of convolutions for people and for continuous integration."""
+"""Times of convolutions as text and as JUnit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rdna1.report.smoke import device_line
 
 
 def timing_text(report: TimingReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: device, table, what went wrong or was slow, verdict.
+    """Write a report as text: device, table, what went wrong or was slow, verdict.
 
     Args:
         report: of one machine.

@@ -1,4 +1,4 @@
-"""A comparison of environments for people and for continuous integration."""
+"""A comparison of environments as text and as JUnit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STYLES: Final[dict[Status, str]] = {
 
 
 def tune_text(report: TuneReport, *, width: int, colour: bool) -> str:
-    """Write a report for people: device, table, what each candidate changed, the winner.
+    """Write a report as text: device, table, what each candidate changed, the winner.
 
     Args:
         report: of one machine.

@@ -110,7 +110,7 @@ class Expression:
             raise ExpressionError(f"position 1: not an expression: {error}") from error
 
     def _refusal(self, node: ast.expr, message: str) -> ExpressionError:
-        """The error for a node; ``ast`` counts bytes, people count characters."""
+        """The error for a node; ``ast`` counts bytes, users count characters."""
         before = self._line.encode()[: node.col_offset].decode(errors="replace")
         return ExpressionError(f"position {len(before) + 1}: {message}")
 

@@ -87,7 +87,7 @@ class RepoSubset:
         return self._copy_indexes([t for t in targets if t["Repo-URI"] in used])
 
     def _unpack_indexes(self) -> None:
-        """Put each list of packages beside the packed one that apt was told to keep.
+        """Put each list of packages next to the packed one that apt was told to keep.
 
         apt reads the plain one then. It seeks in a list, and in a packed one starts over for each
         package.

@@ -189,7 +189,7 @@ def _is_in_place(descriptor: int, path: Path) -> bool:
 def _check_folder(status: os.stat_result, folder: Path) -> None:
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & _OTHERS_WRITE:
         raise ExclusiveLockError(
-            f"{printable(str(folder))} is no place for a lock: other users can write to it. "
+            f"{printable(str(folder))} is not a place for a lock: other users can write to it. "
             f"Remedy: give it to {_name(os.geteuid())} alone (chown, chmod go-w)"
         )
 

@@ -87,7 +87,7 @@ class Found:
 
         Raises:
             RefusedError: there are more than ``most``.
-            OSError: it is no folder, or its owner must not read it.
+            OSError: it is not a folder, or its owner must not read it.
         """
         names: list[str] = []
         with self.reopened(_READ | os.O_DIRECTORY) as folder, os.scandir(folder) as entries:
@@ -101,7 +101,7 @@ class Found:
         """Make sure that a folder may be entered.
 
         Raises:
-            OSError: it is no folder, or its owner must not enter it.
+            OSError: it is not a folder, or its owner must not enter it.
         """
         with acting_as(self.owner):
             os.close(os.open("..", os.O_PATH | os.O_CLOEXEC, dir_fd=self._step.descriptor))

@@ -208,7 +208,7 @@ class RootFs:
         return True
 
     def link_name(self, path: str) -> str | None:
-        """Last part of a symbolic link's target, or None when ``path`` is no link.
+        """Last part of a symbolic link's target, or None when ``path`` is not a link.
 
         Raises:
             UnreadableError: a link on the way goes in a circle.
@@ -217,7 +217,7 @@ class RootFs:
         return None if target is None else target.rpartition("/")[2]
 
     def link_target(self, path: str) -> str | None:
-        """What a symbolic link holds, or None when ``path`` is no link.
+        """What a symbolic link holds, or None when ``path`` is not a link.
 
         Raises:
             UnreadableError: a folder on the way must not be entered.

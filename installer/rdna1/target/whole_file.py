@@ -1,6 +1,6 @@
 """Writes files of this project's own that appear complete or not at all.
 
-The draft is next to its place, under a name that nobody can know before, made anew and for the
+The draft is next to its place, under a name that nobody can know before, made again and for the
 writer alone; the folder is held open meanwhile. `drafts` does the same below folders of others.
 """
 

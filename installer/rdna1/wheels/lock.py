@@ -24,12 +24,14 @@ from rdna1.wheels.form import LockError, locked
 
 _HEAD: Final = (
     "# The wheels of this stack and their hashes, from the first run. Every later run, on every\n"
-    "# host, installs these and nothing else. To make it anew: -e pytorch_lock_renew=true\n"
+    "# host, installs these and nothing else. To make it again: -e pytorch_lock_renew=true\n"
 )
 # What builds: uv would take its own settings and network along.
 _BUILDER: Final = "pip>=23"
 _OWN_VERSION: Final = "=={version}"
-_RENEW: Final = "Remedy: -e pytorch_lock_renew=true makes it anew; compare the two before you go on"
+_RENEW: Final = (
+    "Remedy: -e pytorch_lock_renew=true makes it again; compare the two before you go on"
+)
 
 
 class Wanted(NamedTuple):

@@ -1,4 +1,4 @@
-"""This project's own wheel, which the environment of every box holds."""
+"""This project's own wheel, which the environment of every machine holds."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _digest(project: Path) -> str:
 
 
 def _build(project: Path, uv: Path, folder: Path) -> None:
-    """Build beside the place and rename: a killed build leaves no half of a wheel there."""
+    """Build next to the place and rename: a killed build leaves no half of a wheel there."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
         command = [str(uv), "build", "--quiet", "--wheel", "--no-config", "--out-dir", draft]
         try:

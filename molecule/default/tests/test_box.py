@@ -125,7 +125,7 @@ def test_report_of_the_validation_stays_on_the_box(host: Any) -> None:
 
 def test_commands_are_on_the_path(host: Any) -> None:
     assert host.run("rdna1-validate --help").rc == 0
-    judged = host.run("rdna1-preflight --format json")
-    assert judged.rc == 1, "there is no card in a container"
-    checks = json.loads(judged.stdout)["checks"]
+    assessed = host.run("rdna1-preflight --format json")
+    assert assessed.rc == 1, "there is no card in a container"
+    checks = json.loads(assessed.stdout)["checks"]
     assert [check["id"] for check in checks if check["status"] == "fail"] == ["card"]

@@ -23,7 +23,7 @@ FIXTURE = ROOT / "tests" / "fixtures" / "ubuntu-22.04-rx5500xt"
 # The user is one of the box.
 MACHINE: dict[str, object] = {"preflight_root": "/srv/machine", "preflight_users": []}
 OLD_LINE = "deb [arch=amd64] https://repo.radeon.com/rocm/apt/5.2 ubuntu main\n"
-# The user's own line stands beside AMD's.
+# The user's own line stands next to AMD's.
 SOURCES_LIST = f"# mine\n{OLD_LINE}"
 
 

@@ -111,9 +111,9 @@ def test_the_second_run_changes_nothing_and_knows_the_named_key(focal: Machine) 
     played = focal.play(rocm_packages=ALL)
     assert played.returncode == 0, played.stdout
     assert "changed=0" in played.stdout
-    judged = focal.findings()
+    assessed = focal.findings()
     for check in ("amd-key", "amd-signature", "amd-source", "amd-suite", "rocm-mixture"):
-        assert judged[check] == "pass", check
+        assert assessed[check] == "pass", check
 
 
 def test_rollback_leaves_no_difference(focal: Machine) -> None:

@@ -75,7 +75,7 @@ def test_the_mirror_has_debians_pytorch_and_what_rdna1_imports(mirror: Path) -> 
         ),
         (
             {"rocm_packages": ["tools", "libraries"], "preflight_ignore": IGNORED},
-            "was collected without librocblas0. Remedy: collect it anew with the same rocm_",
+            "was collected without librocblas0. Remedy: collect it again with the same rocm_",
         ),
     ],
 )

@@ -57,7 +57,7 @@ def test_the_stacks_wheels_are_locked_installed_and_repaired(
 def test_rocm_5_2_gets_its_python_3_10(make_box: MakeBox, index_folder: Path, index: str) -> None:
     add_own_requirements(index_folder, HOST_PYTHONS["rocm-5.2"])
     box = mount_host_python(make_box, HOST_PYTHONS["rocm-5.2"])
-    # The release is refused for this stack on this box, so the role is run without preflight.
+    # The release is refused for this stack on this machine, so the role is run without preflight.
     played = play(box, index, pytorch_stack="rocm-5.2")
     assert played.returncode == 0, played.stdout
     assert torch_version(box, "rocm-5.2") == "1.13.1+rocm5.2"

@@ -45,7 +45,7 @@ class Provisioned(NamedTuple):
         return next((self.box.folder / "locks").iterdir())
 
     def spoil(self) -> None:
-        """Alter the environment, so that it has to be built anew with a fresh torch."""
+        """Alter the environment, so that it has to be built again with a fresh torch."""
         self.box.run(
             "sh", "-c", f"rm -f {environment(self.box)}/lib/python3*/site-packages/torch.py"
         )

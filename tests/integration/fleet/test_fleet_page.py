@@ -1,6 +1,6 @@
 """``playbooks/preflight.yml`` against hosts with different faults, and its page in a browser.
 
-The hosts are trees of files; the playbook, the module and the judgement are the real ones.
+The hosts are trees of files; the playbook, the module and the assessment are the real ones.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Fleet:
 
     @property
     def page(self) -> Path:
-        """The page for people."""
+        """The page for users."""
         return self.folder / "fleet.html"
 
     @property
@@ -95,7 +95,7 @@ def damaged(folder: Path, file: str, old: str, new: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """A healthy host, eight with faults of their own, and four that cannot be judged."""
+    """A healthy host, eight with faults of their own, and four that cannot be assessed."""
     folder = tmp_path_factory.mktemp("fleet")
     return play(
         folder,
@@ -176,7 +176,7 @@ def test_the_play_fails_once_and_names_hosts_and_checks(fleet: Fleet) -> None:
     message = " ".join(fleet.output.split())
     assert "7 of 13 hosts refused: search.example (" in message
     assert "mixed.example (rocm-mixture" in message
-    assert "4 of 13 hosts not judged: gone.example (unreachable), misspelt.example (e" in message
+    assert "4 of 13 hosts not assessed: gone.example (unreachable), misspelt.example (e" in message
 
 
 def test_what_is_the_same_on_several_hosts_stands_once(fleet: Fleet) -> None:

@@ -164,7 +164,7 @@ def test_the_hangs_that_are_allowed_bound_the_search(started: Pids, tmp_path: Pa
     rules = '- {when: "max(h, w) > 42", outcome: crash}'
     report = report_of(boundary(tmp_path, rules, "--format", "json", "--max-hangs", "2"))
     assert (report["complete"], report["workers_lost"]) == (False, 2)
-    assert report["stopped"] == "the 2 hangs that are allowed are used up"
+    assert report["stopped"] == "the hang budget of 2 is exhausted"
     result = report["result"]
     assert (result["safe_side"], result["first_bad_side"], result["rule"]) == (42, 43, "unknown")
     assert result["deciding_case"] is not None

@@ -63,7 +63,7 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
     assert "FAIL: 2 pass, 2 hang of 4" in hard
     assert "FAIL: 4 pass, 3 hang of 7" in sizes
     assert "LIMIT: 42 pixels pass, 43 hangs; rule side" in boundary
-    assert re.search(r"PASS: \d+ pass of \d+ legal combinations, \d+ illegal left out", merged)
+    assert re.search(r"PASS: \d+ pass of \d+ legal combinations, \d+ invalid left out", merged)
     made = msgspec.json.decode((tmp_path / "envelope.json").read_bytes(), type=Envelope)
     assert allows(made, ConvCase(16, 32, 32, 32, 3, 3, padding=1))
     assert not allows(made, ConvCase(16, 32, 33, 33, 3, 3, padding=1))

@@ -118,7 +118,7 @@ def test_the_hangs_that_are_allowed_are_those_of_all(started: Pids, tmp_path: Pa
     report = report_of(run, 1)
     assert (report["workers_lost"], report["complete"], report["winner"]) == (2, False, None)
     assert [trial["status"] for trial in report["trials"]] == ["failed", "failed", "left out"]
-    assert report["stopped"] == "the 2 hangs that are allowed are used up"
+    assert report["stopped"] == "the hang budget of 2 is exhausted"
     junit = tune(tmp_path, rules, "--max-hangs=1", "--format=junit", "--only=stack,bypass")
     assert junit.returncode == 1
     suite = ET.fromstring(junit.stdout)  # noqa: S314 - our own report

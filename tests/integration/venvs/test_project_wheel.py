@@ -44,7 +44,7 @@ def test_the_wheel_holds_the_sources_and_is_built_once(project: Path) -> None:
     wheel = project_wheel(project, UV)
     assert modules(wheel) == {"rdna1/__init__.py"}
     built = wheel.stat()
-    # What Python leaves beside the sources is none of them.
+    # What Python leaves next to the sources is none of them.
     (project / "installer/rdna1/__pycache__").mkdir()
     (project / "installer/rdna1/__pycache__/x.pyc").write_text("")
     assert project_wheel(project, Path("/nowhere/uv")) == wheel

@@ -18,7 +18,7 @@ def old_kernel(root: Path) -> MachineTree:
 
 
 def two_gpus(root: Path, kernel: str = "", start: str = "", target: bool = True) -> MachineTree:
-    """ROCm#1306: the graphics of a Renoir beside an RX 5500M."""
+    """ROCm#1306: the graphics of a Renoir next to an RX 5500M."""
     machine = MachineTree(root, FOCAL, kernel).display("7340").display("1636", "0000:08:00.0")
     machine.node("7340", target=100102 if target else 0, slot=0x300)
     machine.node("1636", target=90012 if target else 0, slot=0x800)
@@ -435,7 +435,7 @@ CASES = [
         ("hides every card",),
     ),
     Case(
-        "another generation beside the card, on a kernel that names no target",
+        "another generation next to the card, on a kernel that names no target",
         lambda root: (
             two_gpus(root, "5.11.0-49-generic", target=False)
             .display("687f", "0000:0a:00.0")

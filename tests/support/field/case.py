@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rdna1.catalog.failures import explain
 from rdna1.catalog.stacks import load_stack
-from rdna1.preflight import Finding, Report, judge, load_facts
+from rdna1.preflight import Finding, Report, assess, load_facts
 from rdna1.target.facts.collect import collect
 from support.machine_tree import USER, MachineTree
 
@@ -78,7 +78,7 @@ class Answer(NamedTuple):
 def report_of(machine: MachineTree, stack: str) -> Report:
     """Assess a machine for a stack."""
     facts = load_facts(collect(str(machine.done()), [USER]))
-    return judge(facts, load_stack(stack))
+    return assess(facts, load_stack(stack))
 
 
 def answer_of(case: Case, folder: Path) -> Answer:

@@ -32,7 +32,7 @@ def driver(state: str, *more: tuple[str, ...]) -> Build:
 
 
 def half_installed(root: Path) -> MachineTree:
-    """ROCm#2310: AMD's numbered packages beside the plain ones."""
+    """ROCm#2310: AMD's numbered packages next to the plain ones."""
     version = "1.0.10.50401-84~20.04"
     machine = packages(("hipfft", version), ("hipfft5.4.1", version, HALF), release=FOCAL)(root)
     return machine.write(

@@ -106,7 +106,7 @@ CASES = [
         os_release("Fedora Linux 43", "ID=fedora\nVERSION_ID=43\n"),
         "os-release",
         "fail",
-        ("Fedora Linux 43 is no release",),
+        ("Fedora Linux 43 is not a release",),
     ),
     Case(
         "Zorin",

@@ -122,7 +122,7 @@ CASES = [
         ("environment.d/gpu.conf:1", "another major version"),
     ),
     Case(
-        "an override that is no version",
+        "an override that is not a version",
         lambda root: (
             MachineTree(root).card().write("etc/environment", "HSA_OVERRIDE_GFX_VERSION=gfx1030\n")
         ),

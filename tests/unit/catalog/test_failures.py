@@ -240,6 +240,6 @@ def test_what_a_message_names_already_is_not_told_twice() -> None:
 
 def test_an_error_of_ours_that_is_known_has_one_remedy() -> None:
     damaged = "the lock file l.txt is damaged: torch==2.2.2 is not a version with hashes"
-    text = explain(f"{damaged}. Remedy: -e pytorch_lock_renew=true makes it anew; compare the two")
+    text = explain(f"{damaged}. Remedy: -e pytorch_lock_renew=true makes it again; compare the two")
     assert text.count("Remedy: ") == 1
     assert text.endswith(f"It said: {damaged}.")

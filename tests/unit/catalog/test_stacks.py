@@ -115,7 +115,7 @@ MISTAKES = {
     "no version of a kernel": ('newest_seen: "6', 'newest_seen: "v6', "kernel.newest_seen"),
     "a plain-text index": ("index_url: https", "index_url: http", "pytorch.index_url"),
     "a forbidden variable": ("HSA_ENABLE_SDMA:", "MIOPEN_FIND_ENFORCE:", "environment"),
-    "a value that is no string": ('HSA_ENABLE_SDMA: "0"', "HSA_ENABLE_SDMA: 0", "variables"),
+    "a value that is not a string": ('HSA_ENABLE_SDMA: "0"', "HSA_ENABLE_SDMA: 0", "variables"),
     "another name": ("name: rocm-5.7", "name: rocm-5.8", "name"),
     "a refusal without a way out": ("support: community", "support: refused", "releases[1]"),
     "switch without effect": (

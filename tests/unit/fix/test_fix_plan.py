@@ -71,7 +71,7 @@ def test_settings_are_planned_file_by_file() -> None:
         (
             {**user("staff", exists=False), **kfd("render")},
             [],
-            "ann is no user of /etc/passwd: add ann to render where it is managed",
+            "ann is not a user of /etc/passwd: add ann to render where it is managed",
         ),
         (
             {**user("ann"), **kfd("render"), "root": "/mnt"},

@@ -119,7 +119,7 @@ def test_a_missing_file_is_named(folder: Path, form: str) -> None:
 
 def test_a_folder_without_a_manifest_is_no_mirror(folder: Path, form: str) -> None:
     (folder / MANIFEST).unlink()
-    with pytest.raises(MirrorError, match="is no mirror"):
+    with pytest.raises(MirrorError, match="is not a mirror"):
         check(in_form(folder, form))
 
 

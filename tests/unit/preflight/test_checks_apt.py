@@ -450,7 +450,7 @@ ROWS = [
     Row("amd-key", "revoked", keys(keyring(revoked=True)), "fail", ("is revoked",)),
     Row(
         "amd-key",
-        "AMD's, and another one beside it",
+        "AMD's, and another one next to it",
         keys(two_keys()),
         "warn",
         ("more than AMD's key", f"{KEYRING}: {OTHER_SPACED} may sign", "provisioning replaces"),

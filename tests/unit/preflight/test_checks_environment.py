@@ -111,7 +111,7 @@ FORM_ROWS = [
             f"a word that MIOpen does not know, {word}",
             set_to(setting("MIOPEN_DEBUG_CONV_FFT", word)),
             "warn",
-            (f"={word} is no word that MIOpen knows",),
+            (f"={word} is not a word that MIOpen knows",),
         )
         for word in ("off", "OFF", "on", "False")
     ],
@@ -138,7 +138,7 @@ FORM_ROWS = [
             ("LD_PRELOAD", "/opt/x/libhsa-runtime64.so.1"),
         )
     ],
-    Row("gfx-override-form", "edited profile", override("10"), "warn", ("script anew",)),
+    Row("gfx-override-form", "edited profile", override("10"), "warn", ("script again",)),
     Row("gfx-override-form", "other name", override("x", suffix="_X"), "pass", ("is not set",)),
     Row("gfx-override-form", "expands", override("$V"), "pass", ("depends on other", "=$V")),
     Row("gfx-override-form", "unknown", UNREAD_PLACE, "pass", (NOT_READ,)),
@@ -169,7 +169,7 @@ VALUE_ROWS = [
         ("VERSION_1=9",),
         "therock",
     ),
-    Row("gfx-override", "edited profile", override("9.0.0"), "warn", ("script anew", "10.3.0")),
+    Row("gfx-override", "edited profile", override("9.0.0"), "warn", ("script again", "10.3.0")),
     Row(
         "gfx-override",
         "native wheels",
@@ -243,7 +243,7 @@ REACH_ROWS = [
     Row("gfx-override-reach", "native", override("10.1.0", "/etc/environment"), "pass", ()),
     Row(
         "gfx-override-reach",
-        "beside another GPU",
+        "next to another GPU",
         {"kfd.nodes": [*NODES, IGPU]},
         "warn",
         ("reaches node 2 too: gfx90c", "firmware"),
@@ -486,7 +486,7 @@ CONFLICT_ROWS = [
     conflict("two services", f"{UNITS}/a.service", f"{UNITS}/b.service", "pass"),
     conflict("unit", "/etc/systemd/system.conf", f"{UNITS}/a.service.d/b.conf", "warn"),
     conflict("unit and drop-in", f"{UNITS}/a.service", f"{UNITS}/a.service.d/b.conf", "warn"),
-    conflict("judged elsewhere", "/etc/environment", "/etc/profile", "pass", OVERRIDE),
+    conflict("assessed elsewhere", "/etc/environment", "/etc/profile", "pass", OVERRIDE),
     conflict("list", "/etc/environment", "/etc/profile", "pass", "LD_LIBRARY_PATH"),
     conflict("of the stack", "/etc/environment", "/etc/profile", "pass", "HSA_ENABLE_SDMA"),
     Row(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rdna1.catalog.stacks import load_stack
-from rdna1.preflight import judge, load_facts
+from rdna1.preflight import assess, load_facts
 from rdna1.target.facts.collect import collect
 from support.findings import UNREAD, Row, assert_row, unknown
 
@@ -147,13 +147,13 @@ ROWS = [
     ),
     Row(
         "other-card",
-        "beside the card",
+        "next to the card",
         others("744c", "gfx1100", ONE),
         "warn",
         ("read for gfx1100 too", "only for programs"),
     ),
-    Row("other-card", "beside, not offered", others("6613", None, ONE), "pass", ("not offered",)),
-    Row("other-card", "integrated is no card", RENOIR, "pass", ("no other AMD card",)),
+    Row("other-card", "next to, not offered", others("6613", None, ONE), "pass", ("not offered",)),
+    Row("other-card", "integrated is not a card", RENOIR, "pass", ("no other AMD card",)),
     Row("other-card", "by the topology", unknown("displays"), "pass", ("no AMD card",)),
     Row(
         "other-card",
@@ -246,7 +246,7 @@ ROWS = [
     Row("render-nodes", "unknown", unknown("render_nodes"), "skip", (UNREAD,)),
     Row("wsl", "no", {}, "pass", ("no Windows",)),
     Row("wsl", "container", {"container": "podman"}, "pass", ()),
-    Row("wsl", "yes", {"container": "wsl"}, "fail", ("/dev/kfd", "beside Windows")),
+    Row("wsl", "yes", {"container": "wsl"}, "fail", ("/dev/kfd", "next to Windows")),
     Row("wsl", "unknown", unknown("container"), "skip", (UNREAD,)),
     Row("container-devices", "no container", {}, "pass", ("no container",)),
     Row("container-devices", "passed", {"container": "docker"}, "pass", ("(docker)",)),
@@ -327,6 +327,6 @@ def test_check(row: Row, make_facts: MakeFacts) -> None:
 )
 def test_trees_of_machines(tree: str, statuses: dict[str, str]) -> None:
     facts = load_facts(collect(str(FIXTURES / tree)))
-    report = judge(facts, load_stack("rocm-5.7"))
+    report = assess(facts, load_stack("rocm-5.7"))
     found = {finding.id: finding.status for finding in report.checks}
     assert {check: found[check] for check in statuses} == statuses

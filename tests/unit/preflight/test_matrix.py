@@ -7,14 +7,14 @@ import pytest
 
 from rdna1.catalog.cards import CardList, Chip, card_list
 from rdna1.catalog.stacks import load_stack, stack_names
-from rdna1.preflight import judge, load_facts
+from rdna1.preflight import assess, load_facts
 from rdna1.preflight.matrix import MatrixEntry, matrix
 
 if TYPE_CHECKING:
     from unit.preflight.conftest import MakeFacts
 
 STACKS = [load_stack(name) for name in stack_names()]
-# A chip that no stack serves stands beside those of the list.
+# A chip that no stack serves stands next to those of the list.
 CARDS = CardList(
     vendor="1002", chips=[*card_list().chips, Chip("Cyan Skillfish", "gfx1013", {"13fe": "BC-250"})]
 )
@@ -96,7 +96,7 @@ def test_the_matrix_promises_what_preflight_says(make_facts: MakeFacts, entry: M
     display = make_facts({})["displays"][0] | {"device": boards[entry.gfx_target]}
     system = make_facts({})["os"] | {"id": entry.os, "version_id": entry.version}
     facts = load_facts(make_facts({"os": system, "displays": [display]}))
-    report = judge(facts, load_stack(entry.stack))
+    report = assess(facts, load_stack(entry.stack))
     status = {finding.id: finding.status for finding in report.checks}
     promised = {"supported": "pass", "community": "warn", "refused": "fail"}
     assert status["os-release"] == promised[entry.support]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rdna1.catalog.stacks import load_stack
-from rdna1.preflight import CHECKS, judge, load_facts
+from rdna1.preflight import CHECKS, assess, load_facts
 from support.findings import UNREAD, Row, assert_row, unknown
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ ROWS = [
     Row("glibc", "nothing to clear", {"glibc": "2.41"}, "pass", ("2.41",), "therock"),
     Row("glibc", "just below", {"glibc": "2.40"}, "pass", ("2.40",), "rocm-5.2"),
     Row("glibc", "of the distribution", {"glibc": "2.9"}, "skip", (), options=DISTRO_PYTORCH),
-    Row("glibc", "no version", {"glibc": "new"}, "skip", ("'new' is no version",)),
+    Row("glibc", "no version", {"glibc": "new"}, "skip", ("'new' is not a version",)),
     Row("glibc", "unknown", unknown("glibc"), "skip", (UNREAD,)),
     Row("card", "Navi 10", {}, "pass", ("5700 XT (Navi 10, gfx1010)",)),
     Row("card", "Navi 12", {"displays": [display("7362")]}, "pass", ("Navi 12, gfx1011",)),
@@ -379,7 +379,7 @@ ROWS = [
     *[
         Row(
             "rocm-mixture",
-            f"wheel beside AMD and {part[1]}",
+            f"wheel next to AMD and {part[1]}",
             rocm(AMD, AMD_HIP, part),
             status,
             (f"distribution: {part[1]}", words),
@@ -467,7 +467,7 @@ def test_check(row: Row, make_facts: MakeFacts) -> None:
 
 
 def test_nothing_is_wrong_with_the_machine_that_the_rows_change(make_facts: MakeFacts) -> None:
-    report = judge(load_facts(make_facts({})), load_stack("rocm-5.7"))
+    report = assess(load_facts(make_facts({})), load_stack("rocm-5.7"))
     assert {finding.status for finding in report.checks} == {"pass"}
     assert report.verdict == "pass"
 

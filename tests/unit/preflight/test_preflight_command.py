@@ -164,7 +164,11 @@ def test_output_to_a_device_leaves_the_device() -> None:
         (["--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--root", f"{HEALTHY}/etc/passwd"], b"", "passwd: Not a directory"),
         (["--root", ""], b"", "--root '': No such file or directory"),
-        (["--amd-key-fingerprint", "693C5C"], b"", "'693C5C' is no full fingerprint: 40 hexadec"),
+        (
+            ["--amd-key-fingerprint", "693C5C"],
+            b"",
+            "'693C5C' is not a full fingerprint: 40 hexadec",
+        ),
         (["facts", "--root", "/no/such"], b"", "--root /no/such: No such file or directory"),
         (["--facts", "/no/such"], b"", "/no/such: No such file or directory"),
         (["--facts", "/"], b"", "/: Is a directory"),
@@ -266,7 +270,7 @@ def test_colours_on_a_terminal(environment: dict[str, str], coloured: bool) -> N
     os.close(terminal)
 
 
-def test_the_environment_of_the_process_is_judged() -> None:
+def test_the_environment_of_the_process_is_assessed() -> None:
     done = run("--format", "json", environment={"MIOPEN_FIND_ENFORCE": "3"})
     finding = next(c for c in json.loads(done.stdout)["checks"] if c["id"] == "find-enforce")
     assert finding["status"] == "fail"
@@ -298,15 +302,15 @@ def test_explanations_are_wrapped_to_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["explain", "rocm-mixture"]) == 0
-    text, _, references = capsys.readouterr().out.partition("\nBehind it:\n")
+    text, _, references = capsys.readouterr().out.partition("\nReferences:\n")
     assert max(map(len, text.splitlines())) <= 60
     assert references
 
 
 def test_facts_go_to_a_file(tmp_path: Path) -> None:
-    done = run("facts", "--root", HEALTHY, "--output", str(tmp_path / "box.json"))
+    done = run("facts", "--root", HEALTHY, "--output", str(tmp_path / "machine.json"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert main(["--facts", str(tmp_path / "box.json"), "--output", os.devnull]) == 0
+    assert main(["--facts", str(tmp_path / "machine.json"), "--output", os.devnull]) == 0
 
 
 @pytest.mark.parametrize("program", ["preflight", "validate"])

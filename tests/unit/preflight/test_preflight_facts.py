@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rdna1.catalog.cards import card_list
 from rdna1.catalog.recommendations import recommendations
 from rdna1.catalog.stacks import load_stack
-from rdna1.preflight import CHECKS, FactsError, judge, load_facts
+from rdna1.preflight import CHECKS, FactsError, assess, load_facts
 from rdna1.preflight.advice import advise
 from support.examples import examples
 from support.long_values import LONG_VALUES
@@ -43,7 +43,7 @@ def test_facts_come_as_data_or_as_json(make_facts: MakeFacts) -> None:
         ({"displays": [{"slot": 1}]}, "Expected `str`, got `int` - at `$.displays[0].slot`"),
         ({"kfd.device": {"path": "/dev/kfd", "owner": "a", "group": "b", "mode": "9"}}, "mode"),
         ({"glibc": 2.39}, "Expected `str | null`, got `float` - at `$.glibc`"),
-        ({"disk": {1, 2}}, "facts are no plain data"),
+        ({"disk": {1, 2}}, "facts are not plain data"),
     ],
 )
 def test_facts_that_do_not_fit(
@@ -125,7 +125,7 @@ def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: Make
     except FactsError as error:
         assert "\n" not in str(error)
         return
-    report = judge(loaded, STACK)
+    report = assess(loaded, STACK)
     assert len(report.checks) == len(CHECKS)
     assert not [f for f in report.checks if "broke" in f.summary]
 
@@ -140,17 +140,17 @@ def test_damaged_json_is_judged_or_named(cut: int, junk: bytes, make_facts: Make
     except FactsError as error:
         assert "\n" not in str(error)
         return
-    assert len(judge(facts, STACK).checks) == len(CHECKS)
+    assert len(assess(facts, STACK).checks) == len(CHECKS)
 
 
-def judged_or_named(facts: Any) -> None:
+def assessed_or_named(facts: Any) -> None:
     try:
         loaded = load_facts(facts)
     except FactsError as error:
         assert "\n" not in str(error)
         assert len(str(error)) < 1000
         return
-    report = judge(loaded, STACK)
+    report = assess(loaded, STACK)
     assert not [f.id for f in report.checks if "broke" in f.summary[:100]]
     advise(loaded, [STACK], card_list(), recommendations())
 
@@ -163,7 +163,7 @@ def test_damaged_facts_with_a_text_of_10_mb_are_judged_or_named(
     facts = make_facts({})
     path = data.draw(st.sampled_from([p for p, v in leaves(facts) if isinstance(v, str)]))
     put(facts, path, data.draw(st.sampled_from(LONG_VALUES)))
-    judged_or_named(facts)
+    assessed_or_named(facts)
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "gfx" + "9" * 5000, "10.3." + "9" * 5000])
@@ -178,4 +178,4 @@ def test_numbers_of_5000_digits_are_judged_or_named(make_facts: MakeFacts, value
             facts["displays"][0]["device"] = "ffff"
             facts["kfd"]["nodes"][1]["device_id"] = "ffff"
             put(facts, path, value)
-            judged_or_named(facts)
+            assessed_or_named(facts)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from rdna1.catalog.stacks import load_stack
-from rdna1.preflight import Finding, judge, load_facts
+from rdna1.preflight import Finding, assess, load_facts
 from rdna1.target.facts import apt_policy
 from rdna1.target.facts.collect import collect
 from support.lspci import write_devices
@@ -59,7 +59,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def findings(facts: Any) -> dict[str, Finding]:
-    report = judge(load_facts(facts), load_stack("rocm-5.7"))
+    report = assess(load_facts(facts), load_stack("rocm-5.7"))
     return {finding.id: finding for finding in report.checks}
 
 

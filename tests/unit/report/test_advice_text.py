@@ -17,7 +17,7 @@ ADVICE = Advice(
     card=CardAdvice("rdna1", "A board", "gfx1010"),
     proceed=True,
     stack="new",
-    summary="new (New ROCm) is the stack for this box; nothing stands against it.",
+    summary="new (New ROCm) is the stack for this machine: no problems found.",
     stacks=[NEW, OLD],
     alternatives=[ALTERNATIVE],
 )
@@ -27,10 +27,10 @@ def test_what_a_person_reads() -> None:
     assert advice_text(ADVICE, width=60, colour=False) == (
         "Some Linux 1, A board, gfx1010\n"
         "\n"
-        "new (New ROCm) is the stack for this box; nothing stands\n"
+        "new (New ROCm) is the stack for this machine; nothing stands\n"
         "against it.\n"
         "\n"
-        "new (New ROCm): can go on this box\n"
+        "new (New ROCm): can be installed\n"
         "\n"
         "old (Old ROCm): refused\n"
         "FAIL os-release: too new\n"
@@ -41,7 +41,7 @@ def test_what_a_person_reads() -> None:
         "\n"
         "Do less\n"
         " how Use small layers.\n"
-        "here old: can go on this box, with warnings\n"
+        "here old: can be installed, with warnings\n"
         "   + It works.\n"
         "   - It is slow.\n"
         " see a; b\n"

@@ -104,7 +104,7 @@ def test_the_path_is_short_and_fits() -> None:
 
 
 def test_an_undecided_rule_names_the_case_that_would_tell() -> None:
-    report = report_on(by_side, max_hangs=2, stopped="the 2 hangs that are allowed are used up")
+    report = report_on(by_side, max_hangs=2, stopped="the hang budget of 2 is exhausted")
     case = report.result.deciding_case
     assert case is not None
     text = boundary_text(report, width=200, colour=False)

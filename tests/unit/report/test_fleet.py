@@ -11,10 +11,10 @@ import pytest
 
 from rdna1.preflight import Finding, Report
 from rdna1.report.fleet import (
+    Assessed,
     FleetReport,
     HostResult,
-    Judged,
-    NotJudged,
+    NotAssessed,
     fleet_refusal,
     fleet_report,
     fleet_text,
@@ -42,23 +42,23 @@ def report(*checks: Finding) -> Report:
     )
 
 
-def judged(*checks: Finding, strict: bool = False) -> Judged:
+def assessed(*checks: Finding, strict: bool = False) -> Assessed:
     blocking = ("fail", "warn") if strict else ("fail",)
-    return Judged(report(*checks), [check.id for check in checks if check.status in blocking])
+    return Assessed(report(*checks), [check.id for check in checks if check.status in blocking])
 
 
 FLEET: dict[str, HostResult] = {
-    "ready": judged(CARD),
-    "bare": judged(NO_CARD, LATER, SPACE),
-    "gone": NotJudged(reachable=False, reason="no route to host"),
-    "full": judged(CARD, GROUPS, SPACE, OLD),
-    "wary": judged(CARD, GROUPS),
-    "odd": NotJudged(reachable=True, reason="no Python"),
+    "ready": assessed(CARD),
+    "bare": assessed(NO_CARD, LATER, SPACE),
+    "gone": NotAssessed(reachable=False, reason="no route to host"),
+    "full": assessed(CARD, GROUPS, SPACE, OLD),
+    "wary": assessed(CARD, GROUPS),
+    "odd": NotAssessed(reachable=True, reason="no Python"),
 }
 
 
 def test_identical_findings_stand_once_with_their_hosts_worst_first() -> None:
-    reports = {h: result.report for h, result in FLEET.items() if isinstance(result, Judged)}
+    reports = {h: result.report for h, result in FLEET.items() if isinstance(result, Assessed)}
     assert [(group.finding, group.hosts) for group in group_findings(reports)] == [
         (SPACE, ["bare", "full"]),
         (NO_CARD, ["bare"]),
@@ -108,13 +108,13 @@ def test_hosts_come_worst_first_else_as_in_the_inventory() -> None:
     [
         (["ready"], "pass", ""),
         (["ready", "wary"], "warn", ""),
-        (["wary", "odd"], "incomplete", "1 of 2 hosts not judged: odd (error)."),
+        (["wary", "odd"], "incomplete", "1 of 2 hosts not assessed: odd (error)."),
         (
             ["gone", "full", "bare"],
             "refuse",
             (
                 "2 of 3 hosts refused: full (space), bare (card, space). "
-                "1 of 3 hosts not judged: gone (unreachable)."
+                "1 of 3 hosts not assessed: gone (unreachable)."
             ),
         ),
         ([], "pass", ""),
@@ -127,7 +127,7 @@ def test_a_fleet_is_as_good_as_its_worst_host(hosts: list[str], verdict: str, re
 
 
 def test_warnings_refuse_a_host_where_they_were_asked_to() -> None:
-    fleet = fleet_report({"strict": judged(CARD, GROUPS, strict=True)}, judged_at=NOON)
+    fleet = fleet_report({"strict": assessed(CARD, GROUPS, strict=True)}, judged_at=NOON)
     assert fleet.hosts[0].verdict == "refuse"
     assert fleet_refusal(fleet) == "1 of 1 hosts refused: strict (groups)."
 
@@ -160,12 +160,14 @@ def test_what_a_person_reads() -> None:
         "wary   warn\n"
         "ready  pass\n"
         "\n"
-        "6 hosts: 2 refused, 1 unreachable, 1 not judged, 1 with\n"
+        "6 hosts: 2 refused, 1 unreachable, 1 not assessed, 1 with\n"
         "warnings, 1 ready\n"
     )
 
 
 def test_host_names_cannot_steer_the_terminal_or_rich() -> None:
-    hosts: dict[str, HostResult] = {"\x1b[2J[red]": NotJudged(reachable=False, reason="[bold]a\nb")}
+    hosts: dict[str, HostResult] = {
+        "\x1b[2J[red]": NotAssessed(reachable=False, reason="[bold]a\nb")
+    }
     text = fleet_text(fleet_report(hosts, judged_at=NOON), width=80, colour=False)
     assert "\\x1b[2J[red]  unreachable  [bold]a\\nb\n" in text

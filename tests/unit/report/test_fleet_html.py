@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from rdna1.preflight import Finding, Report
-from rdna1.report.fleet import HostResult, Judged, NotJudged, fleet_report
+from rdna1.report.fleet import Assessed, HostResult, NotAssessed, fleet_report
 from rdna1.report.fleet_page import fleet_html
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -73,10 +73,10 @@ def finding(status: str, text: str = "", references: tuple[str, ...] = ()) -> Fi
 
 def page(*findings: Finding, host: str = "one") -> Page:
     results: dict[str, HostResult] = {
-        host: Judged(
+        host: Assessed(
             Report(stack="rocm-5.7", verdict="refuse", checks=list(findings)), ["id-fail"]
         ),
-        "gone": NotJudged(reachable=False, reason=f"no route to {host}"),
+        "gone": NotAssessed(reachable=False, reason=f"no route to {host}"),
     }
     parsed = Page(fleet_html(fleet_report(results, judged_at=NOON)))
     assert parsed.open == []
@@ -95,14 +95,14 @@ def test_hosts_come_first_then_findings_worst_first() -> None:
     headings = ["Hosts", "Failures (1)", "Warnings (1)", "Ignored on request (1)"]
     places = [text.index(words) for words in [*headings, "Skipped (1)", "Passed (1)"]]
     assert places == sorted(places)
-    assert "Judged 2026-11-23 12:00 UTC" in text
+    assert "Assessed 2026-11-23 12:00 UTC" in text
     assert "one rocm-5.7 REFUSE rocm-5.7 id-fail , id-warn (warn) , id-ignored (ignored)" in text
     assert "gone UNREACHABLE - no route to one" in text
 
 
 def test_a_warning_that_refuses_a_strict_host_says_so() -> None:
     report = Report(stack="rocm-5.7", verdict="warn", checks=[finding("warn")])
-    fleet = fleet_report({"wary": Judged(report, ["id-warn"])}, judged_at=NOON)
+    fleet = fleet_report({"wary": Assessed(report, ["id-warn"])}, judged_at=NOON)
     text = Page(fleet_html(fleet)).text
     assert "wary rocm-5.7 REFUSE rocm-5.7 id-warn (warn, refused all the same: strict)" in text
 
@@ -132,7 +132,7 @@ def test_texts_cannot_become_markup(text: str) -> None:
 def test_control_characters_are_shown_escaped() -> None:
     source = fleet_html(
         fleet_report(
-            {"a\x00b": NotJudged(reachable=True, reason="\x1b[2J\u202e\udc80")}, judged_at=NOON
+            {"a\x00b": NotAssessed(reachable=True, reason="\x1b[2J\u202e\udc80")}, judged_at=NOON
         )
     )
     assert "a\\x00b" in source

@@ -55,7 +55,7 @@ def test_cards_that_are_served_alike_share_a_table() -> None:
         "   indeed indeed indeed indeed indeed indeed\n"
         "\n"
         "supported: made for it\n"
-        "community: works for people, nobody promises it\n"
+        "community: works for users, nobody promises it\n"
         "refused: nothing is installed\n"
     )
 

@@ -1,4 +1,4 @@
-"""A smoke test's report, for people and as JUnit."""
+"""A smoke test's report, for users and as JUnit."""
 
 from __future__ import annotations
 

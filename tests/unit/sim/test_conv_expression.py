@@ -128,7 +128,7 @@ HARMLESS = (
 
 
 def assert_harmless(text: str) -> None:
-    """Judge by Python's own grammar, with other means than the code under test."""
+    """Assess by Python's own grammar, with other means than the code under test."""
     for node in ast.walk(ast.parse(text.strip().replace("\n", " "), mode="eval")):
         assert isinstance(node, HARMLESS), ast.dump(node)
         if isinstance(node, ast.Call):

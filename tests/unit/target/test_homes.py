@@ -247,7 +247,7 @@ def test_impossible_paths(tmp_path: Path, path: str) -> None:
 def test_no_descriptor_is_left_open(homes: Path) -> None:
     written(homes / "home/ada/x", ADA)
     linked(homes / "home/ada/link", ADA, "/nowhere")
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - descriptors are no files
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - descriptors are not files
     tree = Tree(str(homes))
     for path in ("/home/ada/x", "/home/ada/link", "/home/bob/none", "/home/ada/../ada/x/y"):
         with pytest.raises(OSError, match=r"."), tree.look(path) as found:

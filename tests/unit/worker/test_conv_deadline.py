@@ -46,7 +46,7 @@ def test_a_timeout_below_the_floor_stands() -> None:
 @pytest.mark.parametrize(
     ("runs", "patient", "deadline"),
     [
-        # Of a device of which little is known an idle process is no sign of a hang.
+        # Of a device of which little is known an idle process is not a sign of a hang.
         ([], False, Deadline(TIMEOUT, TIMEOUT)),
         ([], True, Deadline(TIMEOUT, TIMEOUT)),
         (FAST, False, Deadline(FLOOR_SECONDS, IDLE_FLOOR_SECONDS)),

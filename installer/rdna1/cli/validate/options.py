@@ -102,7 +102,7 @@ def count_of(unit: str) -> Callable[[str], int]:
 
     def count(text: str) -> int:
         if not text.isdecimal() or int(text) < 1:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number of {unit} above 0")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} above 0")
         return int(text)
 
     return count
@@ -160,7 +160,7 @@ def _device_name(text: str) -> str:
     """A device; the file of ``sim:FILE`` as an absolute path, as the worker runs elsewhere."""
     if not _DEVICE.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no device: use auto, cpu, cuda, cuda:N or sim:FILE"
+            f"{text!r} is not a device: use auto, cpu, cuda, cuda:N or sim:FILE"
         )
     kind, _, file = text.partition(":")
     return f"sim:{Path(file).absolute()}" if kind == "sim" else text
@@ -176,5 +176,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds

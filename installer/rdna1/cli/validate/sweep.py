@@ -85,7 +85,7 @@ def _say_how_to_resume(report: SweepReport, plan: SweepPlan) -> None:
     part = report.parts[0]
     if not part.stopped:
         return
-    advice = "with --output FILE it could be gone on with"
+    advice = "with --output FILE it could be resumed"
     if plan.journal:
         more = f" with --max-hangs above {plan.max_hangs}" if "hangs" in part.stopped else ""
         advice = f"the same command{more} goes on from {plan.journal}"
@@ -101,7 +101,7 @@ def _plan(options: argparse.Namespace) -> SweepPlan:
     found = combinations(grid)
     if not cases_of(options.shard, found.cases):
         raise UsageError(
-            f"no case to run: {found.illegal} combinations are illegal, {found.too_large} are "
+            f"no case to run: {found.illegal} combinations are invalid, {found.too_large} are "
             f"beyond the largest side, {len(found.cases)} are left for {options.shard.of} shards"
         )
     journal = options.output and options.output.with_name(f"{options.output.name}.journal")
@@ -113,5 +113,5 @@ def _plan(options: argparse.Namespace) -> SweepPlan:
 def _shard(text: str) -> Shard:
     found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text)
     if not found or int(found[1]) > int(found[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no shard: use 1/3, 2/3 or 3/3")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shard: use 1/3, 2/3 or 3/3")
     return Shard(int(found[1]), int(found[2]))

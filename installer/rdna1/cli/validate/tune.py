@@ -80,7 +80,7 @@ def _selection(text: str) -> list[Candidate]:
     names = text.split(",")
     if unknown := [name for name in names if name not in known]:
         raise argparse.ArgumentTypeError(
-            f"{unknown[0]!r} is no candidate: known are {', '.join(known)}"
+            f"{unknown[0]!r} is not a candidate: known are {', '.join(known)}"
         )
     return [candidate for name, candidate in known.items() if name in names]
 

@@ -168,7 +168,7 @@ def _run(investigation: Investigation, max_hangs: int) -> str:
     try:
         investigation.run()
     except HangBudgetError:
-        return f"the {max_hangs} hangs that are allowed are used up"
+        return f"the hang budget of {max_hangs} is exhausted"
     except DeviceLostError as lost:
         return f"device lost: {lost.result.detail}"
     except KeyboardInterrupt:

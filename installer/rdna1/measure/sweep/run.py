@@ -88,7 +88,7 @@ def run_sweep(
         on_wait: told who has it.
 
     Raises:
-        rdna1.measure.journal.JournalError: the journal cannot be gone on with.
+        rdna1.measure.journal.JournalError: the journal cannot be resumed.
         rdna1.conv.result.UnusableDeviceError: the device does not exist here, or another run
             has it.
     """
@@ -138,7 +138,7 @@ def _run(
         for number, case in enumerate(left):
             lost = earlier + supervisor.workers_lost
             if lost >= plan.max_hangs:
-                return f"the {plan.max_hangs} hangs that are allowed are used up"
+                return f"the hang budget of {plan.max_hangs} is exhausted"
             on_step(SweepStep(case, len(done) + number, lost))
             journal.start(case)
             result = supervisor.run(case)

@@ -25,7 +25,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: for programs.
-        title: for people.
+        title: for users.
         effect: what it changes.
         source: who says so.
         miopen_profile: the role's ``environment_miopen_profile``.
@@ -98,7 +98,7 @@ def worker_variables(environment: Mapping[str, str], stack: Stack) -> dict[str, 
 
 
 def changes(environment: Mapping[str, str], usual: Mapping[str, str]) -> list[str]:
-    """What an environment sets and lacks beside the usual one, for people."""
+    """What an environment sets and lacks compared with the usual one, for users."""
     return [
         f"{name}={environment[name]}" if name in environment else f"without {name}"
         for name in sorted(environment.keys() | usual.keys())

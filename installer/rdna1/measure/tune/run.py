@@ -84,7 +84,7 @@ def run_tune(
         lost = sum(trial.workers_lost for trial in trials)
         reason = reason_against(candidate, plan.stack, device, tried) if device else ""
         if not reason and (stopped or lost >= plan.max_hangs):
-            stopped = stopped or f"the {plan.max_hangs} hangs that are allowed are used up"
+            stopped = stopped or f"the hang budget of {plan.max_hangs} is exhausted"
             reason = stopped
         if reason:
             trials.append(_trial(candidate, plan.stack, status="left out", reason=reason))
@@ -190,7 +190,7 @@ class _Attempt:
         return True
 
     def _find_limit(self, supervisor: Supervisor) -> None:
-        """Search with the candidate's share of hangs; what is known when they are used up counts.
+        """Search with the candidate's share of hangs; what is known when they are exhausted counts.
 
         Cases are written down in the usual memory format, in which the search knows them.
         """

@@ -28,7 +28,7 @@ def expandable_segments(case: Case) -> CheckOutcome:
     """With ROCm from 7.14 on, expandable_segments:True hangs on an older amdgpu driver.
 
     The first copy to the card never returns with the driver's interface (DRM) 3.61, as of
-    Debian 13's kernel, and works with 3.64. With max_split_size_mb beside it, memory in use
+    Debian 13's kernel, and works with 3.64. With max_split_size_mb next to it, memory in use
     was seen to read back as zeros, whatever the driver. PyTorch of ROCm 5 ignores the setting.
     """
     segments = case.stack.expandable_segments

@@ -34,9 +34,9 @@ _NONE = "no source of AMD is enabled"
 def amd_key(case: Case) -> CheckOutcome:
     """Apt takes nothing from AMD's repository unless it has AMD's key.
 
-    The key has one fingerprint since 2016 and was prolonged several times: copies fetched
+    The key has one fingerprint since 2016 and its expiry was extended several times: copies fetched
     before say that it has expired. The newer apt of Debian 13 also refuses keys that are
-    vouched for with SHA-1 from 2026-02-01 on. A mirror may sign with a key of its own, whose
+    self-signed with SHA-1 from 2026-02-01 on. A mirror may sign with a key of its own, whose
     fingerprint the provisioning is told; it counts for no source of AMD's own host. Whoever has
     another key of the same keyring can sign packages as AMD, too.
     """
@@ -69,7 +69,7 @@ def amd_key(case: Case) -> CheckOutcome:
     if _refuses_sha1(case) and any(key.sha1 for key in keys):
         return CheckOutcome(
             "warn",
-            "AMD's key is vouched for with SHA-1, which apt of Debian 13 may refuse",
+            "AMD's key is self-signed with SHA-1, which apt of Debian 13 may refuse",
             [f"{_spaced(case.amd.fingerprint)}: its own signature is over SHA-1"],
             f"Fetch {case.amd.key_url} again, or do without AMD's repository.",
         )
@@ -140,20 +140,20 @@ def amd_suite(case: Case) -> CheckOutcome:
     if not sources:
         return CheckOutcome("pass", "no source of AMD's ROCm is enabled")
     release = case.facts.known(lambda f: f.os).codename
-    judged = [
+    assessed = [
         (_shown(source), *_suite(case, version, suite, release))
         for source, version in sources
         for suite in source.suites
     ]
-    lines = [f"{shown}: {reason}" for shown, _, reason in judged if reason]
+    lines = [f"{shown}: {reason}" for shown, _, reason in assessed if reason]
     remedy = "Remove the source, or name a suite and version that exist for this release."
     if lines and _is_replaced(case, [source for source, _ in sources]):
         return CheckOutcome("warn", "AMD's source is not made for this release", lines, _fate(case))
-    if any(status == "fail" for _, status, _ in judged):
+    if any(status == "fail" for _, status, _ in assessed):
         return CheckOutcome("fail", "AMD's source names a suite that does not exist", lines, remedy)
     if lines:
         return CheckOutcome("warn", "AMD's source is not made for this release", lines, remedy)
-    return CheckOutcome("pass", "AMD's source is made for this release", [j[0] for j in judged])
+    return CheckOutcome("pass", "AMD's source is made for this release", [j[0] for j in assessed])
 
 
 @check(
@@ -165,7 +165,7 @@ def amd_source(case: Case) -> CheckOutcome:
     """The sources of AMD must be of one version, and absent where the stack needs none.
 
     Every version of ROCm has its own repository. With two of them apt mixes packages that
-    depend on each other's exact version; left over beside the distribution's ROCm, AMD's
+    depend on each other's exact version; left over next to the distribution's ROCm, AMD's
     packages of the same name replace it with the next update. amdgpu-install leaves sources of
     the driver and of graphics, whose addresses AMD takes away after a while.
     """

@@ -167,7 +167,7 @@ def apt_proxy(case: Case) -> CheckOutcome:
     direct = [s for s in settings if "detect" not in s.name.lower() and s.value != _DIRECT]
     odd = [s for s in direct if s.value and not _PROXY_URL.fullmatch(s.value)]
     if odd:
-        summary = f"{odd[0].where}: {odd[0].value!r} is no address of a proxy"
+        summary = f"{odd[0].where}: {odd[0].value!r} is not an address of a proxy"
         return CheckOutcome("warn", summary, lines + unread, "Write it as http://HOST:PORT/")
     values: dict[str, set[str]] = {}
     for setting in direct:

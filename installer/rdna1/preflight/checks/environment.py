@@ -32,7 +32,7 @@ _FOREIGN = re.compile("PYTHONPATH|PYTHONHOME|LD_PRELOAD")
 _REPLACES = re.compile(
     r"(?:site|dist)-packages|rocm|lib(?:hsa|amdhip|amd_comgr|MIOpen|rocblas|hip|torch)"
 )
-# Rules of their own judge these, or several places add to one value.
+# Rules of their own assess these, or several places add to one value.
 _JUDGED_ELSEWHERE = re.compile(
     rf"HSA_OVERRIDE_GFX_VERSION(_\d+)?|MIOPEN_FIND_ENFORCE|{_LIBRARY_PATH.pattern}"
     r"|PYTHONPATH|PYTHONHOME|LD_PRELOAD"
@@ -191,7 +191,9 @@ def _why_dead(variable: Variable, stack: Stack) -> str | None:
     if not FAMILY.fullmatch(variable.name):
         return None
     if variable.value not in OFF | ON:
-        return "is no word that MIOpen knows: it knows 0, no, false and the like in small letters"
+        return (
+            "is not a word that MIOpen knows: it knows 0, no, false and the like in small letters"
+        )
     is_ours = variable.name in stack.environment.variables
     return "is the default" if not is_ours and variable.value in ON else None
 

@@ -12,7 +12,7 @@ from rdna1.preflight.machine import target_of
 from rdna1.preflight.model import Case, CheckOutcome, check
 
 _NAME = "HSA_OVERRIDE_GFX_VERSION"
-_WRITTEN_ANEW = "Provision again, which writes the profile script anew"
+_WRITTEN_AGAIN = "Provision again, which writes the profile script again"
 # The second form is for one KFD node, and ROCm 5 does not read it: see dead-variables.
 _NAMES = re.compile(rf"{_NAME}(_\d+)?")
 _FORM = re.compile(r"\s*(\d+)\.(\d+)\.(\d+)", re.ASCII)
@@ -34,10 +34,10 @@ def gfx_override_form(case: Case) -> CheckOutcome:
     wrong = [v for v in places if _version(v) is None and not v.expands]
     unread = unread_places(case.facts)
     if wrong:
-        summary = f"{_NAME} is no major.minor.stepping: no ROCm program starts with it"
+        summary = f"{_NAME} is not a major.minor.stepping: no ROCm program starts with it"
         evidence = [shown(v) for v in wrong] + unread
         if all(is_profile(v.place) for v in wrong):
-            return CheckOutcome("warn", summary, evidence, f"{_WRITTEN_ANEW}.")
+            return CheckOutcome("warn", summary, evidence, f"{_WRITTEN_AGAIN}.")
         remedy = "Remove these settings; the stack's profile script sets what is needed."
         return CheckOutcome("fail", summary, evidence, remedy)
     open_ones = [f"depends on other variables: {shown(v)}" for v in places if v.expands]
@@ -72,7 +72,7 @@ def gfx_override(case: Case) -> CheckOutcome:
     ours_set = {v.value for v, _ in others if is_profile(v.place)}
     if all(is_profile(v.place) or (v.line is None and v.value in ours_set) for v, _ in others):
         summary = f"{_NAME} in a profile script is not that of the stack"
-        remedy = f"{_WRITTEN_ANEW}: the stack {case.stack.name} {ours}."
+        remedy = f"{_WRITTEN_AGAIN}: the stack {case.stack.name} {ours}."
         return CheckOutcome("warn", summary, evidence, remedy)
     if any(version[0] not in _majors(case.stack) for _, version in others):
         summary = f"{_NAME} names another major version than the card's"
@@ -100,7 +100,7 @@ def gfx_override_reach(case: Case) -> CheckOutcome:
     With 10.3.0 code for gfx1030 runs on gfx101x without the workarounds that LLVM puts in
     for gfx101x: it may hang, fault or compute wrong values, and AMD calls the variable a
     tool for its own debugging. Official wheels offer nothing else, so the stacks set it,
-    but only where an RDNA1 card is; that is no warning, and rdna1-validate measures what it
+    but only where an RDNA1 card is; that is not a warning, and rdna1-validate measures what it
     costs. It is one when another GPU is taken for a wrong one too, or when a file sets it
     for programs that have nothing to do with the stack.
     """

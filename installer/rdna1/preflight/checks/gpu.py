@@ -34,7 +34,7 @@ def card(case: Case) -> CheckOutcome:
     """The stacks are for RDNA1: Radeon RX 5000 and the Pro cards with the same chips.
 
     The board is known by its PCI id among the devices of the display class. The sound,
-    USB and bridge functions of the same chips carry similar ids and names and are no cards.
+    USB and bridge functions of the same chips carry similar ids and names and are not cards.
     Other AMD cards need other stacks, and newer ones need no special stack at all.
     """
     cards = rdna1_cards(case)

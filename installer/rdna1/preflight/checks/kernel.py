@@ -54,7 +54,7 @@ def kernel_version(case: Case) -> CheckOutcome:
             [f"its driver does from Linux {first.compute} on (amdkfd)"],
             _other_kernel(case, case.stack.kernel, first.compute),
         )
-    return _judged(case, release, "the running kernel")
+    return _assessed(case, release, "the running kernel")
 
 
 @check(
@@ -67,7 +67,7 @@ def installed_kernels(case: Case) -> CheckOutcome:
     """A kernel whose modules were removed by an update can load no amdgpu until a reboot.
 
     A newer kernel that is installed and not running is the one that the next boot takes:
-    what was judged and measured today may be different then.
+    what was assessed and measured today may be different then.
     """
     facts = case.facts
     running = facts.known(lambda f: f.kernel.release)
@@ -84,9 +84,9 @@ def installed_kernels(case: Case) -> CheckOutcome:
     newer = max(installed, key=_order)
     if _order(newer) <= _order(running):
         return CheckOutcome("pass", f"{running} is the newest kernel installed")
-    judged = _judged(case, newer, "the kernel of the next boot")
-    if judged.status == "warn":
-        return judged
+    assessed = _assessed(case, newer, "the kernel of the next boot")
+    if assessed.status == "warn":
+        return assessed
     return CheckOutcome("pass", f"{running} is installed; the next boot takes {newer}")
 
 
@@ -129,13 +129,13 @@ def missing_firmware(case: Case) -> list[str]:
     return sorted(wanted - set(present))
 
 
-def _judged(case: Case, release: str, whose: str) -> CheckOutcome:
+def _assessed(case: Case, release: str, whose: str) -> CheckOutcome:
     seen = case.stack.kernel
     if seen is None:
         return CheckOutcome("pass", f"{whose} is {release}; no report names kernels for this stack")
     version = version_of(release)
     if version is None:
-        raise UnknownFactError(f"{release!r} is no version of a kernel")
+        raise UnknownFactError(f"{release!r} is not a version of a kernel")
     remedy = _other_kernel(case, seen, seen.oldest_seen)
     if seen.freezes_from is not None and version >= version_pair(seen.freezes_from):
         return CheckOutcome(

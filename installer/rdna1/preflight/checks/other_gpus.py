@@ -73,7 +73,7 @@ def several_cards(case: Case) -> CheckOutcome:
 
 @check(
     "integrated-gpu",
-    "No AMD graphics of the processor beside the card",
+    "No integrated AMD GPU (iGPU) next to the card",
     needs=("card",),
     references=(
         _THUNK,
@@ -85,7 +85,7 @@ def several_cards(case: Case) -> CheckOutcome:
     ),
 )
 def integrated_gpu(case: Case) -> CheckOutcome:
-    """ROCm lists the AMD graphics of a processor beside the card.
+    """ROCm lists an integrated AMD GPU (iGPU) next to the card.
 
     The override makes both the same target, programs may take the wrong one, and code for
     the card crashes there. AMD's guide for 5.7 asks to disable it in the BIOS. Hiding it
@@ -121,7 +121,7 @@ def integrated_gpu(case: Case) -> CheckOutcome:
     references=(_THUNK, _KFD_DEVICE, "ROCm/legacy-rocm-build#5069", "ROCm/rocm-systems#3461"),
 )
 def other_card(case: Case) -> CheckOutcome:
-    """A newer AMD card needs no such stack, and suffers beside an RDNA1 card.
+    """A newer AMD card needs no such stack, and suffers next to an RDNA1 card.
 
     RDNA2 and later are served by a current ROCm or by code that the wheels hold. The
     override that an RDNA1 card needs makes newer cards run code of another chip: kernels
@@ -192,7 +192,7 @@ def cyan_skillfish(case: Case) -> CheckOutcome:
         return CheckOutcome("pass", f"nothing here is {_CYAN_SKILLFISH}")
     return CheckOutcome(
         "fail",
-        f"Cyan Skillfish ({_CYAN_SKILLFISH}) is no target of any stack here",
+        f"Cyan Skillfish ({_CYAN_SKILLFISH}) is not a target of any stack here",
         found,
         "Use another card, or programs that compute with Vulkan.",
     )
@@ -240,7 +240,7 @@ def pcie_atomics(case: Case) -> CheckOutcome:
     references=(_THUNK, "systemd/systemd rules.d/50-udev-default.rules.in"),
 )
 def render_nodes(case: Case) -> CheckOutcome:
-    """ROCm opens the card's render node, /dev/dri/renderD128 for example, beside /dev/kfd.
+    """ROCm opens the card's render node, /dev/dri/renderD128 for example, next to /dev/kfd.
 
     A card without one is left out of ROCm's list, so programs see no card at all.
     """
@@ -274,11 +274,11 @@ def wsl(case: Case) -> CheckOutcome:
     bridge to it. AMD's table for Windows names one RDNA1 card, the W5500, as not served.
     """
     if case.facts.known_or_absent(lambda f: f.container) != "wsl":
-        return CheckOutcome("pass", "this is no Windows subsystem for Linux")
+        return CheckOutcome("pass", "this is not a Windows subsystem for Linux")
     return CheckOutcome(
         "fail",
         "Windows' subsystem for Linux has no /dev/kfd, which ROCm 5 needs",
-        remedy="Install Linux beside Windows, or on another machine with the card.",
+        remedy="Install Linux next to Windows, or on another machine with the card.",
     )
 
 
@@ -297,7 +297,7 @@ def container_devices(case: Case) -> CheckOutcome:
     facts = case.facts
     kind = facts.known_or_absent(lambda f: f.container)
     if kind is None or kind == "wsl":
-        return CheckOutcome("pass", "this is no container")
+        return CheckOutcome("pass", "this is not a container")
     if facts.known_or_absent(lambda f: f.kfd.device) is not None:
         return CheckOutcome("pass", f"/dev/kfd is in the container ({kind})")
     summary = f"no /dev/kfd was passed to this container ({kind})"
@@ -319,7 +319,7 @@ def virtual_machine(case: Case) -> CheckOutcome:
     facts = case.facts
     kind = facts.known_or_absent(lambda f: f.virtualization)
     if kind is None:
-        return CheckOutcome("pass", "this is no virtual machine")
+        return CheckOutcome("pass", "this is not a virtual machine")
     whole = [card for card in rdna1_cards(case) if card.chip.gfx_target in _WHOLE_CARD_ONLY]
     missing = missing_cards(case, whole)
     causes = {cause.id for card in missing if (cause := why_missing(case, card))}
@@ -341,7 +341,7 @@ def virtual_machine(case: Case) -> CheckOutcome:
     references=("pytorch/pytorch#1022", "pytorch/pytorch#25164"),
 )
 def memory(case: Case) -> CheckOutcome:
-    """Installing and importing PyTorch needs memory beside that of the card.
+    """Installing and importing PyTorch needs memory in addition to that of the card.
 
     Users with 4 GB saw installers killed with wheels a quarter as large as those of ROCm.
     What a program needs on top depends on its data.
@@ -373,7 +373,7 @@ class _Other(NamedTuple):
 
 
 def _other_cards(case: Case) -> list[_Other]:
-    """AMD's GPUs that are no RDNA1: by the PCI bus, by KFD where the bus cannot be read.
+    """AMD's GPUs that are not RDNA1: by the PCI bus, by KFD where the bus cannot be read.
 
     Raises:
         UnknownFactError: what is needed of the two could not be read.

@@ -51,7 +51,7 @@ def os_release(case: Case) -> CheckOutcome:
 
     Packages are built for one release: on another they miss libraries of the names and
     versions they ask for, and half an installation is worse than none. "Community" means
-    that it works for people, and that nobody promises it. A derivative of Debian or Ubuntu,
+    that it works for users, and that nobody promises it. A derivative of Debian or Ubuntu,
     Linux Mint for example, is assessed as the release that it is built from.
     """
     found = case.facts.known(lambda f: f.os)
@@ -74,12 +74,12 @@ def _of_release(case: Case, found: OperatingSystem) -> CheckOutcome:
     if release is None:
         return CheckOutcome(
             "fail",
-            f"{name} is no release of the stack {case.stack.name}",
+            f"{name} is not a release of the stack {case.stack.name}",
             [f"The stack is for {case.stack.offered_releases}."],
             f"Install {case.stack.offered_releases}, or choose another stack.",
         )
     if release.support == "refused":
-        summary = f"{name} cannot hold the stack {case.stack.name}"
+        summary = f"{name} does not support the stack {case.stack.name}"
         return CheckOutcome("fail", summary, release.reasons, release.remedy)
     if release.support == "community":
         summary = f"{name} has community support: nobody promises it"
@@ -111,7 +111,7 @@ def glibc(case: Case) -> CheckOutcome:
     try:
         version = Version(text)
     except ValueError as error:  # no version, or a number of more digits than int() takes
-        raise UnknownFactError(f"{text!r} is no version") from error
+        raise UnknownFactError(f"{text!r} is not a version") from error
     limits = case.stack.glibc
     if version < Version(limits.minimum):
         summary = f"glibc {text} is older than {limits.minimum}, which the PyTorch wheel needs"

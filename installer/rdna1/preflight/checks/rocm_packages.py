@@ -131,7 +131,7 @@ def rocm_mixture(case: Case) -> CheckOutcome:
     if amd and distro:
         return CheckOutcome(
             "warn",
-            "beside AMD's ROCm there are runtime libraries of the distribution",
+            "next to AMD's ROCm there are runtime libraries of the distribution",
             _of_both(amd, distro),
             "Nothing to do while a program needs them; keep /opt/rocm out of "
             "/etc/ld.so.conf.d and LD_LIBRARY_PATH.",

@@ -10,7 +10,7 @@ import msgspec
 
 PageForm = Literal["html", "png"]
 
-# What each form needs beyond the packages that every box has; the extra ``rdna1[report]``.
+# What each form needs beyond the packages that every machine has; the extra ``rdna1[report]``.
 _NEEDS: Final[dict[PageForm, str]] = {"html": "jinja2", "png": "matplotlib"}
 
 

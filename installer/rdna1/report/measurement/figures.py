@@ -41,7 +41,7 @@ class Family(NamedTuple):
     memory_format: str
 
     def __str__(self) -> str:
-        """For people."""
+        """For users."""
         kernel = "x".join(map(str, self.kernel))
         usual = 0 if self.transposed else self.dilation * (self.kernel[0] - 1) // 2
         parts = [
@@ -134,7 +134,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Rows(NamedTuple):
-    """An axis that only places what is written beside it."""
+    """An axis that only places what is written next to it."""
 
     start: float
     end: float

@@ -43,7 +43,7 @@ class Safe(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """For people.
+    """For users.
 
     Attributes:
         found: what recommendations are chosen by, None when nothing was measured.

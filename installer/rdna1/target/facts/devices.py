@@ -43,7 +43,7 @@ def device_file(rootfs: RootFs, path: str, fact: str, unknown: Unknown) -> dict[
     ``members`` are the users in that group but root, empty for a group without a name.
 
     In a tree a plain file stands for a device, for few copies can hold devices; its owner
-    and mode say nothing. On the running machine a plain file is no device.
+    and mode say nothing. On the running machine a plain file is not a device.
 
     Args:
         rootfs: of the machine.

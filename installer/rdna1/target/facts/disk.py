@@ -16,7 +16,7 @@ def disk(rootfs: RootFs) -> list[dict[str, object]]:
     has the space of its nearest parent.
 
     Raises:
-        UnreadableError: under a root that is no mounted file system, a copied tree for
+        UnreadableError: under a root that is not a mounted file system, a copied tree for
             example, whose space says nothing about the machine.
     """
     if not rootfs.live and not os.path.ismount(rootfs.root):

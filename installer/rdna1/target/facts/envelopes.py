@@ -32,7 +32,7 @@ def envelopes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[
     Args:
         rootfs: of the machine.
         names: users who were asked about, see `accounts.homes`.
-        unknown: gets the reason for each that cannot be read, or is no envelope.
+        unknown: gets the reason for each that cannot be read, or is not an envelope.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
@@ -53,7 +53,7 @@ def _content(rootfs: RootFs, path: str) -> str:
     As the validation writes them, where the file is just that: it writes it again where it is not.
 
     Raises:
-        UnreadableError: the file cannot be read, or is no envelope.
+        UnreadableError: the file cannot be read, or is not an envelope.
     """
     text = rootfs.text(path, _LARGEST)
     try:

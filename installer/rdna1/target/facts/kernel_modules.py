@@ -6,17 +6,17 @@ from ..rootfs import RootFs
 
 _KERNELS = "/lib/modules"
 _OWN_FOLDER = "kernel/drivers/gpu/drm/amd/amdgpu"
-# Where DKMS puts modules beside the kernel's own.
+# Where DKMS puts modules next to the kernel's own.
 _DKMS_FOLDERS = ("updates/dkms", "updates", "extra")
 _BUILDS = "/var/lib/dkms/amdgpu"
-# Beside the kernels, a version's folder in DKMS' tree holds these.
+# Next to the kernels, a version's folder in DKMS' tree holds these.
 _NO_KERNELS = frozenset(["source", "build"])
 
 
 def kernels(rootfs: RootFs) -> list[str]:
     """Releases of the kernels whose modules are installed.
 
-    A folder that only holds what other programs left behind is no installed kernel.
+    A folder that only holds what other programs left behind is not an installed kernel.
 
     Raises:
         UnreadableError: there is no folder of modules, in a container for example.

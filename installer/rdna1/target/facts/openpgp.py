@@ -99,7 +99,7 @@ def certificates(data: bytes) -> list[Certificate]:
 
 
 def binary(certificate: Certificate) -> bytes:
-    """Return a key in the form that every apt reads, written anew from its packets.
+    """Return a key in the form that every apt reads, written again from its packets.
 
     Raises:
         OpenPgpError: there is more to it than subkeys, user ids and signatures.
@@ -130,11 +130,11 @@ def _certificates(block: bytes) -> list[Certificate]:
 
 
 def _refuse_others(tag: int, body: bytes) -> None:
-    """Refuse what is no part of a public key of version 4."""
+    """Refuse what is not part of a public key of version 4."""
     if tag in _SECRET:
         raise OpenPgpError(f"it holds a secret key (packet {tag})")
     if tag not in _READ:
-        raise OpenPgpError(f"it holds a packet that is no part of a public key: {tag}")
+        raise OpenPgpError(f"it holds a packet that is not part of a public key: {tag}")
     version = body[0] if body else 0
     if tag in (_PUBLIC_KEY, _PUBLIC_SUBKEY) and version != _KEY_VERSION:
         raise OpenPgpError(f"it holds a key of version {version}, which is not supported")

@@ -76,7 +76,7 @@ def environment_files(
     """Paths that ``EnvironmentFile=`` of one service names, wildcards resolved, and who names them.
 
     An empty value takes back what is named before it. As systemd does, a value is taken whole
-    and as it is: one with quotes around it is no absolute path, and is ignored.
+    and as it is: one with quotes around it is not an absolute path, and is ignored.
 
     Args:
         rootfs: of the machine.

@@ -98,7 +98,7 @@ def of_environment_file(text: str) -> Iterator[Setting]:
     """Files that ``EnvironmentFile=`` names (systemd.exec(5)).
 
     Quotes and backslashes are those of a shell, nothing is expanded, and behind a value there
-    are no comments. A quoted value may go on over several lines; its first line counts.
+    are not comments. A quoted value may go on over several lines; its first line counts.
     """
     number, counted = 1, 0
     for entry in _FILE_ENTRY.finditer(text):

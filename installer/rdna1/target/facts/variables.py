@@ -98,7 +98,7 @@ def variables(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[
 
     Args:
         rootfs: of the machine.
-        names: users whose start files are read beside root's; without names those of
+        names: users whose start files are read with root's; without names those of
             everybody with a user id from 1000 on.
         unknown: gets the reason for each file that cannot be read.
     """

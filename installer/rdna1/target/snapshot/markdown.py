@@ -1,4 +1,4 @@
-"""The record of a state as a page for people."""
+"""The record of a state as a page for users."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def restore_files(
 ) -> Restored:
     """Put back what the runs changed.
 
-    A file that its owner changed after the runs is kept beside, as ``NAME.rdna1-kept``. In
+    A file that its owner changed after the runs is kept next to it, as ``NAME.rdna1-kept``. In
     homes everything is done with the rights of the home's owner, in the folders that were
     written down, and no link is followed: its owner could lead it anywhere.
 

@@ -2,7 +2,7 @@
 
 The folder ``TIME-STACK`` holds ``before.json`` and ``before.md``, ``intended.json`` once apt was
 about to work, and once the run is through ``after.json``. A run that changed nothing leaves no
-folder. The time is for people: clocks are wrong and are set, so a number in the record tells the
+folder. The time is for users: clocks are wrong and are set, so a number in the record tells the
 order of runs.
 
 A run that is killed leaves a record without ``after.json``, which the next run goes on with, or a
@@ -124,7 +124,7 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
         folder: of the records.
         run: the new run.
         taken: when, as ISO 8601.
-        facts: what `rdna1.target.facts.collect.collect` says, for people.
+        facts: what `rdna1.target.facts.collect.collect` says, for users.
 
     Returns:
         Whether it was written: not where the newest run was interrupted, whose record from
@@ -263,7 +263,7 @@ def _load(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}. Remedy: {_REMEDY}") from error
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
-        raise RunError(f"{path} is no record of this version. Remedy: {_REMEDY}")
+        raise RunError(f"{path} is not a record of this version. Remedy: {_REMEDY}")
     return content
 
 

@@ -63,7 +63,7 @@ def places(users: tuple[str, ...], earlier: Iterable[Place] = ()) -> Iterator[Pl
 
     Args:
         users: named users; without names start files of everybody.
-        earlier: places of records before, beside which there are backups by now.
+        earlier: places of records before, next to which there are backups by now.
     """
     rootfs, tree = RootFs(), Tree()
     listed: Names = {}

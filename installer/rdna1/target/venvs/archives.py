@@ -126,7 +126,7 @@ def _pieces(source: BinaryIO) -> Iterable[bytes]:
 
 
 def _request(url: str, index_url: str) -> urllib.request.Request:
-    """A request with the user and password of the index, which are no part of its address."""
+    """A request with the user and password of the index, which are not part of its address."""
     parts, index = urlsplit(url), urlsplit(index_url)
     place = parts.netloc.rpartition("@")[2]
     secret = parts.netloc.rpartition("@")[0]

@@ -40,7 +40,7 @@ def refuse_another(path: Path, wanted: str) -> None:
 
 
 class Uv:
-    """uv with the settings of a box.
+    """uv with the settings of a machine.
 
     Args:
         spec: names the program and the folders.
@@ -204,7 +204,7 @@ class Uv:
 
     @property
     def _cache(self) -> Path:
-        # Beside the environments: on one file system their files can be links.
+        # Next to the environments: on one file system their files can be links.
         return self._spec.prefix / "cache"
 
     @property

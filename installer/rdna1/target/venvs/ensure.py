@@ -24,7 +24,7 @@ class Result(NamedTuple):
     """What was found and done.
 
     Attributes:
-        changed: whether the box is (or, in check mode, would be) another than before.
+        changed: whether the machine is (or, in check mode, would be) another than before.
         reason: why, empty where nothing changed.
         before: the environment that was in use, empty for none.
         after: the one in use now.
@@ -131,7 +131,7 @@ def _may_be_kept(spec: Spec, environment: Path, identity: str) -> bool:
 
 
 def _why_contents_are_not(environment: Path | None, identity: str) -> list[Difference]:
-    """Why an environment has to be built anew; nothing where it holds what it should."""
+    """Why an environment has to be built again; nothing where it holds what it should."""
     if environment is None:
         return [Difference("", "there is none yet")]
     rootfs, path = RootFs(), str(environment)

@@ -122,7 +122,7 @@ def open_to_all(environment: Path, prefix: Path) -> None:
 
 
 def _open_file(name: str, folder: int) -> None:
-    """Set the mode of a file in an open folder; of a link, or what is no file, nothing."""
+    """Set the mode of a file in an open folder; of a link, or what is not a file, nothing."""
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISREG(status.st_mode) or mode == _wanted(mode):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(shutil.which("gpg") is None, reason="no gpg on t
 
 BEGIN, END = b"-----BEGIN PGP PUBLIC KEY BLOCK-----", b"-----END PGP PUBLIC KEY BLOCK-----"
 SECRET_SUBKEY = 7
-# Tags of packets (RFC 9580, section 5) that are no part of a public key.
+# Tags of packets (RFC 9580, section 5) that are not part of a public key.
 OTHERS = sorted(set(range(64)) - {2, 6, 12, 13, 14, 17})
 
 
@@ -230,7 +230,7 @@ def test_whatever_passes_is_the_pinned_key_to_gpg(
         return
     home = tmp_path_factory.getbasetemp() / "gnupg"
     home.mkdir(mode=0o700, exist_ok=True)
-    # A key whose own signature was damaged is no key to gpg: nothing is verified with it.
+    # A key whose own signature was damaged is not a key to gpg: nothing is verified with it.
     intact = real.pinned in written[0]
     assert shown_by_gpg(written[0], home) in (
         [[real.fingerprint]] if intact else [[real.fingerprint], []]

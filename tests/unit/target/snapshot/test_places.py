@@ -27,7 +27,7 @@ def recorded(
         place = root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    monkeypatch.setattr(watch, "Reader", lambda: RootFs(str(root)))
+    monkeypatch.setattr(watch, "RootFs", lambda: RootFs(str(root)))
     usual = {path for path, _ in watch._FOLDERS} | {"/opt", "/etc/modules"}
     found = {place.path for place in places(users)} - usual
     return {path for path in found if not path.startswith("/usr/local/bin/")}
