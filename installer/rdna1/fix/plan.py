@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from rdna1.preflight.checks.gpu import needed_groups
+from rdna1.preflight.checks.access import needed_groups
 from rdna1.preflight.dpkg_repair import repair_of
 from rdna1.preflight.facts import Facts, User, Variable
 from rdna1.target.facts.variables import FORBIDDEN

@@ -1,1 +1,1 @@
-"""The rules, one module a subject."""
+"""The checks, one module a subject."""

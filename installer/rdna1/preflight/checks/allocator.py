@@ -1,4 +1,4 @@
-"""Rules about the settings of PyTorch's allocator."""
+"""Checks of the settings of PyTorch's allocator."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from packaging.version import Version
 
 from rdna1.catalog.stacks import ExpandableSegments
-from rdna1.preflight.checks.settings import settings_of, shown, unread_places
 from rdna1.preflight.facts import Facts, KernelMessage
 from rdna1.preflight.model import Case, CheckOutcome, check
+from rdna1.preflight.variable_places import settings_of, shown, unread_places
 
 _NAMES = re.compile(r"PYTORCH_(?:(?:HIP|CUDA)_)?ALLOC_CONF")
 _ON = re.compile(r"(?:^|,)\s*expandable_segments\s*:\s*True\b")

@@ -1,4 +1,4 @@
-"""Rules about AMD's own kernel driver, which DKMS builds."""
+"""Checks of AMD's own kernel driver, which DKMS builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about apt: its sources, what it would install, and how it gets there."""
+"""Checks of apt: its sources, what it would install, and how it gets there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from packaging.version import Version
 
 from rdna1.catalog.repositories import distribution
 from rdna1.catalog.stacks import Dependency, release_name
+from rdna1.preflight.amd_sources import is_own
 from rdna1.preflight.apt_facts import Candidate, Source
-from rdna1.preflight.checks.amd_repository import is_own
 from rdna1.preflight.facts import OperatingSystem
 from rdna1.preflight.model import Case, CheckOutcome, check
 

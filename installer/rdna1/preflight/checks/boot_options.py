@@ -1,4 +1,4 @@
-"""Rules about the options that the kernel was started with."""
+"""Checks of the options that the kernel was started with."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Rules about HSA_OVERRIDE_GFX_VERSION, which makes ROCm take a card for another one."""
+"""Checks of HSA_OVERRIDE_GFX_VERSION, which makes ROCm take a card for another one."""
 
 from __future__ import annotations
 
 import re
 
 from rdna1.catalog.stacks import Stack
-from rdna1.preflight.checks.settings import is_profile, settings_of, shown, unread_places
 from rdna1.preflight.checks.visible_devices import rdna1_alone
 from rdna1.preflight.facts import Variable
 from rdna1.preflight.machine import target_of
 from rdna1.preflight.model import Case, CheckOutcome, check
+from rdna1.preflight.variable_places import is_profile, settings_of, shown, unread_places
 
 _NAME = "HSA_OVERRIDE_GFX_VERSION"
 _WRITTEN_AGAIN = "Provision again, which writes the profile script again"

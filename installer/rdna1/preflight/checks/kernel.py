@@ -1,4 +1,4 @@
-"""Rules about the kernel, its modules and firmware."""
+"""Checks of the kernel, its modules and firmware."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Rules about MIOpen: which algorithms it may use, and what it remembers of them."""
+"""Checks of MIOpen: which algorithms it may use, and what it remembers of them."""
 
 from __future__ import annotations
 
 import re
 import shlex
 
-from rdna1.preflight.checks.settings import is_profile, shown, unread_places
 from rdna1.preflight.facts import Facts, Variable
 from rdna1.preflight.model import Case, CheckOutcome, check
+from rdna1.preflight.variable_places import is_profile, shown, unread_places
 
 DEBUGGING = "ROCm/MIOpen docs/DebugAndLogging.md at rocm-5.7.0"
 

@@ -1,4 +1,4 @@
-"""Rules about the machine around the card: other cards, PCI Express, virtual machines."""
+"""Checks of the GPUs next to the card."""
 
 from __future__ import annotations
 
@@ -6,30 +6,14 @@ from typing import NamedTuple
 
 from rdna1.catalog.gfx_targets import INTEGRATED, is_newer
 from rdna1.preflight.checks.visible_devices import left_of
-from rdna1.preflight.containers import pass_devices
-from rdna1.preflight.facts import UnknownFactError
 from rdna1.preflight.machine import (
-    Card,
     gpu_nodes,
     is_integrated,
-    missing_cards,
     node_name,
     rdna1_cards,
     target_of,
 )
-from rdna1.preflight.missing_card import (
-    atomics_remedy,
-    kernel_too_old,
-    rejected_firmware,
-    said,
-    why_missing,
-)
 from rdna1.preflight.model import Case, CheckOutcome, check
-
-_GIB = 1024**3
-_LEAST_MEMORY_GIB = 4
-# MEC firmware from this version on needs no atomic operations on PCI Express.
-_MEC_WITHOUT_ATOMICS = 145
 
 _OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 _THUNK = "ROCm/ROCT-Thunk-Interface src/topology.c at rocm-5.7.1"
@@ -39,8 +23,6 @@ _LLVM = "llvm/llvm-project llvm/docs/AMDGPUUsage.rst"
 
 _CYAN_SKILLFISH = "gfx1013"
 _CYAN_SKILLFISH_IDS = frozenset(["13db", "13f9", "13fa", "13fb", "13fc", "13fe", "143f"])
-# Chips that the driver offers for computing on a whole card only (SR-IOV).
-_WHOLE_CARD_ONLY = frozenset(["gfx1010", "gfx1012"])
 
 
 @check(
@@ -198,165 +180,6 @@ def cyan_skillfish(case: Case) -> CheckOutcome:
     )
 
 
-@check(
-    "pcie-atomics",
-    "Atomic operations on PCI Express",
-    needs=("card", "kernel-driver"),
-    references=(
-        _KFD_DEVICE,
-        "torvalds/linux include/uapi/linux/pci_regs.h",
-        "ROCm/legacy-rocm-build#910",
-        "xuhuisheng/rocm-build#18",
-        "ROCm/ROCm CHANGELOG.md at docs/5.7.1",
-    ),
-)
-def pcie_atomics(case: Case) -> CheckOutcome:
-    """Without atomic operations the driver offers RDNA1 only with MEC firmware 145 or newer.
-
-    Every bridge between the card and the processor must pass them; slots behind a chipset
-    and old machines often do not. The kernel then says "PCI rejects atomics". The firmware of
-    every current release is newer than that, so that such a card works and only printf and
-    assert inside kernels do not; the Pro W5500, W5500M and W5300M have firmware of their own,
-    version 123 everywhere, and never do without atomics.
-    """
-    facts = case.facts
-    links = {link.slot: link.atomics for link in facts.pcie or []}
-    cards = [card for card in rdna1_cards(case) if card.driver == "amdgpu"]
-    outcomes = [_atomics(case, card, links.get(card.slot)) for card in cards]
-    if not outcomes:
-        return CheckOutcome("skip", "the card's link on PCI Express is not known")
-    order = ("fail", "warn", "pass", "skip")
-    worst = min(outcomes, key=lambda outcome: order.index(outcome.status))
-    if worst.status == "fail" and any(card.node for card in cards):
-        # A card that works computes whatever becomes of the other.
-        return CheckOutcome("warn", worst.summary, worst.evidence, worst.remedy)
-    return worst
-
-
-@check(
-    "render-nodes",
-    "Render nodes of the driver",
-    needs=("card", "kernel-driver"),
-    references=(_THUNK, "systemd/systemd rules.d/50-udev-default.rules.in"),
-)
-def render_nodes(case: Case) -> CheckOutcome:
-    """ROCm opens the card's render node, /dev/dri/renderD128 for example, next to /dev/kfd.
-
-    A card without one is left out of ROCm's list, so programs see no card at all.
-    """
-    nodes = case.facts.known(lambda f: f.render_nodes)
-    if nodes:
-        return CheckOutcome("pass", ", ".join(node.path for node in nodes))
-    kind = case.facts.container
-    remedy = (
-        "As root: udevadm trigger --subsystem-match=drm. Where that makes none, read why in: "
-        "dmesg | grep amdgpu"
-    )
-    if kind is not None and kind != "wsl":
-        remedy = pass_devices(kind)
-    return CheckOutcome("fail", "there is no render node in /dev/dri", remedy=remedy)
-
-
-@check(
-    "wsl",
-    "Not inside Windows",
-    references=(
-        "microsoft/WSL#40464",
-        "ROCm/librocdxg README.md",
-        "andweng/wsl-rocm README.md",
-        "rocm.docs.amd.com install-on-windows docs-6.2.4 reference/system-requirements",
-    ),
-)
-def wsl(case: Case) -> CheckOutcome:
-    """Windows' subsystem for Linux has no amdgpu, no /dev/kfd and no PCI devices.
-
-    It passes cards as /dev/dxg, which ROCm 5 does not know: only later versions have a
-    bridge to it. AMD's table for Windows names one RDNA1 card, the W5500, as not served.
-    """
-    if case.facts.known_or_absent(lambda f: f.container) != "wsl":
-        return CheckOutcome("pass", "this is not a Windows subsystem for Linux")
-    return CheckOutcome(
-        "fail",
-        "Windows' subsystem for Linux has no /dev/kfd, which ROCm 5 needs",
-        remedy="Install Linux next to Windows, or on another machine with the card.",
-    )
-
-
-@check(
-    "container-devices",
-    "Devices passed to the container",
-    needs=("card",),
-    references=("ROCm/ROCm docs/deploy/docker.md at docs/5.4.3", "ROCm/ROCm-docker#116"),
-)
-def container_devices(case: Case) -> CheckOutcome:
-    """A container sees the card on the PCI bus, but may use only devices passed to it.
-
-    These are /dev/kfd and /dev/dri. Their group is a number of the host: inside, the user
-    needs that number, which often has another name or none.
-    """
-    facts = case.facts
-    kind = facts.known_or_absent(lambda f: f.container)
-    if kind is None or kind == "wsl":
-        return CheckOutcome("pass", "this is not a container")
-    if facts.known_or_absent(lambda f: f.kfd.device) is not None:
-        return CheckOutcome("pass", f"/dev/kfd is in the container ({kind})")
-    summary = f"no /dev/kfd was passed to this container ({kind})"
-    return CheckOutcome("warn", summary, [], pass_devices(kind))
-
-
-@check(
-    "virtual-machine",
-    "Card of a virtual machine",
-    needs=("card", "kernel-driver"),
-    references=(_KFD_DEVICE, "systemd-detect-virt(1)"),
-)
-def virtual_machine(case: Case) -> CheckOutcome:
-    """A virtual machine can compute with a whole card that is passed to it.
-
-    With a part of a shared card (SR-IOV) the driver offers Navi 12 for computing and not
-    Navi 10 or Navi 14. From inside, a card that is missing among KFD's nodes is the sign.
-    """
-    facts = case.facts
-    kind = facts.known_or_absent(lambda f: f.virtualization)
-    if kind is None:
-        return CheckOutcome("pass", "this is not a virtual machine")
-    whole = [card for card in rdna1_cards(case) if card.chip.gfx_target in _WHOLE_CARD_ONLY]
-    missing = missing_cards(case, whole)
-    causes = {cause.id for card in missing if (cause := why_missing(case, card))}
-    if missing and not causes & {"virtual-machine", "virtual-function"}:
-        return CheckOutcome("skip", f"the card is missing for another reason than {kind}: see kfd")
-    if not missing:
-        return CheckOutcome("pass", f"the card is offered in this virtual machine ({kind})")
-    return CheckOutcome(
-        "warn",
-        f"the driver does not offer the card in this virtual machine ({kind})",
-        [card.name for card in missing],
-        "Pass the whole card through (VFIO), not a virtual function of it.",
-    )
-
-
-@check(
-    "memory",
-    "Memory of the machine",
-    references=("pytorch/pytorch#1022", "pytorch/pytorch#25164"),
-)
-def memory(case: Case) -> CheckOutcome:
-    """Installing and importing PyTorch needs memory in addition to that of the card.
-
-    Users with 4 GB saw installers killed with wheels a quarter as large as those of ROCm.
-    What a program needs on top depends on its data.
-    """
-    found = case.facts.known(lambda f: f.memory_bytes) / _GIB
-    if found < _LEAST_MEMORY_GIB:
-        return CheckOutcome(
-            "warn",
-            f"{found:.1f} GiB of memory: below {_LEAST_MEMORY_GIB} GiB installers of PyTorch "
-            "were killed",
-            remedy="Add memory, or swap space for the time of the installation.",
-        )
-    return CheckOutcome("pass", f"{found:.1f} GiB of memory")
-
-
 class _Other(NamedTuple):
     """An AMD GPU of another generation: ``target`` is None where the driver names none."""
 
@@ -405,53 +228,3 @@ def _other_cards(case: Case) -> list[_Other]:
         )
         for slot, device in others
     ]
-
-
-def _atomics(case: Case, card: Card, on: bool | None) -> CheckOutcome:
-    facts = case.facts
-    if card.node is not None:
-        firmware = "unknown" if card.node.fw_version is None else str(card.node.fw_version)
-        offered = f"{card.slot}: offered for computing, MEC firmware {firmware}"
-        if on is False:
-            return CheckOutcome(
-                "warn",
-                "the card works without PCIe atomics; printf and assert in kernels do not",
-                [offered],
-                "Where these are needed, move the card to a slot of the processor itself.",
-            )
-        return CheckOutcome("pass", "the driver offers the card", [offered])
-    missing_cards(case, [card])
-    messages = [line.shown for line in said(facts, "atomics")]
-    if on is None and not messages:
-        fact = f"pcie.{card.slot}.atomics"
-        raise UnknownFactError(facts.unknown.get(fact, f"the facts do not hold {fact}"))
-    if on and not messages:
-        return CheckOutcome("pass", "PCIe atomics are on; the card is missing for another reason")
-    cause = why_missing(case, card)
-    others = cause is not None and cause.id not in ("atomics", "virtual-machine")
-    if not messages and (kernel_too_old(facts, card) or others):
-        return CheckOutcome(
-            "skip", f"no PCIe atomics at {card.slot}; what keeps the card away is in kfd"
-        )
-    return _without_atomics(case, card, messages)
-
-
-def _without_atomics(case: Case, card: Card, messages: list[str]) -> CheckOutcome:
-    evidence = ["the driver does not offer the card for computing", *messages]
-    remedy = atomics_remedy(case.facts, card)
-    if card.chip.has_workstation_firmware(card.device, card.revision):
-        summary = f"no PCIe atomics at {card.slot}, and the {card.board} never does without"
-        return CheckOutcome("fail", summary, evidence, remedy)
-    summary = f"no PCIe atomics at {card.slot}; that counts with MEC firmware older than "
-    version = rejected_firmware(case.facts)
-    if version is not None:
-        summary += f"{_MEC_WITHOUT_ATOMICS}, and this is {version}"
-        return CheckOutcome("fail", summary, evidence, remedy)
-    return CheckOutcome(
-        "fail",
-        f"{summary}{_MEC_WITHOUT_ATOMICS}, which is not known here",
-        evidence,
-        f"{remedy} Firmware of every current release is newer than that: where the package "
-        "(see firmware) is older, update it and reboot. The kernel's words, where this is the "
-        'reason: dmesg | grep "PCI rejects atomics"',
-    )

@@ -1,4 +1,4 @@
-"""Rules about the operating system."""
+"""Checks of the operating system."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rdna1.preflight.facts import OperatingSystem, Space, UnknownFactError
 from rdna1.preflight.model import Case, CheckOutcome, check
 
 _GIB = 1024**3
+_LEAST_MEMORY_GIB = 4
 
 
 @check(
@@ -180,6 +181,28 @@ def disk_space(case: Case) -> CheckOutcome:
     if short:
         return CheckOutcome("fail", "too little free space", short, "Make room, or add a disk.")
     return CheckOutcome("pass", "; ".join(free_now))
+
+
+@check(
+    "memory",
+    "Memory of the machine",
+    references=("pytorch/pytorch#1022", "pytorch/pytorch#25164"),
+)
+def memory(case: Case) -> CheckOutcome:
+    """Installing and importing PyTorch needs memory in addition to that of the card.
+
+    Users with 4 GB saw installers killed with wheels a quarter as large as those of ROCm.
+    What a program needs on top depends on its data.
+    """
+    found = case.facts.known(lambda f: f.memory_bytes) / _GIB
+    if found < _LEAST_MEMORY_GIB:
+        return CheckOutcome(
+            "warn",
+            f"{found:.1f} GiB of memory: below {_LEAST_MEMORY_GIB} GiB installers of PyTorch "
+            "were killed",
+            remedy="Add memory, or swap space for the time of the installation.",
+        )
+    return CheckOutcome("pass", f"{found:.1f} GiB of memory")
 
 
 def _release_name(found: OperatingSystem) -> str:

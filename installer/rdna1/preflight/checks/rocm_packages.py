@@ -1,4 +1,4 @@
-"""Rules about installed packages."""
+"""Checks of installed packages."""
 
 from __future__ import annotations
 

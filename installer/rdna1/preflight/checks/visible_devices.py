@@ -1,14 +1,14 @@
-"""Rules about the variables that choose the GPUs a program sees."""
+"""Checks of the variables that choose the GPUs a program sees."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from rdna1.preflight.checks.settings import parent_of, scope_of, settings_of, shown, unread_places
 from rdna1.preflight.facts import Facts, KfdNode, Variable
 from rdna1.preflight.machine import gpu_nodes
 from rdna1.preflight.model import Case, CheckOutcome, check
+from rdna1.preflight.variable_places import parent_of, scope_of, settings_of, shown, unread_places
 
 _OF_ROCR, _OF_HIP, _OF_CUDA = (
     "ROCR_VISIBLE_DEVICES",
