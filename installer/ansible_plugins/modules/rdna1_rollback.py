@@ -17,18 +17,15 @@ from ansible.module_utils.rdna1.target.printable import printable, printable_lin
 from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
 from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
+from ansible.module_utils.rdna1.target.snapshot.differences import differences
+from ansible.module_utils.rdna1.target.snapshot.file_changes import FileChange
 from ansible.module_utils.rdna1.target.snapshot.files import TOO_LARGE
 from ansible.module_utils.rdna1.target.snapshot.restore import (
     Restored,
     restore_files,
     restore_groups,
 )
-from ansible.module_utils.rdna1.target.snapshot.rollback import (
-    FileChange,
-    RollbackPlan,
-    differences,
-    plan,
-)
+from ansible.module_utils.rdna1.target.snapshot.rollback import RollbackPlan, plan
 from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
     RunError,

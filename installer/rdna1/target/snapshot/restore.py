@@ -13,8 +13,8 @@ from ..drafts import first_free, give_to, new_file, remove
 from ..homes import Place as Spot
 from ..homes import Tree
 from ..rights import RefusedError
+from .file_changes import FileChange, is_moved_folder
 from .files import TOO_LARGE, Entry, Recorder, is_foreign, names_in, parents_of, same
-from .rollback import FileChange, is_moved_folder
 from .watch import BACKUP
 
 # What the owner changed after a run is kept under this name; no program reads files so named.

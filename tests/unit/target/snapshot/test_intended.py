@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from rdna1.target.snapshot import rollback
+from rdna1.target.snapshot.differences import differences
 from rdna1.target.snapshot.intended import NOTHING, Intended, simulate
-from rdna1.target.snapshot.rollback import differences, plan
+from rdna1.target.snapshot.rollback import plan
 from rdna1.target.snapshot.runs import Run, begin, finish, intend, list_runs
 from unit.target.snapshot.test_rollback_plan import FACTS, file, state
 

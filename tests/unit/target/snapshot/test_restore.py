@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rdna1.target.snapshot.file_changes import FileChange
 from rdna1.target.snapshot.files import Entries, read_entries, same
 from rdna1.target.snapshot.restore import Restored, restore_files
-from rdna1.target.snapshot.rollback import FileChange
 from rdna1.target.snapshot.watch import Place
 
 

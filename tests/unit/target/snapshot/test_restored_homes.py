@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from rdna1.target.snapshot.file_changes import FileChange
 from rdna1.target.snapshot.files import Entries, read_entries
 from rdna1.target.snapshot.restore import restore_files
-from rdna1.target.snapshot.rollback import FileChange
 from rdna1.target.snapshot.watch import Place
 from support.attacker import UID, shared_folder
 
