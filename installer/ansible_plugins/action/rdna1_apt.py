@@ -71,7 +71,7 @@ class ActionModule(WaitingAction):
 
 
 def _without_credentials(failure: Mapping[str, Any]) -> dict[str, Any]:
-    """What apt said, which quotes addresses of sources and proxies."""
+    """Return what apt said, which quotes addresses of sources and proxies."""
     said = {
         name: text_without_credentials(str(text))
         for name, text in failure.items()
@@ -81,7 +81,7 @@ def _without_credentials(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _question(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What the module asks apt-get about, as ``ansible.builtin.apt`` is going to call it."""
+    """Return what the module asks apt-get about, as ``ansible.builtin.apt`` is going to call it."""
     names = arguments.get("name")
     if not names:
         return {}

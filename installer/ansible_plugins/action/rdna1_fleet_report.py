@@ -59,7 +59,7 @@ class ActionModule(ReportAction):
 
 
 def _result(registered: Mapping[str, Any]) -> HostResult:
-    """What became of a host, from what its task returned."""
+    """Return what became of a host, from what its task returned."""
     if "report" in registered:
         assessed = {name: registered[name] for name in ("report", "blockers")}
         return msgspec.json.decode(json.dumps(assessed), type=Assessed)

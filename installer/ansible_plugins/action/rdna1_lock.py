@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
         }
 
     def _lock(self, path: Path, wanted: Wanted, arguments: dict[str, Any]) -> tuple[str, bool]:
-        """The content of the lock, and whether it was (in check mode: would be) made.
+        """Return the content of the lock, and whether it was (in check mode: would be) made.
 
         Hosts of one fleet need the same lock at the same time: the first one makes it.
         """
@@ -130,7 +130,7 @@ class ActionModule(ActionBase):
 
 
 def _gfx_target(stack: Stack, facts: dict[str, Any], wanted: str) -> str:
-    """The gfx target that the stack's wheels depend on; empty where they depend on none."""
+    """Return the gfx target that the stack's wheels depend on; empty where they depend on none."""
     if not stack.pytorch.depends_on_gfx_target:
         return ""
     target = wanted or choose_gfx_target(facts["displays"] or [], card_list())
@@ -143,7 +143,7 @@ def _gfx_target(stack: Stack, facts: dict[str, Any], wanted: str) -> str:
 
 
 def _own_requirements(project: Path, stack: Stack) -> list[str]:
-    """What this project itself imports, and runs on the stack's libraries."""
+    """Return what this project itself imports, and runs on the stack's libraries."""
     described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     requirements: list[str] = described["dependencies"]
     # Whatever the glibc: one lock serves all hosts.

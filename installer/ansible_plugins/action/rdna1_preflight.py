@@ -121,13 +121,13 @@ def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
 
 
 def _blockers(report: Report, *, strict: bool) -> list[str]:
-    """Ids of the checks that refuse the machine; with ``strict`` warnings do so as well."""
+    """Return ids of the checks that refuse the machine; with ``strict`` warnings do so as well."""
     statuses = {"fail", "warn"} if strict else {"fail"}
     return [check.id for check in report.checks if check.status in statuses]
 
 
 def _for_root(report: Report) -> list[str]:
-    """What a user without root has to ask for."""
+    """Return what a user without root has to ask for."""
     return [
         printable(f"  {check.id}: {check.remedy}")
         for check in report.checks

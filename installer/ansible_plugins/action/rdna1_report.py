@@ -80,7 +80,7 @@ class ActionModule(ReportAction):
         }
 
     def _installed(self, variables: dict[str, Any]) -> Mapping[str, str]:
-        """Packages of ROCm and PyTorch: from the record after the run, else asked for now."""
+        """Give packages of ROCm and PyTorch: from the record after the run, else asked for now."""
         known: Mapping[str, str] | None = variables["ansible_facts"].get("rdna1_installed")
         if known is not None:
             return known
@@ -94,26 +94,26 @@ def _boundary(text: str) -> BoundaryReport | None:
 
 
 def _preflight(variables: Mapping[str, Any]) -> Report | None:
-    """The assessment that the role preflight registered for this host, if it was run."""
+    """Return the assessment that the role preflight registered for this host, if it was run."""
     assessed = variables.get("preflight_result", {}).get("report")
     return msgspec.json.decode(json.dumps(assessed), type=Report) if assessed else None
 
 
 def _packages(stack: Stack, installed: Mapping[str, str]) -> dict[str, str]:
-    """Versions of what the stack asks for by name, from whichever source it came."""
+    """Return versions of what the stack asks for by name, from whichever source it came."""
     names = sorted({*stack.pytorch.distro_packages, *stack.rocm_packages})
     return {name: str(installed[name]) for name in names if name in installed}
 
 
 def _notes(stack: Stack, environment: Mapping[str, Any]) -> list[str]:
-    """What users of the stack's wheels have to know; the distribution's PyTorch is another."""
+    """Say what users of the stack's wheels have to know; the distribution's PyTorch is another."""
     if "torch" not in environment.get("packages", {}):
         return []
     return stack.pytorch.notes_on(str(environment["python"]))
 
 
 def _short(path: Path) -> Path:
-    """The path as seen from the folder that the user is in, where it is below it."""
+    """Return the path as seen from the folder that the user is in, where it is below it."""
     absolute = path.resolve()
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 

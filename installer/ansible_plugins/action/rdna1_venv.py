@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
 
 
 def _places(prefix: str, uv: Path, wheel: Path) -> dict[str, str]:
-    """Where a build has its two files on the machine."""
+    """Return where a build has its two files on the machine."""
     return {
         "uv": f"{prefix}/bin/uv",
         "uv_digest": digest(uv),
@@ -82,7 +82,7 @@ def _places(prefix: str, uv: Path, wheel: Path) -> dict[str, str]:
 
 
 def _known(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the module would find, where the facts tell; None where only the machine can."""
+    """Return what the module would find, where the facts tell; None where only the machine can."""
     environments = facts.get("environments")
     if environments is None:
         return None
@@ -104,7 +104,7 @@ def _known(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, 
 
 
 def _identity(arguments: Mapping[str, Any]) -> str:
-    """What the environment's record holds where it is as it should be."""
+    """Return what the environment's record holds where it is as it should be."""
     nowhere = Path()
     text = {name: str(arguments[name]) for name in ("stack", "wheel_digest", "python")}
     chosen = {name: str(arguments.get(name, "")) for name in ("python_path", "lock")}

@@ -26,20 +26,20 @@ from rdna1.target.printable import printable, printable_lines
 
 
 def rdna1_failure(result: Mapping[str, Any]) -> str:
-    """Cause and remedy of a failed task's result."""
+    """Return cause and remedy of a failed task's result."""
     output = "\n".join(str(result[key]) for key in ("msg", "stderr", "stdout") if result.get(key))
     return printable_lines(explain(output))
 
 
 def rdna1_printable(names: str | Iterable[str]) -> str | list[str]:
-    """What others have named, one name or several, for a message."""
+    """Return what others have named, one name or several, for a message."""
     if isinstance(names, str):
         return printable(names)
     return [printable(str(name)) for name in names]
 
 
 def rdna1_amd_preferences(host: str) -> str:
-    """Content of apt's preferences for AMD's archive; see `rdna1.catalog.repositories.Pin`.
+    """Return content of apt's preferences for AMD's archive; see `rdna1.catalog.repositories.Pin`.
 
     Args:
         host: that serves it.
@@ -48,7 +48,7 @@ def rdna1_amd_preferences(host: str) -> str:
 
 
 def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, list[str]]:
-    """Files that others wrote for AMD's repository; see `rdna1.catalog.amd_leftovers`.
+    """Return files that others wrote for AMD's repository; see `rdna1.catalog.amd_leftovers`.
 
     Args:
         apt: of the facts.
@@ -63,7 +63,7 @@ def rdna1_amd_leftovers(apt: Mapping[str, Any], fingerprint: str) -> dict[str, l
 def rdna1_other_rocm(
     parts: Sequence[Mapping[str, str]] | None, source: str, release: str
 ) -> list[str]:
-    """Names of the installed ROCm packages that are not of a source, or of another release.
+    """Return names of the installed ROCm packages that are not of a source, or of another release.
 
     Args:
         parts: the fact ``rocm``.
@@ -77,7 +77,7 @@ def rdna1_other_rocm(
 
 
 def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
-    """Content of the envelope file, empty where nothing is known to work.
+    """Return content of the envelope file, empty where nothing is known to work.
 
     Args:
         boundary: JSON of the search for the limit, empty where it was left out.
@@ -97,7 +97,7 @@ def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
 def rdna1_mirror_archives(
     manifest: Mapping[str, Any], facts: Mapping[str, Any], amd_keyring: str
 ) -> list[dict[str, Any]]:
-    """Archives of a mirror, with the keyrings on the machine; see `rdna1.mirror.keyrings`.
+    """Return archives of a mirror, with the keyrings on the machine; see `rdna1.mirror.keyrings`.
 
     Args:
         manifest: of the mirror.
@@ -116,7 +116,7 @@ def rdna1_mirror_archives(
 
 
 def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
-    """Packages of the distribution's PyTorch and of what this project imports as well.
+    """Return packages of the distribution's PyTorch and of what this project imports as well.
 
     Args:
         stack: its name.
@@ -129,7 +129,7 @@ def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
 
 
 def rdna1_settings_file(template: str, values: Mapping[str, Any]) -> str:
-    """Text of a file for shells or services; see `rdna1.plan.profile_files`."""
+    """Return the text of a file for shells or services; see `rdna1.plan.profile_files`."""
     return settings_file(Path(template), values)
 
 
@@ -137,7 +137,7 @@ class FilterModule:
     """What Ansible looks for in a filter file."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
-        """Names and functions of the filters."""
+        """Return names and functions of the filters."""
         return {
             "rdna1_amd_leftovers": rdna1_amd_leftovers,
             "rdna1_amd_preferences": rdna1_amd_preferences,

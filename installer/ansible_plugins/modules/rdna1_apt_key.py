@@ -132,7 +132,7 @@ def verified(data: bytes, fingerprint: str) -> bytes:
 
 
 def is_right(data: bytes, fingerprint: str) -> bool:
-    """Whether a keyring is what this module would write."""
+    """Return whether a keyring is what this module would write."""
     try:
         return verified(data, fingerprint) == data
     except WrongKeyError:
@@ -151,7 +151,7 @@ def refuse(module: AnsibleModule, reason: str) -> None:
 
 
 def fetch(module: AnsibleModule, url: str) -> bytes:
-    """What an address serves; proxies of the environment are used."""
+    """Return what an address serves; proxies of the environment are used."""
     answer, details = fetch_url(module, url, timeout=30)
     if details["status"] != 200:
         module.fail_json(
@@ -183,7 +183,7 @@ def finish(module: AnsibleModule, path: Path, old: bytes, new: bytes, fingerprin
 
 
 def listing(data: bytes) -> str:
-    """Keyring for users: a line for each key."""
+    """Return keyring for users: a line for each key."""
     try:
         return "".join(f"key {key.fingerprint}\n" for key in openpgp.keys(data)) if data else ""
     except openpgp.OpenPgpError as error:

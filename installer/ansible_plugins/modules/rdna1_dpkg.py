@@ -213,17 +213,17 @@ def take_back(module: AnsibleModule, outputs: list[str], leavings: removing.Leav
 
 
 def state() -> Unfinished:
-    """What is unfinished now."""
+    """Return what is unfinished now."""
     return unfinished(Status(RootFs()))
 
 
 def broken_of(found: Unfinished, names: list[str]) -> list[str]:
-    """Those of some packages that dpkg wants unpacked again."""
+    """Return those of some packages that dpkg wants unpacked again."""
     return [package.name for package in found.packages if package.broken and package.name in names]
 
 
 def cached(name: str, archives: str = _ARCHIVES) -> list[str]:
-    """The archive of a package that apt fetched last; none where its cache has none."""
+    """Return the archive of a package that apt fetched last; none where its cache has none."""
     package, _, architecture = name.partition(":")
     found = Path(archives).glob(f"{glob.escape(package)}_*_{architecture or '*'}.deb")
     # Their own times are those of the server.
@@ -231,7 +231,7 @@ def cached(name: str, archives: str = _ARCHIVES) -> list[str]:
 
 
 def drafts_below(folders: Sequence[str]) -> list[str]:
-    """Files below some folders that dpkg was unpacking and did not come to rename."""
+    """Return files below some folders that dpkg was unpacking and did not come to rename."""
     walked = (found for folder in folders for found in os.walk(folder))
     return sorted(
         str(Path(place, name)) for place, _, names in walked for name in names

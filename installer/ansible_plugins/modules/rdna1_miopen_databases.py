@@ -106,7 +106,7 @@ def moved_aside(place: Place, uid: int, *, dry_run: bool) -> str | None:
 
 
 def backup_names(name: str) -> Iterator[str]:
-    """Names of backups, the first ones first."""
+    """Yield names of backups, the first ones first."""
     yield name + BACKUP
     yield from (f"{name}{BACKUP}.{number}" for number in itertools.count(2))
 

@@ -224,7 +224,7 @@ def finish(module: AnsibleModule, folder: Path, runs: list[Run]) -> dict[str, An
 
 
 def remaining(module: AnsibleModule, found: RollbackPlan, folder: Path) -> list[str]:
-    """What of the runs is still there, though nothing keeps it."""
+    """Return what of the runs is still there, though nothing keeps it."""
     around = folders_around(found, folder)
     ours = [change for change in found.files if change.ours and change not in around]
     looked_at = [change for change in ours if not was_left_out(change)]
@@ -261,7 +261,7 @@ def _uid_of(name: str) -> int:
 
 
 def folders_around(found: RollbackPlan, folder: Path) -> list[FileChange]:
-    """Folders that the runs made and that hold the records, so that they go last."""
+    """Return folders that the runs made and that hold the records, so that they go last."""
     return [change for change in found.files if Path(change.path) in folder.parents]
 
 
@@ -275,18 +275,18 @@ def remove_own_folder(folder: Path) -> None:
 
 
 def was_left_out(change: FileChange) -> bool:
-    """Whether something was not looked at, for a reason that its entry names."""
+    """Return whether something was not looked at, for a reason that its entry names."""
     entries = [entry for entry in (change.before, change.after) if entry is not None]
     return any(entry.get("reason", TOO_LARGE) != TOO_LARGE for entry in entries)
 
 
 def compared(module: AnsibleModule, runs: list[Run]) -> RollbackPlan:
-    """The plan for the present state."""
+    """Return the plan for the present state."""
     return plan(runs, present(module, runs))
 
 
 def present(module: AnsibleModule, runs: list[Run]) -> State:
-    """The present state, as far as the runs looked at the machine."""
+    """Return the present state, as far as the runs looked at the machine."""
     users = {user for run in runs for user in run.users}
     earlier = [run.before for run in runs]
     home = str(module.params["home"])
@@ -294,12 +294,12 @@ def present(module: AnsibleModule, runs: list[Run]) -> State:
 
 
 def described(found: RollbackPlan) -> dict[str, Any]:
-    """The plan without the contents of files, which are nobody's business in a log."""
+    """Return the plan without the contents of files, which are nobody's business in a log."""
     return {**found._asdict(), "files": [change.path for change in found.files]}
 
 
 def kept(found: RollbackPlan) -> list[str]:
-    """What the plan leaves as it is."""
+    """Return what the plan leaves as it is."""
     lines = [
         f"package {name}: came during an interrupted run, perhaps by your hand"
         for name in found.perhaps
@@ -313,12 +313,12 @@ def kept(found: RollbackPlan) -> list[str]:
 
 
 def needed_packages(found: RollbackPlan) -> list[str]:
-    """Packages of the runs that stay as long as others need them."""
+    """Return packages of the runs that stay as long as others need them."""
     return [f"package {name}: needed by {root}" for name, root in found.keep.items()]
 
 
 def together(one: Restored, other: Restored) -> dict[str, list[str]]:
-    """Two results as one."""
+    """Return two results as one."""
     return {"done": one.done + other.done, "left": one.left + other.left}
 
 

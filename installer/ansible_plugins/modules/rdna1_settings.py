@@ -171,7 +171,7 @@ class Settings:
 
 
 def _content(path: Path) -> str | None:
-    """Text of a regular file, None of what is none."""
+    """Return the text of a regular file, None of what is none."""
     if path.is_symlink() or not path.exists():
         return None
     return path.read_bytes().decode(errors="replace")

@@ -137,7 +137,7 @@ def write_after(module: AnsibleModule, folder: Path) -> tuple[bool, State | None
 
 
 def facts(after: State) -> dict[str, object]:
-    """What the report of the run tells of the machine."""
+    """Return what the report of the run tells of the machine."""
     packages = {n: str(p["version"]) for n, p in after.packages.items() if is_relevant(n)}
     return {"rdna1_installed": packages, "rdna1_reboot_required": reboot_required(RootFs())}
 

@@ -111,7 +111,7 @@ class Measurement:
         }
 
     def earlier(self) -> tuple[str, str]:
-        """When it passed in the same circumstances, and the report; both empty if it did not.
+        """Say when it passed in the same circumstances, and the report; both empty if it did not.
 
         Raises:
             OSError: there is a record or report that cannot be read.
@@ -155,7 +155,7 @@ def open_reports(folder: Path) -> list[Path]:
 
 
 def _state(path: str) -> list[int] | None:
-    """What every change of a file or link changes; None where there is none."""
+    """Return what every change of a file or link changes; None where there is none."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:

@@ -152,7 +152,7 @@ _COPIED = {"uv": 0o755, "wheel": 0o644}
 
 
 def missing(params: Mapping[str, Any]) -> list[str]:
-    """What is not in its place, or is another file than on the controller.
+    """Return what is not in its place, or is another file than on the controller.
 
     Raises:
         OSError: a file cannot be read.

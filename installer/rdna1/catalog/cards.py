@@ -37,7 +37,7 @@ class Chip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workstation: dict[str, list[str]] = {}
 
     def has_workstation_firmware(self, device: str, revision: str | None) -> bool:
-        """Whether a board loads the firmware of workstation cards; unknown revisions do not."""
+        """Say whether a board loads the firmware of workstation cards; unknown revisions do not."""
         revisions = self.workstation.get(device)
         return revisions is not None and (not revisions or revision in revisions)
 
@@ -55,7 +55,7 @@ class CardList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def find(
         self, vendor: str, device: str, revision: str | None = None
     ) -> tuple[Chip, str] | None:
-        """Chip and board name of a PCI device, or None if it is not RDNA1.
+        """Return chip and board name of a PCI device, or None if it is not RDNA1.
 
         Args:
             vendor: its PCI vendor id.

@@ -50,7 +50,7 @@ def known_failures(file: str = "failures.yml") -> list[KnownFailure]:
 
 
 def explain(output: str) -> str:
-    """Cause, remedy and the telling line of a failed tool's output.
+    """Return cause, remedy and the telling line of a failed tool's output.
 
     Args:
         output: what the tool printed, of any length.
@@ -74,7 +74,7 @@ def explain_machine(output: str) -> str:
 
 
 def _explained(output: str, failures: Sequence[KnownFailure] | None = None) -> str:
-    """The first failure that is found, in words; nothing where none is."""
+    """Return the first failure that is found, in words; nothing where none is."""
     for failure in known_failures() if failures is None else failures:
         # uv breaks its lines at the width of a terminal.
         pattern = failure.pattern.strip().replace(" ", r"\s+")
@@ -92,7 +92,7 @@ def _explained(output: str, failures: Sequence[KnownFailure] | None = None) -> s
 
 
 def _lines(failure: KnownFailure, output: str) -> str:
-    """The telling lines, each once, in their order; nothing where the failure names none."""
+    """Return the telling lines, each once, in their order; nothing where the failure names none."""
     if not failure.lines:
         return ""
     found = re.finditer(failure.lines, output, re.MULTILINE)

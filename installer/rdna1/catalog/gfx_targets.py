@@ -19,6 +19,6 @@ _TARGET: Final = re.compile(r"gfx(\d{1,4})(\d)[0-9a-f]")
 
 
 def is_newer(gfx_target: str) -> bool:
-    """Whether a target, ``gfx1030`` for example, is of RDNA2 or later."""
+    """Return whether a target, ``gfx1030`` for example, is of RDNA2 or later."""
     match = _TARGET.fullmatch(gfx_target)
     return match is not None and (int(match[1]), int(match[2])) >= _RDNA2

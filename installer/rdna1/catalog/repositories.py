@@ -108,7 +108,7 @@ class AmdRepository(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_rocm: dict[str, RocmVersion]
 
     def suites_of(self, rocm: str) -> Suites | None:
-        """Suites of a version of ROCm such as ``5.7.1``, or None where they are not known."""
+        """Give suites of a version of ROCm such as ``5.7.1``, or None where they are not known."""
         release = ".".join(rocm.split(".")[:2])
         return next((suites for suites in self.suites if suites.rocm == release), None)
 
@@ -139,7 +139,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pytorch_releases: list[PytorchRelease]
 
     def has_pytorch(self, os: str, version: str | None) -> bool:
-        """Whether an environment can have the PyTorch of this release's archive."""
+        """Return whether an environment can have the PyTorch of this release's archive."""
         return any((each.os, each.version) == (os, version) for each in self.pytorch_releases)
 
 

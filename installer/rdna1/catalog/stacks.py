@@ -92,7 +92,7 @@ class PackageSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lacks: str = ""
 
     def names(self, purposes: Sequence[Purpose] = DEFAULT_PURPOSES) -> list[str]:
-        """Packages for some purposes; nothing for those that the release does not have."""
+        """Return packages for some purposes; nothing for those that the release does not have."""
         return [name for purpose in purposes for name in self.packages.get(purpose, [])]
 
 
@@ -154,7 +154,7 @@ class GlibcRange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     execstack: ExecutableStack | None = None
 
     def to_clear(self, glibc: str | None) -> list[str]:
-        """Names of the libraries to clear on a machine; an unknown glibc may refuse them."""
+        """Return names of the libraries to clear on a machine; an unknown glibc may refuse them."""
         if self.execstack is None:
             return []
         try:
@@ -247,7 +247,7 @@ class Pytorch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channels: dict[Text, Channel] = {}
 
     def notes_on(self, python: str) -> list[str]:
-        """What users of this Python version have to know."""
+        """Return what users of this Python version have to know."""
         return [note.text for note in self.notes if SpecifierSet(note.python).contains(python)]
 
     @property
@@ -361,7 +361,7 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError("rocm_sources: a suite is for packages of AMD, and they need one")
 
     def packages(self, source: RocmSource, os: str, version: str) -> PackageSet | None:
-        """The packages of a source on a release, or None where it has none there."""
+        """Return the packages of a source on a release, or None where it has none there."""
         sets = self.rocm_sources.get(source, [])
         return next((each for each in sets if (each.os, each.version) == (os, version)), None)
 
@@ -410,11 +410,11 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [pattern.sub(lambda match: values[match[0]], text) for text in texts]
 
     def release(self, os: str, version: str) -> Release | None:
-        """The entry for a release, or None when the stack says nothing about it."""
+        """Return the entry for a release, or None when the stack says nothing about it."""
         return next((r for r in self.releases if (r.os, r.version) == (os, version)), None)
 
     def algorithms(self, profile: str) -> str:
-        """What MIOpen may use, for users.
+        """Return what MIOpen may use, for users.
 
         Args:
             profile: name of one of the ``miopen_profiles``; another stands for the one that the
@@ -445,23 +445,23 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def release_name(os: str, version: str) -> str:
-    """Name for users of the release with this ``ID`` and ``VERSION_ID``."""
+    """Return the name for users of the release with this ``ID`` and ``VERSION_ID``."""
     return f"{os.capitalize()} {version}"
 
 
 def stack_folder() -> Path:
-    """Folder of the stack files."""
+    """Return folder of the stack files."""
     return DATA / "stacks"
 
 
 def stack_names() -> list[str]:
-    """Names of all stacks, the default first."""
+    """Return names of all stacks, the default first."""
     names = {path.stem for path in stack_folder().glob("*.yml")}
     return sorted(names, key=lambda name: (name != DEFAULT_STACK, name))
 
 
 def requested_packages() -> list[str]:
-    """Names of all packages that some stack installs with apt, or whose absence it names.
+    """Return names of all packages that some stack installs with apt, or whose absence it names.
 
     Those that rdna1 imports are among them: the distribution's PyTorch comes with them.
 

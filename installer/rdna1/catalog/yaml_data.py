@@ -61,7 +61,7 @@ def load(path: Path, kind: type[T]) -> T:
 
 
 def _parse(text: str) -> tuple[yaml.Node | None, object]:
-    """The document as nodes, which know their lines, and as plain data."""
+    """Return the document as nodes, which know their lines, and as plain data."""
     loader = _LOADER(text)
     try:
         node = loader.get_single_node()
@@ -81,7 +81,7 @@ def _split(message: str) -> tuple[str, str]:
 
 
 def _line_of(node: yaml.Node | None, key: str) -> int:
-    """Line (from 1) of the node that ``key`` leads to, or of its nearest parent."""
+    """Return line (from 1) of the node that ``key`` leads to, or of its nearest parent."""
     line = node.start_mark.line if node else 0
     for name, index in _PATH_STEP.findall(key):
         if isinstance(node, yaml.MappingNode):

@@ -69,7 +69,7 @@ class ReportAction(ActionBase):
 
 
 def terminal_style() -> TextStyle:
-    """The style of what Ansible's terminal shows."""
+    """Return the style of what Ansible's terminal shows."""
     return TextStyle(width=shutil.get_terminal_size().columns, colour=bool(ANSIBLE_COLOR))
 
 

@@ -13,17 +13,17 @@ _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "LD_PRELOAD")
 
 
 def preflight() -> NoReturn:
-    """The program ``rdna1-preflight``."""
+    """Return the program ``rdna1-preflight``."""
     _start("preflight")
 
 
 def audit() -> NoReturn:
-    """The program ``rdna1-audit``."""
+    """Return the program ``rdna1-audit``."""
     _start("audit")
 
 
 def validate() -> NoReturn:
-    """The program ``rdna1-validate``, started again where a variable puts other modules first."""
+    """Run ``rdna1-validate``, started again where a variable puts other modules first."""
     foreign = [name for name in _FOREIGN if os.environ.get(name)]
     if foreign:
         sys.stderr.write(f"rdna1-validate: left out: {', '.join(foreign)}\n")

@@ -105,7 +105,7 @@ def _shown(planned: FixPlan, *, dry_run: bool) -> str:
 
 
 def _wrapped(line: str) -> str:
-    """A line of prose; the names of files in it stay whole."""
+    """Return a line of prose; the names of files in it stay whole."""
     import textwrap
 
     return textwrap.fill(

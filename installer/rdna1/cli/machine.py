@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def read_facts(
     options: argparse.Namespace, meanwhile: Callable[[], object] = lambda: None
 ) -> Facts:
-    """Facts of the machine that the options of `add_machine` name.
+    """Return facts of the machine that the options of `add_machine` name.
 
     Args:
         options: as parsed.
@@ -64,7 +64,7 @@ def _load(data: dict[str, object] | bytes) -> Facts:
 def collect_facts(
     options: argparse.Namespace, meanwhile: Callable[[], object] = lambda: None
 ) -> dict[str, object]:
-    """Facts of the machine under ``--root`` as plain data.
+    """Return facts of the machine under ``--root`` as plain data.
 
     Args:
         options: as parsed.
@@ -85,7 +85,7 @@ def collect_facts(
 
 
 def root_folder(options: argparse.Namespace) -> Path:
-    """The folder that ``--root`` names, or that of this machine.
+    """Return the folder that ``--root`` names, or that of this machine.
 
     Raises:
         UsageError: the folder cannot be read.
@@ -154,7 +154,7 @@ def add_user(options: argparse._ActionsContainer) -> None:
 
 
 def _callers() -> list[str]:
-    """The person who runs the command, also through sudo; nobody for an id without a name."""
+    """Give the person who runs the command, also through sudo; nobody for an id without a name."""
     if os.environ.get("SUDO_USER"):
         return [os.environ["SUDO_USER"]]
     try:

@@ -103,7 +103,7 @@ class TextStyle(NamedTuple):
 
 
 def text_style(output: Path | None) -> TextStyle:
-    """The style that suits the terminal, or the file, that a report goes to."""
+    """Return the style that suits the terminal, or the file, that a report goes to."""
     columns = shutil.get_terminal_size().columns
     return TextStyle(
         width=max(_NARROWEST, min(columns, _WIDEST)),
@@ -214,7 +214,7 @@ def _write_device(target: Path, content: bytes) -> None:
 
 
 def _place(output: Path) -> Path:
-    """Where a file is written: what this user's or root's links name, nobody else's.
+    """Return where a file is written: what this user's or root's links name, nobody else's.
 
     Raises:
         OSError: the link is another user's, or leads to itself.

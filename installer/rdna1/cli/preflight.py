@@ -76,14 +76,14 @@ def _check(options: argparse.Namespace) -> int:
 def _import_tools(
     options: argparse.Namespace,
 ) -> tuple[Callable[..., Report], Callable[[Report], str]]:
-    """What assesses facts, and what writes the report: imported while apt is thinking."""
+    """Return what assesses facts, and what writes the report: imported while apt is thinking."""
     from rdna1.preflight import assess
 
     return assess, _renderer(options)
 
 
 def _renderer(options: argparse.Namespace) -> Callable[[Report], str]:
-    """What writes a report in the form asked for.
+    """Return what writes a report in the form asked for.
 
     rich costs more than assessing, so the other forms do not pay for it.
     """

@@ -35,7 +35,7 @@ class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     max: int | None = None
 
     def __contains__(self, value: object) -> bool:
-        """Whether a number is inside."""
+        """Return whether a number is inside."""
         return (
             isinstance(value, int)
             and (self.min is None or value >= self.min)
@@ -58,7 +58,7 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     when: dict[str, list[int | str] | Span] = {}
 
     def forbids(self, case: ConvCase) -> bool:
-        """Whether a layer does not keep it."""
+        """Return whether a layer does not keep it."""
         # A loop, as there are hundreds of limits and most end at their first condition.
         for name, wanted in self.when.items():
             if getattr(case, name, None) not in wanted:
@@ -78,7 +78,7 @@ class Box(msgspec.Struct, frozen=True):
     words: dict[str, str]
 
     def __contains__(self, case: object) -> bool:
-        """Whether a layer is inside."""
+        """Return whether a layer is inside."""
         # Loops, as a search asks this a million times.
         for name, (low, high) in self.numbers.items():
             if not low <= getattr(case, name) <= high:
@@ -89,7 +89,7 @@ class Box(msgspec.Struct, frozen=True):
         return True
 
     def within(self, other: Box) -> bool:
-        """Whether all its layers are in another one."""
+        """Return whether all its layers are in another one."""
         return self.words == other.words and all(
             other.numbers[name][0] <= low and high <= other.numbers[name][1]
             for name, (low, high) in self.numbers.items()
@@ -97,7 +97,7 @@ class Box(msgspec.Struct, frozen=True):
 
 
 def contained_in(case: ConvCase) -> Box:
-    """The layers that a layer stands for: as its class, and no larger in any respect.
+    """Return the layers that a layer stands for: as its class, and no larger in any respect.
 
     The groups are those of the layer. For a depthwise one, whose groups are its channels, they are
     those of layers with more than half as many channels: those are depthwise, too, as groups
@@ -125,7 +125,7 @@ LEAST = ("c_in", "c_out", "padding", "n")
 
 
 def between(least: ConvCase, most: ConvCase) -> Box:
-    """The layers between two of a class: as those contained in the larger one, and no less.
+    """Return the layers between two of a class: as those contained in the larger one, and no less.
 
     Args:
         least: has no more of anything but the map.

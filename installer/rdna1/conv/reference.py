@@ -114,7 +114,7 @@ def convolve(case: ConvCase, inputs: Inputs) -> dict[str, Tensor]:
 
 
 def _forward(case: ConvCase, inputs: Inputs) -> Tensor:
-    """What the module of torch that a user would take for the case calls."""
+    """Return what the module of torch that a user would take for the case calls."""
     if case.transposed:
         transposed = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
         return transposed[case.dims - 1](
@@ -171,7 +171,7 @@ def expect(case: ConvCase, inputs: Inputs) -> dict[str, Expected]:
 
 
 def terms_per_result(case: ConvCase, name: str) -> int:
-    """Largest number of products that a value of a result sums.
+    """Return largest number of products that a value of a result sums.
 
     - ``output``: C_in/groups for each kernel element, as each output pixel gathers from the
       pixels under the kernel; ``input gradient`` of a transposed convolution likewise, with
@@ -212,7 +212,7 @@ def compare(actual: Tensor, expected: Expected) -> Comparison:
 
 
 def _tolerance(case: ConvCase, name: str, value: Tensor, magnitude: Tensor) -> float:
-    """Largest error of a right result; derived in `expect`."""
+    """Return largest error of a right result; derived in `expect`."""
     terms = terms_per_result(case, name)
     growth = _WINOGRAD_LOSS * min(terms, _LAMBDA * math.sqrt(terms))
     summing = growth * UNIT_ROUNDOFF["float32"] * float(magnitude.max())

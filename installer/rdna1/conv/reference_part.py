@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
 
 def parts(case: ConvCase, inputs: Inputs) -> list[Part]:
-    """What to compute for the reference of a case: the case itself, or parts of a large one."""
+    """Say what to compute for the reference of a case: the case itself, or parts of a large one."""
     most = _MOST_MULTIPLICATIONS if case.groups == 1 else _MOST_OF_GROUPS
     share = most / case.multiply_accumulates
     if share >= 1:
@@ -62,14 +62,14 @@ def parts(case: ConvCase, inputs: Inputs) -> list[Part]:
 
 
 def _ends(count: int, share: float) -> Tensor:
-    """The first and the last of so many channels or groups, a share of them in all."""
+    """Return the first and the last of so many channels or groups, a share of them in all."""
     number = min(count, max(_FEWEST_CHANNELS, int(count * share)))
     first = (number + 1) // 2
     return torch.tensor([*range(first), *range(count - number + first, count)])
 
 
 def _of_outputs(case: ConvCase, inputs: Inputs, chosen: Tensor) -> Part:
-    """Some channels of the output, and what the weight has for them."""
+    """Return some channels of the output, and what the weight has for them."""
     dim = 1 if case.transposed else 0
     forward = case.direction == "forward"
     part = msgspec.structs.replace(
@@ -82,7 +82,7 @@ def _of_outputs(case: ConvCase, inputs: Inputs, chosen: Tensor) -> Part:
 
 
 def _of_inputs(case: ConvCase, inputs: Inputs, chosen: Tensor) -> Part:
-    """Some channels of the input's gradient."""
+    """Return some channels of the input's gradient."""
     dim = 0 if case.transposed else 1
     part = msgspec.structs.replace(case, c_in=len(chosen), direction="backward-data")
     weight = inputs.weight.index_select(dim, chosen)
@@ -91,7 +91,7 @@ def _of_inputs(case: ConvCase, inputs: Inputs, chosen: Tensor) -> Part:
 
 
 def _of_groups(case: ConvCase, inputs: Inputs, chosen: Tensor) -> Part:
-    """Some groups, with all of their channels."""
+    """Return some groups, with all of their channels."""
     into, out = (_channels(chosen, count // case.groups) for count in (case.c_in, case.c_out))
     first = into if case.transposed else out
     part = msgspec.structs.replace(case, groups=len(chosen), c_in=len(into), c_out=len(out))

@@ -122,7 +122,7 @@ def _applied(tree: Tree, action: Action, run: Callable[[list[str]], None]) -> Re
 
 
 def _obstacle(tree: Tree, action: Action) -> str | None:
-    """Why a file must be left to the user, or None."""
+    """Return why a file must be left to the user, or None."""
     if not isinstance(action, RemoveSettings):
         return None
     try:
@@ -137,7 +137,7 @@ def _obstacle(tree: Tree, action: Action) -> str | None:
 
 
 def _edited(tree: Tree, action: RemoveSettings) -> tuple[Path, bytes, bytes]:
-    """Where the file is, with all links resolved, its content, and what that becomes."""
+    """Return where the file is, with all links resolved, its content, and what that becomes."""
     with tree.look(action.path) as found:
         place, old = found.location(), found.read(TEXT_LIMIT)
     # Bytes that are not UTF-8 come back as they were.

@@ -77,7 +77,7 @@ def _opened(place: Place) -> Iterator[int]:
 
 
 def _holds(descriptor: int, status: os.stat_result, content: bytes) -> bool:
-    """Whether a descriptor is of a regular file with this content."""
+    """Return whether a descriptor is of a regular file with this content."""
     if not stat.S_ISREG(status.st_mode) or status.st_size != len(content):
         return False
     with os.fdopen(descriptor, "rb", closefd=False) as stream:

@@ -37,7 +37,7 @@ class LineError(Exception):
 
 
 def without(path: str, text: str, name: str, values: Mapping[int, str]) -> str:
-    """Text without the lines that set a variable.
+    """Return the text without the lines that set a variable.
 
     In shell files ``:`` stands in for a line that is the first of a block, which might be
     empty without it.
@@ -73,7 +73,7 @@ def without(path: str, text: str, name: str, values: Mapping[int, str]) -> str:
 
 
 def _rest(number: int, line: str, name: str, value: str) -> str:
-    """What stays of a line: nothing, or the other variables that it sets."""
+    """Return what stays of a line: nothing, or the other variables that it sets."""
     word = re.escape(name)
     if not re.search(rf"\b{word}\b", line):
         raise LineError(f"line {number} does not set {name} any more")
@@ -89,7 +89,7 @@ def _rest(number: int, line: str, name: str, value: str) -> str:
 
 
 def _alone(line: str, word: str) -> str | None:
-    """The value as it is written in a line that does nothing else, or None."""
+    """Return the value as it is written in a line that does nothing else, or None."""
     forms = (
         rf"{word}=(?P<value>{_PLAIN}){_END}",
         rf"set\s+(?:-\S+\s+)*{word}\s+(?P<value>{_PLAIN}){_END}",
@@ -103,7 +103,7 @@ def _alone(line: str, word: str) -> str | None:
 
 
 def _among_others(line: str, name: str) -> tuple[str | None, str]:
-    """The value in a line of settings, and the line without it (empty for its only one)."""
+    """Return the value in a line of settings, and the line without it (empty for its only one)."""
     found = next(
         ((word, match) for word, whole in _LISTS if (match := whole.fullmatch(line))), None
     )
@@ -120,12 +120,12 @@ def _among_others(line: str, name: str) -> tuple[str | None, str]:
 
 
 def _unquoted(word: str) -> str:
-    """A systemd word without the quotes around the whole; a shell's begins with a name."""
+    """Return a systemd word without the quotes around the whole; a shell's begins with a name."""
     return word[1:-1] if word[0] in "\"'" else word
 
 
 def _opens_block(before: list[str]) -> bool:
-    """Whether the last line that does something wants a command behind it."""
+    """Return whether the last line that does something wants a command behind it."""
     significant = (line.partition(" #")[0].strip() for line in reversed(before))
     last = next((line for line in significant if line and not line.startswith("#")), "")
     return _OPENS.fullmatch(last) is not None

@@ -96,7 +96,7 @@ def _pci_id(rootfs: RootFs, vendor: str) -> str | None:
 
 
 def _driver(rootfs: RootFs, module: str) -> str | None:
-    """A module that was built apart from the kernel has a version, amdgpu in it has none."""
+    """Return a module that was built apart from the kernel has a version, amdgpu in it has none."""
     try:
         return f"{module} {rootfs.text(f'/sys/module/{module}/version').strip()}"
     except UnreadableError:

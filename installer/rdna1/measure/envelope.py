@@ -97,7 +97,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def allows(envelope: Envelope, case: ConvCase) -> bool:
-    """Whether an envelope allows a layer."""
+    """Return whether an envelope allows a layer."""
     if not envelope.limits and not envelope.forms:
         gradient = case.direction != "forward" and envelope.backward
         keys = envelope.backward if gradient and envelope.backward else envelope
@@ -122,7 +122,7 @@ def _is_within(value: int, most: int | None) -> bool:
 
 
 def measured_envelope(report: BoundaryReport) -> Envelope:
-    """The envelope that a boundary supports.
+    """Return the envelope that a boundary supports.
 
     A known rule gives its one key. Where all passed, the keys are the largest that did.
 
@@ -149,7 +149,7 @@ def envelope_of(
     measured: Conditions,
     also: Sequence[ConvCase] = (),
 ) -> Envelope:
-    """The envelope that any results support.
+    """Return the envelope that any results support.
 
     Args:
         results: of equal cards in the same conditions. A case may be there several times: it
@@ -195,7 +195,7 @@ def envelope_of(
 
 
 def documented_envelope(stack: Stack) -> Envelope | None:
-    """The limit that is documented for a stack; None where there is none."""
+    """Return the limit that is documented for a stack; None where there is none."""
     if stack.known_limit is None:
         return None
     return Envelope(
@@ -207,7 +207,7 @@ def documented_envelope(stack: Stack) -> Envelope | None:
 
 
 def classes_below(envelope: Envelope, documented: Envelope, cases: Iterable[ConvCase]) -> list[str]:
-    """The classes of which an envelope forbids a layer that was run and is documented to work.
+    """Give the classes of which an envelope forbids a layer that was run and is documented to work.
 
     That a layer was not tried is not a reason.
 
@@ -245,14 +245,14 @@ def load(path: Path, present: Conditions) -> Envelope:
 
 
 def changes(envelope: Envelope, present: Conditions) -> list[str]:
-    """What an envelope depends on and is different now."""
+    """Return what an envelope depends on and is different now."""
     if envelope.source == "stack":
         return _different({"stack": (envelope.measured.stack, present.stack)})
     return differences(envelope.measured, present)
 
 
 def differences(then: Conditions, now: Conditions) -> list[str]:
-    """What is different between two conditions, apart from the date."""
+    """Return what is different between two conditions, apart from the date."""
     names = [name for name in Conditions.__struct_fields__ if name not in ("environment", "date")]
     pairs = {name.replace("_", " "): (getattr(then, name), getattr(now, name)) for name in names}
     old, new = then.environment, now.environment

@@ -8,7 +8,7 @@ from rdna1.measure.envelope import Envelope, changes
 
 
 def renewed(earlier: str, found: Envelope) -> Envelope:
-    """The envelope to keep after another look: the earlier one if only its date differs.
+    """Return the envelope to keep after another look: the earlier one if only its date differs.
 
     Args:
         earlier: content of the file so far; anything but an envelope of this version is dropped.

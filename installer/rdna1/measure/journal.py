@@ -266,7 +266,7 @@ def _locked(path: Path) -> BinaryIO:
 
 
 def _flat(record: msgspec.Struct) -> Iterator[tuple[str, object]]:
-    """Names and values of a structure, those of a structure in it as its own."""
+    """Yield names and values of a structure, those of a structure in it as its own."""
     for name, value in msgspec.structs.asdict(record).items():
         if isinstance(value, msgspec.Struct):
             yield from _flat(value)

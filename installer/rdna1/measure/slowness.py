@@ -33,7 +33,7 @@ FLOOR_SECONDS = 0.75
 
 
 def expected_seconds(case: ConvCase, results: Sequence[CaseResult]) -> float | None:
-    """Time within which a device should do a case.
+    """Return time within which a device should do a case.
 
     Args:
         case: any.
@@ -81,7 +81,7 @@ def _assessed(result: R, results: Sequence[R]) -> R:
 
 
 def _work_ratio(case: ConvCase, other: ConvCase) -> float:
-    """How many times as long a device may take for a case as for another one."""
+    """Return how many times as long a device may take for a case as for another one."""
     return max(
         1.0,
         case.multiply_accumulates / other.multiply_accumulates,

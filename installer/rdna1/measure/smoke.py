@@ -110,7 +110,7 @@ class SmokeReport(Head, frozen=True, kw_only=True, tag="smoke"):
 
 
 def smoke_cases(max_side: int | None = None) -> list[ConvCase]:
-    """The cases of the suite, each layer forward and then backward.
+    """Return the cases of the suite, each layer forward and then backward.
 
     Args:
         max_side: leave out cases whose input or output has a longer side, in pixels.
@@ -179,12 +179,12 @@ def run_smoke(
 
 
 def is_required(case: ConvCase) -> bool:
-    """Whether a device must do a case to pass; the shorter dtypes may be left to float32."""
+    """Return whether a device must do a case to pass; the shorter dtypes may be left to float32."""
     return case.dtype not in _SHORT_DTYPES
 
 
 def _is_given_up(case: ConvCase, results: Sequence[CaseResult]) -> bool:
-    """Whether a short dtype has cost a worker before: each may be a reset of the card."""
+    """Return whether a short dtype has cost a worker before: each may be a reset of the card."""
     return not is_required(case) and any(
         result.case.dtype == case.dtype and result.outcome in ("hang", "crash")
         for result in results

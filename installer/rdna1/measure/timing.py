@@ -114,7 +114,7 @@ class TimingPlan(NamedTuple):
 
 
 def timing_cases(max_side: int | None = None) -> list[ConvCase]:
-    """The layers that are timed where none are asked for, forward.
+    """Return the layers that are timed where none are asked for, forward.
 
     Args:
         max_side: leave out those whose input or output has a longer side, in pixels.
@@ -204,7 +204,7 @@ def _time(case: ConvCase, repeat: int, supervisor: Supervisor) -> TimingCase:
 
 
 def _timed(result: CaseResult, open_seconds: float | None, warm: list[float]) -> TimingCase:
-    """A result with what follows from its times."""
+    """Return a result with what follows from its times."""
     compiled = gflops = None
     if result.outcome in RIGHT and result.first_seconds is not None:
         compiled = max(0.0, result.first_seconds - result.seconds)

@@ -139,7 +139,7 @@ def advise(
 def _assessed(
     facts: Facts, stack: Stack, card: CardAdvice
 ) -> tuple[tuple[bool | int, ...], StackAdvice]:
-    """The advice on a stack, after its rank."""
+    """Return the advice on a stack, after its rank."""
     report = assess(facts, stack)
     failures = [finding for finding in report.checks if finding.status == "fail"]
     lasting = [finding for finding in failures if finding.id in _LASTING]
@@ -181,7 +181,7 @@ def _card(facts: Facts, cards: CardList) -> CardAdvice:
 
 
 def _unlisted(vendor: str, device: str, gfx_target: str | None) -> CardAdvice:
-    """An AMD card, or graphics of the processor, that is not in the list of RDNA1 boards."""
+    """Return an AMD card, or graphics of the processor, that is not in the list of RDNA1 boards."""
     name = f"AMD card {vendor}:{device}"
     if gfx_target in INTEGRATED:
         return CardAdvice("other", f"integrated AMD GPU (iGPU) {vendor}:{device}", gfx_target)
@@ -222,7 +222,7 @@ def _summary(facts: Facts, card: CardAdvice, best: StackAdvice | None) -> str:
 
 
 def _chosen(best: StackAdvice) -> str:
-    """How to get another stack than the usual one."""
+    """Return how to get another stack than the usual one."""
     chosen = f"site.yml installs {DEFAULT_STACK} unless told otherwise: -e rdna1_stack={best.stack}"
     return f"{chosen}. What is known of it, and what is not, is below." if best.known else chosen
 

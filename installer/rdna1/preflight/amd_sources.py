@@ -18,7 +18,7 @@ NONE_ENABLED = "no source of AMD is enabled"
 
 
 def amd_sources(case: Case) -> list[Source]:
-    """Enabled sources of packages from AMD's host, or from a mirror with its folders."""
+    """Return enabled sources of packages from AMD's host, or from a mirror with its folders."""
     facts = case.facts
     sources = facts.known(lambda f: f.apt.sources)
     unread = facts.unread("apt.sources")
@@ -29,7 +29,7 @@ def amd_sources(case: Case) -> list[Source]:
 
 
 def new_sources(case: Case) -> list[Source]:
-    """Enabled sources of AMD's other servers: ROCm 10 and newer, and nightly builds."""
+    """Return enabled sources of AMD's other servers: ROCm 10 and newer, and nightly builds."""
     sources = case.facts.known(lambda f: f.apt.sources)
     return [
         source
@@ -42,7 +42,7 @@ def new_sources(case: Case) -> list[Source]:
 
 
 def is_replaced(case: Case, sources: list[Source]) -> bool:
-    """Whether provisioning replaces or removes these sources.
+    """Return whether provisioning replaces or removes these sources.
 
     Mirrors are left alone: only what names AMD's host, or this project's file, is replaced.
     Where the stack takes ROCm from elsewhere, only this project's file is removed.
@@ -53,12 +53,12 @@ def is_replaced(case: Case, sources: list[Source]) -> bool:
 
 
 def is_own(case: Case, source: Source) -> bool:
-    """Whether a source is in one of the files that provisioning writes for AMD's repository."""
+    """Say whether a source is in one of the files that provisioning writes for AMD's repository."""
     return source.file in (case.amd.sources_file, case.amd.driver_sources_file)
 
 
 def fate(case: Case) -> str:
-    """What provisioning does with the sources of `is_replaced`, as a remedy."""
+    """Return what provisioning does with the sources of `is_replaced`, as a remedy."""
     return _REPLACED if case.rocm_source == "amd" else REMOVED
 
 
@@ -69,7 +69,7 @@ def disable(sources: list[Source]) -> str:
 
 
 def rocm_versions(source: Source) -> list[str]:
-    """Versions of ROCm that a source offers; none for that of the driver."""
+    """Return versions of ROCm that a source offers; none for that of the driver."""
     return [match["version"] for match in map(ROCM_PATH.search, source.uris) if match]
 
 

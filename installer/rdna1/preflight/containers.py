@@ -34,11 +34,11 @@ _GROUP: Final[dict[str, str]] = {
 
 
 def pass_devices(kind: str) -> str:
-    """How the card's devices get into a container."""
+    """Return how the card's devices get into a container."""
     return _PASS.get(kind, f"Pass /dev/kfd and /dev/dri to the container ({kind}) from outside.")
 
 
 def pass_group(kind: str) -> str:
-    """How the users of a container get the right to use devices that it has."""
+    """Return how the users of a container get the right to use devices that it has."""
     fallback = f"Outside the container ({kind}): give its users the group of /dev/kfd by number."
     return _GROUP.get(kind, fallback)

@@ -87,6 +87,6 @@ def _kind(facts: Facts, package: Unfinished) -> str:
 
 
 def _never_built(facts: Facts) -> bool:
-    """Whether DKMS has a driver of AMD's that it could not build for the running kernel."""
+    """Return whether DKMS has a driver of AMD's that it could not build for the running kernel."""
     builds = facts.modules.dkms
     return builds is None or not any(facts.kernel.release in build.kernels for build in builds)

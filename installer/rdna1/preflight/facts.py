@@ -50,7 +50,7 @@ class OperatingSystem(msgspec.Struct, frozen=True):
         return f"{self.id.capitalize()} {self.version_id or ''}".strip()
 
     def is_before(self, version: str) -> bool:
-        """Whether the release is older than another of the same system."""
+        """Return whether the release is older than another of the same system."""
         own = self.version_id or ""
         numbers = own.replace(".", "").isdigit() and len(own) < 10
         return numbers and [int(n) for n in own.split(".")] < [int(n) for n in version.split(".")]
@@ -405,7 +405,7 @@ class Facts(msgspec.Struct, frozen=True):
             raise UnknownFactError(self.unknown[name])
 
     def unread(self, prefix: str) -> list[str]:
-        """Reasons of the parts of a fact that could not be read."""
+        """Return reasons of the parts of a fact that could not be read."""
         parts = f"{prefix}."
         return [reason for name, reason in self.unknown.items() if name.startswith(parts)]
 

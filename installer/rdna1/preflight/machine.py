@@ -43,7 +43,7 @@ class Card(NamedTuple):
 
 
 def rdna1_cards(case: Case) -> list[Card]:
-    """The RDNA1 cards.
+    """Return the RDNA1 cards.
 
     Raises:
         UnknownFactError: neither the PCI bus nor KFD's nodes could be read.
@@ -67,7 +67,7 @@ def rdna1_cards(case: Case) -> list[Card]:
 
 
 def cards_if_known(case: Case) -> list[Card]:
-    """The RDNA1 cards, none where nothing tells of them."""
+    """Return the RDNA1 cards, none where nothing tells of them."""
     try:
         return rdna1_cards(case)
     except UnknownFactError:
@@ -75,7 +75,7 @@ def cards_if_known(case: Case) -> list[Card]:
 
 
 def gpu_nodes(facts: Facts) -> list[KfdNode]:
-    """KFD's GPUs in the order in which ROCm numbers them.
+    """Return KFD's GPUs in the order in which ROCm numbers them.
 
     Raises:
         UnknownFactError: the nodes could not be read.
@@ -85,7 +85,7 @@ def gpu_nodes(facts: Facts) -> list[KfdNode]:
 
 
 def missing_cards(case: Case, cards: list[Card]) -> list[Card]:
-    """Those that KFD does not offer.
+    """Return those that KFD does not offer.
 
     Raises:
         UnknownFactError: one is not among the nodes, and not all of these could be read.
@@ -99,13 +99,13 @@ def missing_cards(case: Case, cards: list[Card]) -> list[Card]:
 
 
 def target_of(node: KfdNode, cards: CardList) -> str | None:
-    """The gfx target of a node, also on a kernel that names none: then by its PCI id."""
+    """Return the gfx target of a node, also on a kernel that names none: then by its PCI id."""
     match = cards.find(node.vendor_id, node.device_id)
     return node.gfx_target or (match[0].gfx_target if match else None)
 
 
 def is_integrated(node: KfdNode, cards: CardList) -> bool:
-    """Whether a GPU is part of a processor."""
+    """Return whether a GPU is part of a processor."""
     return (
         node.gfx_target in INTEGRATED
         or node.cpu_cores > 0
@@ -114,7 +114,7 @@ def is_integrated(node: KfdNode, cards: CardList) -> bool:
 
 
 def node_name(node: KfdNode, cards: CardList) -> str:
-    """Number, PCI id and target of a node, as evidence."""
+    """Return number, PCI id and target of a node, as evidence."""
     if node.simd_count == 0:
         return f"KFD node {node.node}: processor"
     target = target_of(node, cards) or "its kernel names no gfx target"
@@ -122,19 +122,19 @@ def node_name(node: KfdNode, cards: CardList) -> str:
 
 
 def kernel_version(release: str) -> tuple[int, int] | None:
-    """Major and minor of a kernel's release, or None where it has none."""
+    """Return major and minor of a kernel's release, or None where it has none."""
     match = _VERSION.match(release)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def version_pair(version: str) -> tuple[int, int]:
-    """Major and minor of a ``major.minor`` of the data files."""
+    """Return major and minor of a ``major.minor`` of the data files."""
     major, _, minor = version.partition(".")
     return int(major), int(minor)
 
 
 def dkms_packages(facts: Facts) -> list[str]:
-    """Installed packages that build AMD's own driver, of any age of ROCm."""
+    """Return installed packages that build AMD's own driver, of any age of ROCm."""
     return [name for name in facts.apt.packages or {} if name in DRIVER_PACKAGES]
 
 
@@ -143,6 +143,6 @@ DRIVER_PACKAGES = ("amdgpu-dkms", "rock-dkms", "rocm-dkms")
 
 
 def _node(facts: Facts, device: str, slot: str) -> KfdNode | None:
-    """The node of a card; two cards of one board differ in their slots only."""
+    """Return the node of a card; two cards of one board differ in their slots only."""
     nodes = [node for node in facts.kfd.nodes or [] if node.simd_count > 0]
     return next((n for n in nodes if n.device_id == device and n.slot in (None, slot)), None)

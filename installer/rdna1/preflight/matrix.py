@@ -81,7 +81,7 @@ def matrix(stacks: Iterable[Stack], cards: CardList) -> Matrix:
 
 
 def _releases(stacks: list[Stack]) -> list[tuple[str, str]]:
-    """All releases that a stack names, those of one system together, the newest first."""
+    """Return all releases that a stack names, those of one system together, the newest first."""
     systems = list(dict.fromkeys(release.os for stack in stacks for release in stack.releases))
     named = {(release.os, release.version) for stack in stacks for release in stack.releases}
 
@@ -118,7 +118,7 @@ def _entry(
 
 
 def _elsewhere(stacks: list[Stack], os: str, version: str, gfx_target: str) -> str:
-    """The stacks that do go there; nothing where none does."""
+    """Return the stacks that do go there; nothing where none does."""
     names = [
         stack.name
         for stack in stacks

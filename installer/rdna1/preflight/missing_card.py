@@ -81,7 +81,7 @@ _MESSAGES = (
 
 
 def why_missing(case: Case, card: Card) -> Cause | None:
-    """The cause that the facts show, or None where they show none."""
+    """Return the cause that the facts show, or None where they show none."""
     return (
         _not_built_in(case.facts)
         or _kernel_too_old(case.facts, card)
@@ -92,13 +92,13 @@ def why_missing(case: Case, card: Card) -> Cause | None:
 
 
 def kernel_too_old(facts: Facts, card: Card) -> bool:
-    """Whether the running kernel's own driver does not offer the chip for computing."""
+    """Return whether the running kernel's own driver does not offer the chip for computing."""
     version = kernel_version(facts.kernel.release or "")
     return version is not None and version < version_pair(card.chip.first_kernel.compute)
 
 
 def said(facts: Facts, cause: str) -> list[KernelMessage]:
-    """The kernel's saved messages that tell of a cause."""
+    """Return the kernel's saved messages that tell of a cause."""
     patterns = [message.pattern for message in _MESSAGES if message.id == cause]
     return [m for m in facts.kernel.messages if any(p.search(m.text) for p in patterns)]
 
@@ -116,7 +116,7 @@ def _not_built_in(facts: Facts) -> Cause | None:
 
 
 def _kernel_too_old(facts: Facts, card: Card) -> Cause | None:
-    """The kernel does not know the chip, and AMD's driver is not built for it."""
+    """Return the kernel does not know the chip, and AMD's driver is not built for it."""
     running = facts.kernel.release
     builds = facts.modules.dkms or []
     if not kernel_too_old(facts, card) or any(running in build.kernels for build in builds):
@@ -154,7 +154,7 @@ def atomics_remedy(facts: Facts, card: Card) -> str:
 
 
 def _no_atomics(facts: Facts, card: Card) -> Cause | None:
-    """The kernel says that it rejects the card, or a board that never does without is without."""
+    """Return the cause where the kernel rejects the card, or its board lacks what it needs."""
     lines = list(dict.fromkeys(line.shown for line in said(facts, "atomics")))[:3]
     remedy = atomics_remedy(facts, card)
     if lines:

@@ -93,7 +93,7 @@ class CheckIdError(InputError):
 
 
 def find_check(check_id: str) -> Check:
-    """The check of this id.
+    """Return the check of this id.
 
     Raises:
         CheckIdError: there is none; the message suggests the nearest.

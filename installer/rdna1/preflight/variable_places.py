@@ -12,27 +12,27 @@ _PROFILE = re.compile(r"/etc/profile\.d/rocm-rdna1-[^/]*\.sh")
 
 
 def settings_of(facts: Facts, names: re.Pattern[str]) -> list[Variable]:
-    """The places that set a variable whose whole name matches."""
+    """Return the places that set a variable whose whole name matches."""
     return [variable for variable in facts.variables if names.fullmatch(variable.name)]
 
 
 def is_profile(place: str) -> bool:
-    """Whether a place is a profile script of this project, of any stack."""
+    """Return whether a place is a profile script of this project, of any stack."""
     return _PROFILE.fullmatch(place) is not None
 
 
 def shown(variable: Variable) -> str:
-    """A setting as a line of evidence."""
+    """Return a setting as a line of evidence."""
     return f"{variable.where}: {variable.name}={variable.value}"
 
 
 def unread_places(facts: Facts) -> list[str]:
-    """Evidence of the files that may set variables and could not be read."""
+    """Return evidence of the files that may set variables and could not be read."""
     return [f"not read: {reason}" for reason in facts.unread("variables")]
 
 
 def scope_of(place: str) -> str:
-    """Who reads a place: a home's user, a unit, all services, or every login (empty)."""
+    """Return who reads a place: a home's user, a unit, all services, or every login (empty)."""
     if place.startswith(_UNITS):
         return _UNITS + place.removeprefix(_UNITS).split("/")[0].removesuffix(".d")
     if place.startswith("/etc/systemd/"):
@@ -41,5 +41,5 @@ def scope_of(place: str) -> str:
 
 
 def parent_of(scope: str) -> str:
-    """The wider scope whose places are read as well; that of a widest is itself."""
+    """Return the wider scope whose places are read as well; that of a widest is itself."""
     return _SERVICES if scope.startswith(_UNITS) else "" if scope != _SERVICES else _SERVICES

@@ -77,7 +77,7 @@ def _alternative(alternative: Alternative) -> RenderableType:
 
 
 def _block(heading: Text, lines: Iterable[tuple[str, str]]) -> RenderableType:
-    """A heading with marked lines below it."""
+    """Return a heading with marked lines below it."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(justify="right", no_wrap=True, min_width=4)
     table.add_column(overflow="fold")

@@ -87,7 +87,7 @@ def boundary_junit(report: BoundaryReport) -> str:
 
 
 def boundary_verdict(report: BoundaryReport) -> str:
-    """The report in one line."""
+    """Return the report in one line."""
     result = report.result
     cost = f"{report.workers_lost} of {report.max_hangs} hangs, {report.wall_seconds:.1f} s"
     if result.rule == "none":
@@ -107,7 +107,7 @@ def _happens(outcome: ConvOutcome | None) -> str:
 
 
 def _meaning(report: BoundaryReport) -> list[str]:
-    """What the result rests on, and what is missing."""
+    """Return what the result rests on, and what is missing."""
     result = report.result
     lines = [f"Why: {result.explanation}."]
     if result.deciding_case:
@@ -119,7 +119,7 @@ def _meaning(report: BoundaryReport) -> list[str]:
 
 
 def _coverage(report: BoundaryReport) -> Iterable[str]:
-    """Which classes were tried, and which of them have a limit."""
+    """Return which classes were tried, and which of them have a limit."""
     classes = tried(report.cases)
     if not any(each.purpose == "classes" for each in report.cases):
         return
@@ -132,7 +132,7 @@ def _coverage(report: BoundaryReport) -> Iterable[str]:
 
 
 def _advice(report: BoundaryReport) -> Iterable[str]:
-    """What is safe, and what to do about the rest."""
+    """Return what is safe, and what to do about the rest."""
     result = report.result
     side = result.safe_side
     if result.limit_found and result.first_bad_side is None and result.rule != "none":
@@ -170,7 +170,7 @@ def _advice(report: BoundaryReport) -> Iterable[str]:
 
 
 def _path(cases: Sequence[BoundaryCase]) -> Table:
-    """One line for each case; for each run of like outcomes where only the size changes."""
+    """Return one line for each case; for each run of like outcomes where only the size changes."""
     table = Table(box=None, pad_edge=False)
     for name in ("step", "layers", "outcome"):
         table.add_column(name)
@@ -184,7 +184,10 @@ def _path(cases: Sequence[BoundaryCase]) -> Table:
 
 
 def _kind(numbered: tuple[int, BoundaryCase]) -> tuple[Purpose, ConvOutcome, int]:
-    """What the cases of a line have in common; the layers of some steps differ in all respects."""
+    """Return what the cases of a line have in common.
+
+    The layers of some steps differ in all respects.
+    """
     number, each = numbered
     differs = each.purpose in ("decide", "vary")
     return each.purpose, each.outcome, number if differs else 0

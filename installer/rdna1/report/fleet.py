@@ -183,7 +183,7 @@ def group_findings(reports: Mapping[str, Report]) -> list[FindingGroup]:
 
 
 def _group(findings: Mapping[str, Finding]) -> FindingGroup:
-    """One entry for hosts whose findings have one remedy."""
+    """Return one entry for hosts whose findings have one remedy."""
     hosts: dict[tuple[str, ...], list[str]] = {}
     for host, finding in findings.items():
         hosts.setdefault((finding.summary, *finding.evidence), []).append(host)
@@ -192,7 +192,7 @@ def _group(findings: Mapping[str, Finding]) -> FindingGroup:
 
 
 def fleet_counts(report: FleetReport) -> str:
-    """How many hosts have which verdict, in one line."""
+    """Return how many hosts have which verdict, in one line."""
     counted = Counter(host.verdict for host in report.hosts)
     return ", ".join(f"{counted[v]} {_COUNTED[v]}" for v in HOST_VERDICTS if counted[v])
 

@@ -80,12 +80,12 @@ def _template() -> jinja2.Template:
 
 
 def _shown(value: object) -> object:
-    """A value on the page; what a macro of the template made is markup already."""
+    """Return a value on the page; what a macro of the template made is markup already."""
     return value if isinstance(value, Markup) else printable(str(value))
 
 
 def _link(reference: str) -> str:
-    """The address behind a reference, empty where it is none that a browser should open."""
+    """Return the address behind a reference, empty where it is none that a browser should open."""
     if reference.startswith(("https://", "http://")):
         return reference
     issue = _ISSUE.fullmatch(reference)

@@ -19,7 +19,7 @@ _MOST_CLASSES = 3
 
 
 def limit_line(boundary: BoundaryReport | None, left_out: str, stack: Stack) -> str:
-    """What is known of the limit.
+    """Return what is known of the limit.
 
     Args:
         boundary: what was measured, None if nothing was.
@@ -41,7 +41,7 @@ def limit_line(boundary: BoundaryReport | None, left_out: str, stack: Stack) -> 
 
 
 def limit_warning(boundary: BoundaryReport, stack: Stack) -> str | None:
-    """Why the measured limit needs attention, None if it does not."""
+    """Return why the measured limit needs attention, None if it does not."""
     verdict = boundary_verdict(boundary)
     try:
         measured = measured_envelope(boundary)

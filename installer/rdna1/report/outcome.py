@@ -15,18 +15,18 @@ _STYLES: dict[ConvOutcome, str] = {"pass": "green", "slow": "yellow"}
 
 
 def outcome_cell(outcome: ConvOutcome) -> Text:
-    """An outcome in its colour."""
+    """Return an outcome in its colour."""
     return Text(outcome, _STYLES.get(outcome, "bold red"))
 
 
 def counts(results: Iterable[CaseResult]) -> str:
-    """How often each outcome came, as in ``5 pass, 1 hang``."""
+    """Return how often each outcome came, as in ``5 pass, 1 hang``."""
     counted = Counter(result.outcome for result in results)
     return ", ".join(f"{number} {outcome}" for outcome, number in counted.items()) or "no case"
 
 
 def notes(results: Sequence[CaseResult]) -> list[Text]:
-    """What went wrong, or was slow: the same said once."""
+    """Return what went wrong, or was slow: the same said once."""
     alike: dict[str, list[CaseResult]] = {}
     for result in results:
         if result.outcome != "pass":
@@ -41,7 +41,7 @@ def _named(group: Sequence[CaseResult]) -> str:
 
 
 def kernel_lines(device: DeviceInfo | None, unavailable: str, resets: Sequence[str]) -> list[Text]:
-    """What the kernel said of resets; that it could not be asked matters for a GPU only."""
+    """Return what the kernel said of resets; that it could not be asked matters for a GPU only."""
     lines = [Text(printable(f"reset: {text}"), "bold red") for text in resets]
     if unavailable and device and device.type == "cuda":
         lines.append(
@@ -51,7 +51,7 @@ def kernel_lines(device: DeviceInfo | None, unavailable: str, resets: Sequence[s
 
 
 def junit_cases(classname: str, results: Iterable[CaseResult], not_run: int) -> list[JUnitCase]:
-    """One test case for each result, and one that fails for those not run."""
+    """Return one test case for each result, and one that fails for those not run."""
     found = [
         JUnitCase(
             name=result.case.label,

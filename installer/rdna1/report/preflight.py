@@ -66,7 +66,7 @@ def preflight_text(report: Report, *, width: int, colour: bool, verbose: bool = 
 
 
 def _folded(findings: list[Finding]) -> Table:
-    """The ids that share a status and, where they were skipped, the reason."""
+    """Return the ids that share a status and, where they were skipped, the reason."""
     alike: dict[tuple[Status, str], list[str]] = {}
     for finding in findings:
         reason = finding.summary if finding.status == "skip" else ""

@@ -73,7 +73,7 @@ def smoke_junit(report: SmokeReport) -> str:
 
 
 def smoke_verdict(report: SmokeReport) -> str:
-    """The report in one line."""
+    """Return the report in one line."""
     passed = sum(result.outcome in RIGHT for result in report.cases)
     slow = sum(result.outcome == "slow" for result in report.cases)
     place = f" on {report.device.type}" if report.device else ""
@@ -89,7 +89,7 @@ def smoke_verdict(report: SmokeReport) -> str:
 
 
 def smoke_advice(report: SmokeReport) -> str:
-    """What to do though the verdict is pass, empty if nothing is."""
+    """Return what to do though the verdict is pass, empty if nothing is."""
     if not report.advice:
         return ""
     bad = [r.case.dtype for r in report.cases if r.outcome not in RIGHT]
@@ -97,7 +97,7 @@ def smoke_advice(report: SmokeReport) -> str:
 
 
 def results_table(results: Iterable[CaseResult]) -> Table:
-    """One line for each layer: outcome and milliseconds of its directions, largest error.
+    """Return one line for each layer: outcome and milliseconds of its directions, largest error.
 
     Args:
         results: those of one layer one after the other.
@@ -117,7 +117,7 @@ def results_table(results: Iterable[CaseResult]) -> Table:
 
 
 def _cells(result: CaseResult | None) -> tuple[Text, Text]:
-    """Outcome and milliseconds; dashes for a direction that was not run."""
+    """Return outcome and milliseconds; dashes for a direction that was not run."""
     if result is None:
         return Text("-"), Text("-")
     return Text(result.outcome, _STYLES.get(result.outcome, "bold red")), Text(
@@ -126,7 +126,7 @@ def _cells(result: CaseResult | None) -> tuple[Text, Text]:
 
 
 def device_line(device: DeviceInfo | None) -> str:
-    """Where the cases ran, in one line."""
+    """Return where the cases ran, in one line."""
     if device is None:
         return "no device answered"
     reason = ", as torch sees no GPU" if (device.requested, device.type) == ("auto", "cpu") else ""
@@ -135,6 +135,6 @@ def device_line(device: DeviceInfo | None) -> str:
 
 
 def _note(result: CaseResult) -> str:
-    """What went wrong with a case or was slow: a heading, and the detail indented."""
+    """Return what went wrong with a case or was slow: a heading, and the detail indented."""
     heading = f"{result.outcome}: {result.case.label}"
     return "\n".join([heading, *(f"  {line}" for line in result.detail.splitlines())])

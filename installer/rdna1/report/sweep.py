@@ -53,7 +53,7 @@ def sweep_junit(report: SweepReport) -> str:
 
 
 def sweep_verdict(report: SweepReport) -> str:
-    """The report in one line."""
+    """Return the report in one line."""
     stopped = "; ".join(filter(None, (part.stopped for part in report.parts)))
     not_run = sum(part.not_run for part in report.parts)
     word = "incomplete" if report.missing_shards else report.verdict
@@ -77,7 +77,7 @@ def _missing(report: SweepReport) -> str:
 
 
 def _table(cases: list[SweepCase]) -> Table:
-    """One line for each run of like outcomes."""
+    """Return one line for each run of like outcomes."""
     table = Table(box=None, pad_edge=False)
     table.add_column("cases", justify="right")
     table.add_column("outcome")

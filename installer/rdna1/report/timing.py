@@ -42,7 +42,7 @@ def timing_junit(report: TimingReport) -> str:
 
 
 def timing_verdict(report: TimingReport) -> str:
-    """The report in one line."""
+    """Return the report in one line."""
     parts = [
         counts(report.cases),
         f"{report.not_run} not run ({report.stopped})" if report.stopped else "",

@@ -73,7 +73,7 @@ def tune_junit(report: TuneReport) -> str:
 
 
 def tune_verdict(report: TuneReport) -> str:
-    """The report in one line."""
+    """Return the report in one line."""
     cost = f"{report.workers_lost} of {report.max_hangs} hangs, {report.wall_seconds:.1f} s"
     winner = next((t for t in report.trials if t.candidate == report.winner), None)
     if winner is None:
@@ -82,7 +82,7 @@ def tune_verdict(report: TuneReport) -> str:
 
 
 def limit_of(trial: Trial) -> str:
-    """What is known of a candidate's limit, in a few words."""
+    """Return what is known of a candidate's limit, in a few words."""
     result = trial.boundary
     if result is None:
         return "-"
@@ -119,13 +119,13 @@ def _table(report: TuneReport) -> Table:
 
 
 def _in_order(report: TuneReport) -> list[Trial]:
-    """Those that passed by rank, then the others as they were tried."""
+    """Return those that passed by rank, then the others as they were tried."""
     ranks = {name: rank for rank, name in enumerate(report.ranking)}
     return sorted(report.trials, key=lambda trial: ranks.get(trial.candidate, len(ranks)))
 
 
 def _notes(report: TuneReport) -> Iterable[tuple[str, int]]:
-    """What each candidate changed, and what became of it; with the columns to indent."""
+    """Return what each candidate changed, and what became of it; with the columns to indent."""
     for trial in _in_order(report):
         if trial.status == "left out":
             yield f"{trial.candidate}: left out, {trial.reason}", 0

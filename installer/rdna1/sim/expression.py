@@ -110,7 +110,7 @@ class Expression:
             raise ExpressionError(f"position 1: not an expression: {error}") from error
 
     def _refusal(self, node: ast.expr, message: str) -> ExpressionError:
-        """The error for a node; ``ast`` counts bytes, users count characters."""
+        """Return the error for a node; ``ast`` counts bytes, users count characters."""
         before = self._line.encode()[: node.col_offset].decode(errors="replace")
         return ExpressionError(f"position {len(before) + 1}: {message}")
 
@@ -182,7 +182,7 @@ class Expression:
         return _Term("number", lambda names: function(left(names), right(names)))
 
     def _condition(self, node: ast.expr) -> Callable[[Names], bool]:
-        """A node used for its truth: Python's rules, so 0 and the empty text are false."""
+        """Return a node used for its truth: Python's rules, so 0 and the empty text are false."""
         term = self._term(node)
         if term.kind == "env":
             raise self._refusal(node, 'write env["NAME"] or "NAME" in env')
@@ -202,7 +202,7 @@ class Expression:
         return _Term("truth", lambda names: all(link(names) for link in links))
 
     def _link(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Callable[[Names], bool]:
-        """One comparison of a chain."""
+        """Return one comparison of a chain."""
         first = self._term(left)
         function = _COMPARISONS.get(type(op))
         unordered = first.kind == "truth" and isinstance(op, _ORDER)
@@ -215,7 +215,7 @@ class Expression:
         return lambda names: function(first.value(names), second(names))
 
     def _container(self, node: ast.expr, kind: Kind) -> Callable[[Names], Any]:
-        """The right side of ``in``."""
+        """Return the right side of ``in``."""
         if isinstance(node, ast.Name) and node.id == "env" and kind == "text":
             return self._name(node).value
         if not isinstance(node, (ast.Tuple, ast.List)):
@@ -235,7 +235,7 @@ class Expression:
         return _Term("number", lambda names: function(*(number(names) for number in numbers)))
 
     def _variable(self, node: ast.Subscript) -> _Term:
-        """``env["NAME"]``."""
+        """Return ``env["NAME"]``."""
         key = node.slice.value if isinstance(node.slice, ast.Constant) else None
         if not (isinstance(node.value, ast.Name) and node.value.id == "env"):
             raise self._refusal(node, "only env can be subscripted")
@@ -245,7 +245,7 @@ class Expression:
 
 
 def _english(node: ast.expr) -> str:
-    """What a refused node is called: ``Attribute`` becomes ``an attribute``."""
+    """Return what a refused node is called: ``Attribute`` becomes ``an attribute``."""
     words = {"IfExp": "a conditional", "JoinedStr": "an f-string", "NamedExpr": "an assignment"}
     name = type(node).__name__
     return words.get(name, f"{'an' if name[0] in 'AEIOU' else 'a'} {name.lower()}")

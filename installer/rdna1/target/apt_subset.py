@@ -189,7 +189,7 @@ class RepoSubset:
 
 
 def folder_of(uri: str) -> str:
-    """Folder in the tree for the archive at an address, without the user and password in it."""
+    """Return the folder in the tree for the archive of an address, without its password."""
     parts = urlsplit(without_credentials(uri))
     name = f"{parts.hostname or ''}{f'-{parts.port}' if parts.port else ''}{parts.path}"
     return "archives/" + re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")

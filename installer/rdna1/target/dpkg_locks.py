@@ -42,7 +42,7 @@ class Holder(NamedTuple):
     command: str
 
     def __str__(self) -> str:
-        """The holder in words."""
+        """Return the holder in words."""
         return f"process {self.pid} ({self.command}) holds {self.file}"
 
 
@@ -54,7 +54,7 @@ Tell = Callable[[Holder], None]
 
 
 def holder_of(path: str) -> Optional[Holder]:  # noqa: UP045 - Python 3.8
-    """Who holds a lock; None where nobody does or there is no such file.
+    """Return who holds a lock; None where nobody does or there is no such file.
 
     Raises:
         OSError: the file cannot be opened.
@@ -72,7 +72,7 @@ def holder_of(path: str) -> Optional[Holder]:  # noqa: UP045 - Python 3.8
 
 
 def first_holder(files: Sequence[str] = LOCKS) -> Optional[Holder]:  # noqa: UP045 - Python 3.8
-    """The holder of the first of some locks that is held, or None.
+    """Return the holder of the first of some locks that is held, or None.
 
     Raises:
         OSError: a file cannot be opened.

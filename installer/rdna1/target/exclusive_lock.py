@@ -195,7 +195,7 @@ def _check_folder(status: os.stat_result, folder: Path) -> None:
 
 
 def _is_private(descriptor: int, path: Path) -> bool:
-    """Whether nobody else can open a file, which is this user's own."""
+    """Return whether nobody else can open a file, which is this user's own."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
         os.close(descriptor)

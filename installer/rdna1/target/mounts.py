@@ -63,7 +63,7 @@ def _is_of_user(kind: str, options: str) -> bool:
 
 
 def _mounts() -> dict[int, tuple[str, str]]:
-    """Number of each mount to the kind of its file system and that one's options."""
+    """Return the number of each mount to the kind of its file system and that one's options."""
     try:
         text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -87,7 +87,7 @@ def _group_of_account(uid: int) -> int | None:
 
 @functools.lru_cache(maxsize=None)
 def _mapped() -> list[tuple[int, int]]:
-    """First and count of the user ids that exist in this process's user namespace."""
+    """Return the first and count of the user ids that exist in this process's user namespace."""
     try:
         lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -64,7 +64,7 @@ class RootFs:
         self._budgets: dict[int, Budget] = {}
 
     def text(self, path: str, limit: int = TEXT_LIMIT, named_by: Owner | None = None) -> str:
-        """Content of a regular file; undecodable bytes become U+FFFD.
+        """Return content of a regular file; undecodable bytes become U+FFFD.
 
         Args:
             path: of the file.
@@ -92,7 +92,7 @@ class RootFs:
         return self._ask(path, content, named_by)
 
     def head(self, path: str, size: int) -> bytes:
-        """The first bytes of a regular file, at most ``size``.
+        """Return the first bytes of a regular file, at most ``size``.
 
         Raises:
             UnreadableError: missing, not permitted, or no regular file.
@@ -118,7 +118,7 @@ class RootFs:
             return None
 
     def names(self, path: str, named_by: Owner | None = None) -> list[str]:
-        """Sorted names in a folder.
+        """Return sorted names in a folder.
 
         Raises:
             UnreadableError: missing, not permitted, no folder, or too many.
@@ -137,7 +137,7 @@ class RootFs:
             return []
 
     def status(self, path: str) -> os.stat_result:
-        """Status of what ``path`` leads to.
+        """Return status of what ``path`` leads to.
 
         Raises:
             UnreadableError: missing or not permitted.
@@ -145,7 +145,7 @@ class RootFs:
         return self._ask(path, lambda found, _: found.status)
 
     def statuses(self, folder: str, paths: Iterable[str]) -> list[os.stat_result | None]:
-        """Status of each path below a folder, see `rdna1.target.homes.Found.statuses`.
+        """Return status of each path below a folder, see `rdna1.target.homes.Found.statuses`.
 
         Raises:
             UnreadableError: the folder is missing or not permitted.
@@ -160,7 +160,7 @@ class RootFs:
         return self._ask(folder, compared)
 
     def space(self, path: str) -> os.statvfs_result:
-        """Room on the file system that ``path`` leads to.
+        """Return room on the file system that ``path`` leads to.
 
         Raises:
             UnreadableError: missing or not permitted.
@@ -168,7 +168,7 @@ class RootFs:
         return self._ask(path, lambda found, _: found.space())
 
     def locate(self, path: str) -> Path:
-        """Where a file of the machine is here, all links resolved.
+        """Return where a file of the machine is here, all links resolved.
 
         Raises:
             UnreadableError: missing or not permitted.
@@ -184,7 +184,7 @@ class RootFs:
         return self._ask(path, lambda found, _: found.owner or Owner.of(found.status))
 
     def exists(self, path: str) -> bool:
-        """Whether ``path`` leads to anything.
+        """Return whether ``path`` leads to anything.
 
         Raises:
             UnreadableError: a folder on the way must not be entered.
@@ -196,7 +196,7 @@ class RootFs:
         return True
 
     def enter(self, path: str) -> bool:
-        """Whether the folder exists.
+        """Return whether the folder exists.
 
         Raises:
             UnreadableError: it exists and must not be entered.
@@ -208,7 +208,7 @@ class RootFs:
         return True
 
     def link_name(self, path: str) -> str | None:
-        """Last part of a symbolic link's target, or None when ``path`` is not a link.
+        """Return the last part of a symbolic link's target, or None when ``path`` is not a link.
 
         Raises:
             UnreadableError: a link on the way goes in a circle.
@@ -217,7 +217,7 @@ class RootFs:
         return None if target is None else target.rpartition("/")[2]
 
     def link_target(self, path: str) -> str | None:
-        """What a symbolic link holds, or None when ``path`` is not a link.
+        """Return what a symbolic link holds, or None when ``path`` is not a link.
 
         Raises:
             UnreadableError: a folder on the way must not be entered.
@@ -235,7 +235,7 @@ class RootFs:
         *,
         follow: bool = True,
     ) -> T:
-        """What a question about a path gives; in a home it is told what may still be read."""
+        """Say what a question about a path gives; in a home it is told what may still be read."""
         budget: Budget | None = None
         try:
             with self._tree.walk(path, named_by) as walk:
@@ -254,7 +254,7 @@ class RootFs:
             raise ExhaustedError(error.uid, str(error)) from error
 
     def _budget(self, owner: Owner | None) -> Budget | None:
-        """What may still be read for the owner of a home, one look less."""
+        """Return what may still be read for the owner of a home, one look less."""
         if owner is None:
             return None
         budget = self._budgets.setdefault(owner.uid, Budget(owner.uid))

@@ -209,7 +209,7 @@ class Walk:
             raise RefusedError(reason, self._path)
 
     def _followed(self, links_in_homes: bool) -> str:
-        """What the last step, a link, holds."""
+        """Return what the last step, a link, holds."""
         self._links += 1
         if self._links > _MOST_LINKS:
             raise RefusedError("too many levels of symbolic links", self._path)
@@ -243,7 +243,7 @@ class Walk:
             self._home = Identity.of(home.status)
 
     def _parts(self, path: str) -> list[str]:
-        """Names of a path, the last one first."""
+        """Return names of a path, the last one first."""
         if "\0" in path:
             raise RefusedError("not a path", self._path)
         if len(path) > _LONGEST:
@@ -252,7 +252,7 @@ class Walk:
 
 
 def _pointer(name: str, folder: int) -> int:
-    """A descriptor that only points at what a name leads to: no device or pipe notices."""
+    """Return a descriptor that only points at what a name leads to: no device or pipe notices."""
     try:
         # Only where a folder is asked for the kernel mounts one on demand.
         return os.open(name, _POINT | os.O_DIRECTORY, dir_fd=folder)
@@ -266,6 +266,6 @@ def _is_open_to_all(status: os.stat_result) -> bool:
 
 
 def _others_write(status: os.stat_result) -> bool:
-    """Whether anybody but root can put something into a folder of root's."""
+    """Return whether anybody but root can put something into a folder of root's."""
     of_group = status.st_gid != 0 and status.st_mode & stat.S_IWGRP
     return bool(of_group or status.st_mode & stat.S_IWOTH)

@@ -53,7 +53,7 @@ def _is_safe(url: str, *, http: bool) -> bool:
 
 
 def _shown(url: str) -> str:
-    """What of an address may be told: not user and password."""
+    """Return what of an address may be told: not user and password."""
     return "{}://{}".format(*_place(url))
 
 

@@ -28,7 +28,7 @@ class Python(NamedTuple):
 
 
 def choose_python(found: Iterable[Mapping[str, str]], pytorch: Pytorch) -> Python:
-    """The system's Python where one fits the wheels, else the stack's choice, managed by uv.
+    """Return the system's Python where one fits the wheels, else the stack's choice, managed by uv.
 
     Args:
         found: ``path`` and ``version`` of the system's Pythons, as ``rdna1.target.facts`` finds
@@ -49,7 +49,7 @@ def choose_python(found: Iterable[Mapping[str, str]], pytorch: Pytorch) -> Pytho
 
 
 def choose_gfx_target(displays: Iterable[Mapping[str, str]], cards: CardList) -> str:
-    """The gfx target of the machine's RDNA1 card.
+    """Return the gfx target of the machine's RDNA1 card.
 
     Args:
         displays: ``vendor`` and ``device`` of each, as ``rdna1.target.facts`` finds them.

@@ -89,7 +89,7 @@ def make_lock(wanted: Wanted, uv: Path) -> str:
 def _section(
     requirements: Sequence[str], constraints: str, index_url: str, wanted: Wanted, uv: Path
 ) -> str:
-    """A section of a new lock, whose files all come from where its owner trusts."""
+    """Return a section of a new lock, whose files all come from where its owner trusts."""
     if not requirements:
         return ""
     text = _resolve(requirements, constraints, index_url, wanted, uv)
@@ -103,7 +103,7 @@ def _section(
 def _resolve(
     requirements: Sequence[str], constraints: str, index_url: str, wanted: Wanted, uv: Path
 ) -> str:
-    """What uv finds, source distributions with what is of their own version."""
+    """Return what uv finds, source distributions with what is of their own version."""
     text = _compile(requirements, constraints, index_url, wanted, uv)
     own = {source.name for source in wanted.sources if _OWN_VERSION in repr(source.requires)}
     versions = {name: version for name, version in _pins(text).items() if name in own}
@@ -168,7 +168,7 @@ def read_lock(path: Path, wanted: Wanted) -> str:
 
 
 def locked_files(lock: str, wanted: Wanted, uv: Path) -> list[LockedFile]:
-    """Where the wheels of a lock are, each from the one index that it may come from.
+    """Return where the wheels of a lock are, each from the one index that it may come from.
 
     Raises:
         LockError: an index cannot be reached, or has no file with a hash of the lock.
@@ -189,7 +189,7 @@ def locked_files(lock: str, wanted: Wanted, uv: Path) -> list[LockedFile]:
 
 
 def _fitting(name: str, files: Sequence[LockedFile], lock: str) -> list[LockedFile]:
-    """The files that the lock has a hash of."""
+    """Return the files that the lock has a hash of."""
     fitting = [file for file in files if f"sha256:{file.sha256}" in lock]
     if not fitting:
         raise LockError(f"the index has no file of {name} with a hash of the lock. {_RENEW}")
@@ -199,7 +199,7 @@ def _fitting(name: str, files: Sequence[LockedFile], lock: str) -> list[LockedFi
 def _found(
     pinned: Sequence[str], index_url: str, wanted: Wanted, uv: Path
 ) -> dict[str, list[LockedFile]]:
-    """Normalised name to files that uv finds of pinned packages (PEP 751)."""
+    """Return normalised name to files that uv finds of pinned packages (PEP 751)."""
     # Python 3.11, as the controller has: ansible-core needs it. An environment may have 3.10.
     import tomllib
 
@@ -293,7 +293,7 @@ def _compile(
 
 
 def _pins(text: str) -> dict[str, str]:
-    """Normalised name to version of every entry that is pinned."""
+    """Return normalised name to version of every entry that is pinned."""
     pins: dict[str, str] = {}
     for entry in entries(text):
         line = entry.partition("\n")[0].rstrip("\\ ")

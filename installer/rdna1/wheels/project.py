@@ -24,7 +24,7 @@ class WheelError(InputError):
 
 
 def project_wheel(project: Path, uv: Path) -> Path:
-    """The wheel of the sources as they are now, built only where these were not built before.
+    """Give the wheel of the sources as they are now, built only where these were not built before.
 
     The same sources give the same bytes, so that an unchanged wheel is not copied again.
 
@@ -48,7 +48,7 @@ def project_wheel(project: Path, uv: Path) -> Path:
 
 
 def _digest(project: Path) -> str:
-    """Short hash of names and contents of all sources."""
+    """Return the short hash of names and contents of all sources."""
     modules = (
         path
         for path in (project / _PACKAGE).rglob("*")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,40 @@ def test_a_comment_behind_a_command_ends_within_80_columns(page: Path) -> None:
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.splitlines()]
     assert [line for line in lines if " # " in line and len(line) > 80] == []
+
+
+# With what a noun phrase begins; "Return what ..." says as much and begins with a verb.
+NOUN_PHRASE = re.compile(
+    r"(?:The|A|An|What|Whether|How|Why|Where|Who|Which|Those|All|Each|Every|One)\b"
+    r"|(?:Paths?|Names? (?:of|to))\b|`|[a-z/]"
+)
+# Rooms whose docstrings are still to be looked through.
+OPEN_ROOMS = ("worker", "measure/boundary", "guard", "plan", "report/audit.py", "cli/audit.py")
+
+
+def docstrings(source: Path) -> Iterator[tuple[str, str]]:
+    """Name and first line of each function that returns something; no checks, no properties."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.FunctionDef)
+            and node.returns
+            and ast.unparse(node.returns) != "None"
+        ):
+            decorators = [ast.unparse(each).partition("(")[0] for each in node.decorator_list]
+            text = ast.get_docstring(node)
+            if text and not {"check", "property", "functools.cached_property"} & set(decorators):
+                yield node.name, text.partition("\n")[0]
+
+
+def test_docstrings_begin_with_a_verb() -> None:
+    sources = (ROOT / "installer").rglob("*.py")
+    package = ROOT / "installer" / "rdna1"
+    checked = [
+        s for s in sources if not str(s).startswith(tuple(str(package / r) for r in OPEN_ROOMS))
+    ]
+    assert [
+        f"{source.relative_to(ROOT)}: {name}: {line}"
+        for source in checked
+        for name, line in docstrings(source)
+        if NOUN_PHRASE.match(line)
+    ] == []

@@ -102,7 +102,7 @@ def may_measure(options: argparse.Namespace, command: str, hangs: int) -> bool:
 
 
 def find_desktop(rootfs: RootFs, slot: str | None = None) -> Desktop:
-    """What is drawn by the cards that may be measured.
+    """Return what is drawn by the cards that may be measured.
 
     Where there is an RDNA1 card, others do not matter. A card that does not tell what it is may
     be the one.

@@ -50,7 +50,7 @@ def add_grid_options(parser: ArgumentParser) -> None:
 
 
 def chosen_values(options: argparse.Namespace) -> dict[str, Any]:
-    """The lists that the user has given, by their names in a `Grid`."""
+    """Return the lists that the user has given, by their names in a `Grid`."""
     given = {name: getattr(options, f"grid_{name}") for name in _OPTIONS}
     return {name: values for name, values in given.items() if values is not None}
 

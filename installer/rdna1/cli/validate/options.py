@@ -98,7 +98,7 @@ def add_max_side(parser: ArgumentParser, default: int | None, meaning: str) -> N
 
 
 def count_of(unit: str) -> Callable[[str], int]:
-    """An option's type: a whole number above 0; ``unit`` names what is counted."""
+    """Return an option's type: a whole number above 0; ``unit`` names what is counted."""
 
     def count(text: str) -> int:
         if not text.isdecimal() or int(text) < 1:
@@ -157,7 +157,7 @@ def check_report(options: argparse.Namespace) -> None:
 
 
 def _device_name(text: str) -> str:
-    """A device; the file of ``sim:FILE`` as an absolute path, as the worker runs elsewhere."""
+    """Give a device; the file of ``sim:FILE`` as an absolute path, as the worker runs elsewhere."""
     if not _DEVICE.fullmatch(text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a device: use auto, cpu, cuda, cuda:N or sim:FILE"

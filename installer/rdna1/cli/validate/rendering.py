@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rendered(reports: Sequence[Head], form: str, output: Path | None) -> str | bytes:
-    """Results in one form; what it needs is imported here, as others shall not pay for it.
+    """Return results in one form; what it needs is imported here, as others shall not pay for it.
 
     Args:
         reports: at least one.
@@ -45,7 +45,7 @@ def rendered(reports: Sequence[Head], form: str, output: Path | None) -> str | b
 
 
 def verdict_line(report: Head) -> str:
-    """A result in one line."""
+    """Return a result in one line."""
     return _made(report, "verdict")(report)
 
 
@@ -62,7 +62,7 @@ def _page(reports: Sequence[Head], form: PageForm) -> str | bytes:
 
 
 def _made(report: Head, form: str) -> Callable[..., str]:
-    """What renders a report; `rdna1.measure.verbs` says where it is."""
+    """Return what renders a report; `rdna1.measure.verbs` says where it is."""
     name = verb_of(report).name
     function: Callable[..., str] = getattr(import_module(f"rdna1.report.{name}"), f"{name}_{form}")
     return function

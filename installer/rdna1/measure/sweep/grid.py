@@ -85,7 +85,7 @@ class Combinations(NamedTuple):
 
 
 def expand(grid: Grid) -> Grid:
-    """A grid with its ranges replaced by their values, each value once.
+    """Return a grid with its ranges replaced by their values, each value once.
 
     Raises:
         GridError: a range holds nothing, or the grid has too many combinations.
@@ -101,7 +101,7 @@ def expand(grid: Grid) -> Grid:
 
 
 def combinations(grid: Grid) -> Combinations:
-    """The convolutions of a grid, in the order of its lists, the last changing fastest.
+    """Return the convolutions of a grid, in the order of its lists, the last changing fastest.
 
     Args:
         grid: written out.
@@ -138,7 +138,7 @@ def _range(name: str, value: int | str) -> list[int | str]:
 
 
 def _case(chosen: dict[str, int | str]) -> ConvCase | None:
-    """One combination as a case, None if it is illegal."""
+    """Return one combination as a case, None if it is illegal."""
     dims = int(chosen["dims"])
     sides, kernel = _axes(chosen.pop("side"), dims), _axes(chosen.pop("kernel"), dims)
     if sides is None or kernel is None:
@@ -158,7 +158,7 @@ def _case(chosen: dict[str, int | str]) -> ConvCase | None:
 
 
 def _axes(value: int | str, dims: int) -> list[int] | None:
-    """Sizes of all axes, outermost first; None for another number of axes."""
+    """Return sizes of all axes, outermost first; None for another number of axes."""
     if isinstance(value, int):
         return [value] * dims
     sizes = [int(size) for size in value.split("x")]
@@ -166,5 +166,5 @@ def _axes(value: int | str, dims: int) -> list[int] | None:
 
 
 def _filled(sizes: list[int]) -> list[int]:
-    """Three sizes, innermost first."""
+    """Return three sizes, innermost first."""
     return [*reversed(sizes), 1, 1][:3]

@@ -22,7 +22,7 @@ class MergeError(InputError):
 def merged_by_card(
     reports: Sequence[tuple[str, SweepReport]], *, several: bool
 ) -> list[SweepReport]:
-    """One report for each whole sweep: a shard that is there twice was run on another card.
+    """Return one report for each whole sweep: a shard that is there twice was run on another card.
 
     Args:
         reports: at least one, each with the name of its file.
@@ -45,7 +45,7 @@ def merged_by_card(
 
 
 def _lacks(group: Sequence[tuple[str, SweepReport]], report: SweepReport, *, several: bool) -> bool:
-    """Whether a report belongs to the sweep of others and has other shards."""
+    """Return whether a report belongs to the sweep of others and has other shards."""
     of_another = any(getattr(report, key) != getattr(group[0][1], key) for key in _SHARED)
     if of_another:
         # Told apart by `merged`, which says how they differ.
@@ -55,7 +55,7 @@ def _lacks(group: Sequence[tuple[str, SweepReport]], report: SweepReport, *, sev
 
 
 def merged(reports: Sequence[tuple[str, SweepReport]]) -> SweepReport:
-    """One report of several.
+    """Return one report of several.
 
     Args:
         reports: at least one, each with the name of its file. Each may be merged already.

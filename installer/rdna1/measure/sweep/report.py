@@ -93,6 +93,6 @@ class SweepReport(Head, frozen=True, kw_only=True, tag="sweep"):
 
 
 def verdict(parts: Sequence[SweepPart], cases: Sequence[SweepCase]) -> Verdict:
-    """What shards come to: ``pass`` when all of their cases were run and are right."""
+    """Return what shards come to: ``pass`` when all of their cases were run and are right."""
     complete = all(part.not_run == 0 for part in parts)
     return "pass" if complete and all(case.outcome in RIGHT for case in cases) else "fail"

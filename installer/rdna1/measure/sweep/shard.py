@@ -27,7 +27,7 @@ WHOLE = Shard(1, 1)
 
 
 def cases_of(shard: Shard, cases: Sequence[ConvCase]) -> list[ConvCase]:
-    """The cases of one shard, in their order.
+    """Return the cases of one shard, in their order.
 
     The most expensive first, each goes to the shard that has least so far (Graham, "Bounds on
     multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). So shards differ by at
@@ -44,5 +44,5 @@ def cases_of(shard: Shard, cases: Sequence[ConvCase]) -> list[ConvCase]:
 
 
 def cost(case: ConvCase) -> int:
-    """What a case takes, in multiply-accumulates; the reference on the CPU takes most of it."""
+    """Say what a case takes, in multiply-accumulates; the reference on the CPU takes most of it."""
     return case.multiply_accumulates + _OVERHEAD

@@ -48,7 +48,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program: str = ""
 
     def applied(self, case: ConvCase) -> ConvCase:
-        """A case in the candidate's memory format, which one dimension does not have."""
+        """Return a case in the candidate's memory format, which one dimension does not have."""
         if case.dims == 1:
             return case
         return msgspec.structs.replace(case, memory_format=self.memory_format)
@@ -65,7 +65,7 @@ def candidates() -> list[Candidate]:
 
 
 def environment_of(candidate: Candidate, stack: Stack) -> dict[str, str]:
-    """Variables of a machine on which the environment role applied a candidate.
+    """Return variables of a machine on which the environment role applied a candidate.
 
     Args:
         candidate: whose profile the stack has.
@@ -85,7 +85,7 @@ def environment_of(candidate: Candidate, stack: Stack) -> dict[str, str]:
 
 
 def worker_variables(environment: Mapping[str, str], stack: Stack) -> dict[str, str | None]:
-    """What to set in workers, and to take out of what they inherit, for an environment.
+    """Return what to set in workers, and to take out of what they inherit, for an environment.
 
     Args:
         environment: as `environment_of` returns it.
@@ -98,7 +98,7 @@ def worker_variables(environment: Mapping[str, str], stack: Stack) -> dict[str, 
 
 
 def changes(environment: Mapping[str, str], usual: Mapping[str, str]) -> list[str]:
-    """What an environment sets and lacks compared with the usual one, for users."""
+    """Return what an environment sets and lacks compared with the usual one, for users."""
     return [
         f"{name}={environment[name]}" if name in environment else f"without {name}"
         for name in sorted(environment.keys() | usual.keys())
@@ -109,7 +109,7 @@ def changes(environment: Mapping[str, str], usual: Mapping[str, str]) -> list[st
 def reason_against(
     candidate: Candidate, stack: Stack, device: DeviceInfo, tried: Sequence[Candidate]
 ) -> str:
-    """Why a candidate needs no trial, empty if it does.
+    """Return why a candidate needs no trial, empty if it does.
 
     Args:
         candidate: which may be tried next.
@@ -139,7 +139,7 @@ def reason_against(
 
 
 def _native(device: DeviceInfo, stack: Stack) -> str:
-    """A target of the stack that torch holds code for, empty if there is none."""
+    """Return a target of the stack that torch holds code for, empty if there is none."""
     return next((t for t in stack.gfx_targets if t in device.architectures), "")
 
 

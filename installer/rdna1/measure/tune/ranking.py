@@ -12,14 +12,14 @@ _SAME_SPEED = 1.25
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that passed, the best first; equal ones in the order given."""
+    """Return the trials that passed, the best first; equal ones in the order given."""
     passed = [trial for trial in trials if trial.status == "passed"]
     fastest = min((t.warm_seconds for t in passed if t.warm_seconds), default=1.0)
     return sorted(passed, key=lambda trial: (*_envelope(trial), _slowness(trial, fastest)))
 
 
 def safe_side(trial: Trial) -> float:
-    """Largest safe side of the reference layer in pixels; infinite without a limit."""
+    """Return largest safe side of the reference layer in pixels; infinite without a limit."""
     if trial.boundary is None:
         return 0
     if trial.boundary.rule == "none":
@@ -30,7 +30,7 @@ def safe_side(trial: Trial) -> float:
 
 
 def _envelope(trial: Trial) -> tuple[float, bool]:
-    """Smaller is better: the side, then whether what is beyond shows itself by failing."""
+    """Return smaller is better: the side, then whether what is beyond shows itself by failing."""
     return -safe_side(trial), any(each.outcome == "wrong" for each in trial.boundary_cases)
 
 

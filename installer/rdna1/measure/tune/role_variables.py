@@ -17,7 +17,7 @@ class VariablesFileError(InputError):
 
 
 def role_variables(candidate: Candidate, heading: str) -> str:
-    """Content of the variables file.
+    """Return content of the variables file.
 
     Args:
         candidate: one that variables alone make.
@@ -28,7 +28,7 @@ def role_variables(candidate: Candidate, heading: str) -> str:
 
 
 def earlier_content(file: Path) -> bytes | None:
-    """What the file holds now, None if it does not exist.
+    """Return what the file holds now, None if it does not exist.
 
     Raises:
         VariablesFileError: it cannot be read, or it holds variables of somebody's own.

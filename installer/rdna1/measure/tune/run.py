@@ -100,7 +100,7 @@ def run_tune(
 
 
 def _on(plan: TunePlan, device: DeviceInfo | None) -> TunePlan:
-    """The plan for the device that the first candidate found: not the CPU where it is lost."""
+    """Give the plan for the device that the first candidate found: not the CPU where it is lost."""
     if plan.device != "auto" or device is None:
         return plan
     return plan._replace(device=device.type)
@@ -157,7 +157,7 @@ class _Attempt:
         return stopped
 
     def trial(self) -> Trial:
-        """What is known by now."""
+        """Return what is known by now."""
         return _trial(self._candidate, self._plan.stack, **self._found)
 
     def _within(self, supervisor: Supervisor) -> str:
@@ -224,7 +224,7 @@ class _Attempt:
                 self._found["boundary"] = conclude(search.cases, self._plan.max_side)
 
     def _time(self, supervisor: Supervisor) -> float | None:
-        """Seconds of `_TIMED` together, None when one of them does not pass."""
+        """Return seconds of `_TIMED` together, None when one of them does not pass."""
         total = 0.0
         for case in _TIMED:
             results = [self._measure(supervisor, case) for _ in range(_REPEATS)]

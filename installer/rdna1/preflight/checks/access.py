@@ -86,7 +86,7 @@ def session_groups(case: Case) -> CheckOutcome:
 
 
 def device_access(case: Case, device: DeviceFile) -> CheckOutcome:
-    """Who may use /dev/kfd."""
+    """Return who may use /dev/kfd."""
     facts = case.facts
     if device.group is None:
         return CheckOutcome("pass", f"{device.path} exists", facts.unread("kfd"))
@@ -109,7 +109,7 @@ def device_access(case: Case, device: DeviceFile) -> CheckOutcome:
 
 
 def needed_groups(facts: Facts) -> set[str]:
-    """Groups that users are to join for the devices; render where nothing tells.
+    """Return groups that users are to join for the devices; render where nothing tells.
 
     Never one without a name, root's, or that of everything which is not mapped.
     """
@@ -122,7 +122,7 @@ def needed_groups(facts: Facts) -> set[str]:
 
 
 def _closed(case: Case, devices: list[DeviceFile]) -> CheckOutcome:
-    """Devices of a container whose group is not the one that users have there."""
+    """Return devices of a container whose group is not the one that users have there."""
     kind = case.facts.container or ""
     # A group without a name, or without members, lets nobody but root in.
     shut = [d for d in devices if d.nameless or not d.open_to_group or not d.members]
@@ -137,7 +137,7 @@ def _closed(case: Case, devices: list[DeviceFile]) -> CheckOutcome:
 
 
 def _wrong_in_container(case: Case) -> list[DeviceFile]:
-    """The card's devices whose group is to be changed outside of the container."""
+    """Return the card's devices whose group is to be changed outside of the container."""
     facts = case.facts
     if facts.container in (None, "wsl"):
         return []

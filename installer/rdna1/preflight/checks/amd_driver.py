@@ -97,7 +97,10 @@ def secure_boot(case: Case) -> CheckOutcome:
 
 
 def _remove_driver(case: Case) -> str:
-    """How the kernel's own driver comes back; another kernel where it does not know the card."""
+    """Return how the kernel's own driver comes back.
+
+    Another kernel where it does not know the card.
+    """
     facts = case.facts
     packages = dkms_packages(facts)
     if not packages:
@@ -127,7 +130,7 @@ def _remove_driver(case: Case) -> str:
 
 
 def _remove_leftovers(facts: Facts) -> str:
-    """How builds whose package is gone are removed: DKMS itself needs their source for that."""
+    """Say how builds whose package is gone are removed: DKMS itself needs their source for that."""
     builds = facts.modules.dkms or []
     usable = [b for b in builds if b.source and "dkms" in (facts.apt.packages or {})]
     by_dkms = [f"dkms remove amdgpu/{build.version} --all" for build in usable]
@@ -137,5 +140,5 @@ def _remove_leftovers(facts: Facts) -> str:
 
 
 def _machine_key(facts: Facts) -> str:
-    """The key that DKMS signs with: Ubuntu's and Debian's lie in different places."""
+    """Return the key that DKMS signs with: Ubuntu's and Debian's lie in different places."""
     return _KEYS.get(facts.os.id if facts.os else "", _DKMS_KEY)

@@ -80,7 +80,7 @@ def amd_key(case: Case) -> CheckOutcome:
 
 
 def _wrong_keys(case: Case, source: Source) -> list[str]:
-    """What is wrong with the key of a source; nothing for a right one."""
+    """Return what is wrong with the key of a source; nothing for a right one."""
     keys = _keys_of(case, source)
     keyrings = case.facts.known(lambda f: f.apt.keyrings)
     missing = [k.path for k in keyrings if not k.exists and k.path in source.signed_by]
@@ -104,13 +104,13 @@ def _wrong_keys(case: Case, source: Source) -> list[str]:
 
 
 def _right_keys(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
-    """Those of `_keys_of` that may sign the source, expired or not."""
+    """Return those of `_keys_of` that may sign the source, expired or not."""
     expected = _fingerprints(case, source)
     return [(ring, key) for ring, key in _keys_of(case, source) if key.fingerprint in expected]
 
 
 def _keys_of(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
-    """The keys apt checks a source with.
+    """Return the keys apt checks a source with.
 
     Raises:
         UnknownFactError: one of its keyrings could not be read.
@@ -125,7 +125,7 @@ def _keys_of(case: Case, source: Source) -> list[tuple[Keyring, Key]]:
 
 
 def _fingerprints(case: Case, source: Source) -> list[str]:
-    """Of the keys that may sign a source, the one to name first."""
+    """Return the key to name first of those that may sign a source."""
     if not case.mirror_fingerprint or any(host(uri) == case.amd.host for uri in source.uris):
         return [case.amd.fingerprint]
     if is_own(case, source):
@@ -135,7 +135,7 @@ def _fingerprints(case: Case, source: Source) -> list[str]:
 
 
 def _more_keys(case: Case, source: Source) -> list[str]:
-    """The keys besides the right ones in the keyrings that a source names."""
+    """Return the keys besides the right ones in the keyrings that a source names."""
     if not any("/" in name for name in source.signed_by):
         return []  # one key, named by its fingerprint; or every keyring, see `amd_signature`
     expected = _fingerprints(case, source)
@@ -147,7 +147,7 @@ def _more_keys(case: Case, source: Source) -> list[str]:
 
 
 def _fetch(case: Case) -> str:
-    """The first half of a remedy: AMD's key alone, put where the source looks for it."""
+    """Return the first half of a remedy: AMD's key alone, put where the source looks for it."""
     return (
         f"Fetch {case.amd.key_url}, compare its fingerprint with {_spaced(case.amd.fingerprint)}, "
         f"and put it into {case.amd.keyring}"
@@ -155,7 +155,7 @@ def _fetch(case: Case) -> str:
 
 
 def _refuses_sha1(case: Case) -> bool:
-    """Whether apt checks keys with sqv, which distrusts SHA-1 from 2026-02-01 on."""
+    """Return whether apt checks keys with sqv, which distrusts SHA-1 from 2026-02-01 on."""
     found = case.facts.os
     if found is None or found.id != "debian":
         return False
@@ -163,5 +163,5 @@ def _refuses_sha1(case: Case) -> bool:
 
 
 def _spaced(fingerprint: str) -> str:
-    """In groups of four, as GnuPG shows it."""
+    """Return a fingerprint in groups of four, as GnuPG shows it."""
     return " ".join(re.findall("....", fingerprint))

@@ -213,7 +213,7 @@ def amd_pin(case: Case) -> CheckOutcome:
 
 
 def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[str, str]:
-    """Status and reason of one suite; no reason where it is right."""
+    """Return status and reason of one suite; no reason where it is right."""
     if _is_of_stack(case, version, suite):
         return "pass", ""
     known = case.amd.suites_of(version)
@@ -231,7 +231,7 @@ def _suite(case: Case, version: str, suite: str, release: str | None) -> tuple[s
 
 
 def _is_of_stack(case: Case, version: str, suite: str) -> bool:
-    """Whether it is what the stack itself takes here, where no suite is of this release."""
+    """Return whether it is what the stack itself takes here, where no suite is of this release."""
     found = case.facts.os
     if found is None or case.rocm_source != "amd":
         return False
@@ -240,7 +240,7 @@ def _is_of_stack(case: Case, version: str, suite: str) -> bool:
 
 
 def _pins(case: Case, pin: Pin) -> bool:
-    """Whether a pin lifts AMD's packages above any archive's."""
+    """Return whether a pin lifts AMD's packages above any archive's."""
     target = pin.pin.replace('"', "")
     is_amds = case.amd.pin.release in target or target == f"origin {case.amd.host}"
     covers = any(fnmatch.fnmatchcase(_CONTESTED, pattern) for pattern in pin.packages)
@@ -248,7 +248,7 @@ def _pins(case: Case, pin: Pin) -> bool:
 
 
 def _outranking(case: Case) -> CheckOutcome | None:
-    """Pins of others that outrank the one that provisioning writes."""
+    """Return pins of others that outrank the one that provisioning writes."""
     ours = case.amd.pin.priority
     above = [
         pin

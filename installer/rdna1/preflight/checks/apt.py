@@ -215,7 +215,7 @@ def pep668(case: Case) -> CheckOutcome:
 
 
 def _archives(sources: list[Source]) -> dict[tuple[str, str], list[Source]]:
-    """Address and suite of each archive to its enabled entries."""
+    """Return address and suite of each archive to its enabled entries."""
     archives: dict[tuple[str, str], list[Source]] = {}
     for source in sources:
         for uri in source.uris if source.enabled else ():
@@ -225,14 +225,14 @@ def _archives(sources: list[Source]) -> dict[tuple[str, str], list[Source]]:
 
 
 def _is_lenient(case: Case) -> bool:
-    """Whether apt goes on when one entry of an archive names a key and another none."""
+    """Return whether apt goes on when one entry of an archive names a key and another none."""
     found = case.facts.os
     since = _LENIENT_SINCE.get(found.id) if found else None
     return found is not None and since is not None and _is_from(found, since)
 
 
 def _keys(case: Case, source: Source) -> tuple[str, ...]:
-    """What a source is signed by; for a key in the entry itself its fingerprints."""
+    """Return what a source is signed by; for a key in the entry itself its fingerprints."""
     keyrings = {keyring.path: keyring for keyring in case.facts.apt.keyrings or []}
     embedded = keyrings.get(source.where) if source.signed_by == [source.where] else None
     if embedded is None:
@@ -241,7 +241,7 @@ def _keys(case: Case, source: Source) -> tuple[str, ...]:
 
 
 def _packages(case: Case) -> list[str]:
-    """Packages of ROCm and PyTorch that the stack installs with apt on this release."""
+    """Return packages of ROCm and PyTorch that the stack installs with apt on this release."""
     return sorted({*_rocm_packages(case), *_pytorch_packages(case)})
 
 
@@ -254,7 +254,7 @@ def _rocm_packages(case: Case) -> list[str]:
 
 
 def _pytorch_packages(case: Case) -> list[str]:
-    """The distribution's PyTorch, and what rdna1 imports in an environment with it."""
+    """Return the distribution's PyTorch, and what rdna1 imports in an environment with it."""
     if case.pytorch_source != "distro":
         return []
     return [*case.stack.pytorch.distro_packages, *distribution().own_requirements]
@@ -266,7 +266,7 @@ def _of_amd(case: Case) -> list[Source]:
 
 
 def _offered(case: Case, names: list[str]) -> dict[str, Candidate | None]:
-    """Candidates of packages.
+    """Return candidates of packages.
 
     Raises:
         UnknownFactError: apt was not asked, or not about all of them.

@@ -67,7 +67,7 @@ def stopping_options(case: Case) -> list[str]:
 
 
 def _without_option(facts: Facts, option: str) -> str:
-    """How to do without an option, and what that may break."""
+    """Return how to do without an option, and what that may break."""
     apple = facts.model is not None and facts.model.vendor.startswith("Apple")
     instead = f" and writing {_APPLE} in its place" if apple else ""
     once = (

@@ -140,7 +140,7 @@ def gfx_override_reach(case: Case) -> CheckOutcome:
 
 
 def _places(case: Case) -> list[Variable]:
-    """The places that set it, in the forms that the stack's ROCm reads."""
+    """Return the places that set it, in the forms that the stack's ROCm reads."""
     names = _NAMES if not case.stack.rocm_version.startswith("5.") else re.compile(_NAME)
     return settings_of(case.facts, names)
 
@@ -165,7 +165,7 @@ def _wanted(stack: Stack) -> GfxVersion | None:
 
 
 def _of_target(target: str) -> GfxVersion:
-    """Version of a name such as gfx1012: the last two digits are hexadecimal."""
+    """Return version of a name such as gfx1012: the last two digits are hexadecimal."""
     return int(target[3:-2]), int(target[-2], 16), int(target[-1], 16)
 
 

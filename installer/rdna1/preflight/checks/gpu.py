@@ -141,7 +141,7 @@ def render_nodes(case: Case) -> CheckOutcome:
 
 
 def _no_card(case: Case) -> CheckOutcome:
-    """No RDNA1 card, and where one may be that this machine does not see."""
+    """Report no RDNA1 card, and where one may be that this machine does not see."""
     facts = case.facts
     seen = [_device_name(display) for display in facts.displays or []]
     if facts.container == "wsl":
@@ -172,7 +172,7 @@ def _device_name(display: Display) -> str:
 
 
 def _bound(cards: list[Card], kept_out: list[str]) -> CheckOutcome:
-    """The driver has a card now; whether it has all, and will have it after a reboot."""
+    """Return the driver has a card now; whether it has all, and will have it after a reboot."""
     drivers = [f"{card.slot}: {card.driver or 'no driver'}" for card in cards]
     if kept_out:
         return CheckOutcome(
@@ -185,7 +185,7 @@ def _bound(cards: list[Card], kept_out: list[str]) -> CheckOutcome:
 
 
 def _not_started(case: Case, places: list[str], options: list[str]) -> tuple[str, str]:
-    """Why no driver is bound, empty where nothing tells, and how the driver gets to the card."""
+    """Return why no driver is bound (empty where nothing tells), and how one gets to the card."""
     facts = case.facts
     files = [place for place in places if not place.startswith("/proc/")]
     if options:
@@ -214,7 +214,7 @@ def _not_started(case: Case, places: list[str], options: list[str]) -> tuple[str
 
 
 def _not_offered(case: Case, missing: list[Card], cards: list[Card]) -> CheckOutcome:
-    """KFD leaves cards out: a failure where none is left, with the cause if one is known."""
+    """Return KFD leaves cards out: a failure where none is left, with the cause if one is known."""
     nodes = [node_name(node, case.cards) for node in case.facts.kfd.nodes or []]
     cause = why_missing(case, missing[0])
     evidence = [f"missing: {card.name}" for card in missing] + nodes

@@ -158,7 +158,7 @@ def _assessed(case: Case, release: str, whose: str) -> CheckOutcome:
 
 
 def _other_kernel(case: Case, seen: KernelRange | None, least: str) -> str:
-    """Which kernel to boot, and the package of this release that has it."""
+    """Return which kernel to boot, and the package of this release that has it."""
     found = case.facts.os
     offered = release_kernels(found.id, found.version_id or "") if found else []
     oldest = max(version_pair(least), version_pair(seen.oldest_seen) if seen else (0, 0))
@@ -177,7 +177,7 @@ def _other_kernel(case: Case, seen: KernelRange | None, least: str) -> str:
 
 
 def _without_amdgpu(case: Case, running: str) -> CheckOutcome | None:
-    """A running kernel whose installed modules lack the driver, and that did not load it."""
+    """Return a running kernel whose installed modules lack the driver, and that did not load it."""
     facts = case.facts
     have = facts.modules.with_amdgpu
     if have is None or running in have or facts.amdgpu.loaded:
@@ -203,7 +203,7 @@ def _prefix(card: Card) -> str:
 
 
 def _firmware_of(card: Card) -> list[str]:
-    """Files that the driver loads for a card.
+    """Return files that the driver loads for a card.
 
     What the driver started has its firmware, perhaps in the initial RAM disk: of such a card only
     the files of the engines are asked for.
@@ -231,5 +231,5 @@ def _install_firmware(case: Case) -> str:
 
 
 def _order(release: str) -> list[int]:
-    """What sorts releases: their numbers, 6.8.0-9 before 6.8.0-45."""
+    """Return what sorts releases: their numbers, 6.8.0-9 before 6.8.0-45."""
     return [int(number) for number in _NUMBERS.findall(release)]

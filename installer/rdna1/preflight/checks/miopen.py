@@ -95,7 +95,7 @@ def miopen_databases(case: Case) -> CheckOutcome:
 
 
 def _unusable(facts: Facts) -> CheckOutcome | None:
-    """Databases that MIOpen cannot use, or not safely."""
+    """Return databases that MIOpen cannot use, or not safely."""
     if facts.miopen_damaged:
         paths = [file.path for file in facts.miopen_damaged]
         return CheckOutcome(
@@ -117,7 +117,7 @@ def _unusable(facts: Facts) -> CheckOutcome | None:
 
 
 def _differs(variable: Variable, wanted: dict[str, str]) -> bool:
-    """Whether a setting lets MIOpen use other algorithms than the profile script does."""
+    """Return whether a setting lets MIOpen use other algorithms than the profile script does."""
     value = variable.value
     if variable.name == _ONLY_SOLVER:
         return value.strip().lower() != wanted.get(_ONLY_SOLVER, "").lower()

@@ -196,7 +196,7 @@ class _Other(NamedTuple):
 
 
 def _other_cards(case: Case) -> list[_Other]:
-    """AMD's GPUs that are not RDNA1: by the PCI bus, by KFD where the bus cannot be read.
+    """Return AMD's GPUs that are not RDNA1: by the PCI bus, by KFD where the bus cannot be read.
 
     Raises:
         UnknownFactError: what is needed of the two could not be read.

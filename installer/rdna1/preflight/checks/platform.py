@@ -69,7 +69,7 @@ def os_release(case: Case) -> CheckOutcome:
 
 
 def _of_release(case: Case, found: OperatingSystem) -> CheckOutcome:
-    """What the stack says about a release."""
+    """Return what the stack says about a release."""
     name = _release_name(found) if case.facts.derivative is None else found.base_name
     release = case.stack.release(found.id, found.version_id or "")
     if release is None:

@@ -48,7 +48,7 @@ def apt_state(case: Case) -> CheckOutcome:
 
 
 def _unfinished(facts: Facts) -> CheckOutcome:
-    """What dpkg did not finish with, and the commands that do."""
+    """Return what dpkg did not finish with, and the commands that do."""
     repair = repair_of(facts)
     packages = facts.apt.unfinished or []
     names = [f"{p.name} {p.version}: {p.state}" for p in packages]
@@ -161,7 +161,7 @@ def rocm_mixture(case: Case) -> CheckOutcome:
 
 
 def _of_other_release(case: Case, amd: list[RocmPart]) -> CheckOutcome | None:
-    """AMD's ROCm of another release than the stack's, which apt keeps where it is newer."""
+    """Return AMD's ROCm of another release than the stack's, which apt keeps where it is newer."""
     wanted = case.stack.rocm_version
     others = of_other_release(amd, wanted)
     if not others:
@@ -177,12 +177,12 @@ def _of_other_release(case: Case, amd: list[RocmPart]) -> CheckOutcome | None:
 
 
 def _more_than_libraries(distro: list[RocmPart]) -> list[RocmPart]:
-    """The parts of the distribution that AMD's packages do not get along with."""
+    """Return the parts of the distribution that AMD's packages do not get along with."""
     return [part for part in distro if not _RUNTIME_LIBRARY.fullmatch(part.name)]
 
 
 def _clash(case: Case, amd: list[RocmPart], distro: list[RocmPart]) -> CheckOutcome | None:
-    """What breaks where both are installed, if anything does.
+    """Return what breaks where both are installed, if anything does.
 
     Raises:
         UnknownFactError: that depends on the linker's configuration, which is not known.
@@ -221,7 +221,7 @@ def _of_both(amd: list[RocmPart], distro: list[RocmPart]) -> list[str]:
 
 
 def _purge(case: Case, parts: list[RocmPart]) -> str:
-    """The command that removes parts; apt refuses any before broken packages are gone."""
+    """Return the command that removes parts; apt refuses any before broken packages are gone."""
     broken = repair_of(case.facts).broken
     names = " ".join(part.name for part in parts if part.name not in broken)
     if broken:

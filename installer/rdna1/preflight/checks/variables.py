@@ -235,7 +235,7 @@ def _why_dead(variable: Variable, stack: Stack) -> str | None:
 
 
 def _torch_version(stack: Stack) -> Version | None:
-    """The version that a stack pins, None where it takes the newest."""
+    """Return the version that a stack pins, None where it takes the newest."""
     # Its parser takes longer to import than all checks to run, and few machines need it.
     from packaging.requirements import Requirement
 
@@ -245,7 +245,7 @@ def _torch_version(stack: Stack) -> Version | None:
 
 
 def _conflicts(places: list[Variable]) -> list[tuple[Variable, list[Variable]]]:
-    """Each variable with the places of its values where one program reads two of them."""
+    """Return each variable with the places of its values where one program reads two of them."""
     found = []
     for name in sorted({v.name for v in places}):
         same = [v for v in places if v.name == name]
@@ -257,7 +257,7 @@ def _conflicts(places: list[Variable]) -> list[tuple[Variable, list[Variable]]]:
 
 
 def _unset(places: list[str]) -> str:
-    """The command that takes the variable out of a running shell, in that shell's language."""
+    """Give the command that takes the variable out of a running shell, in that shell's language."""
     if all("/fish/" in place for place in places):
         return f"set --erase {_FIND_ENFORCE}"
     if all(_CSH.search(place) for place in places):

@@ -73,7 +73,7 @@ def rdna1_alone(case: Case) -> str:
 
 
 def left_of(facts: Facts) -> list[list[KfdNode]]:
-    """What ROCR_VISIBLE_DEVICES leaves of KFD's GPUs, for each kind of session that sets it.
+    """Return what ROCR_VISIBLE_DEVICES leaves of KFD's GPUs, for each kind of session that sets it.
 
     The other variables act after the runtime has started on all GPUs and are left out. Where
     nothing sets it, or the nodes are not known, all of the nodes are left.
@@ -96,14 +96,14 @@ def _places(facts: Facts) -> list[Variable]:
 
 
 def _known_nodes(facts: Facts) -> list[KfdNode] | None:
-    """KFD's GPUs, or None where they are not certain."""
+    """Return KFD's GPUs, or None where they are not certain."""
     if facts.kfd.nodes is None or facts.unread("kfd.nodes"):
         return None
     return gpu_nodes(facts) or None
 
 
 def _readers(places: list[Variable]) -> list[Read]:
-    """The settings that act together, for each kind of session: later places win."""
+    """Return the settings that act together, for each kind of session: later places win."""
     found: list[Read] = []
     for scope in sorted({scope_of(v.place) for v in places}):
         read = [
@@ -137,7 +137,7 @@ def _values(read: Read) -> dict[str, str]:
 
 
 def _chosen(value: str, nodes: list[KfdNode]) -> list[KfdNode] | None:
-    """The GPUs that a list names, up to the first entry that is none of them."""
+    """Return the GPUs that a list names, up to the first entry that is none of them."""
     chosen: list[KfdNode] = []
     for entry in (part.strip() for part in value.split(",")):
         if entry.upper().startswith(_UNIQUE):
@@ -158,7 +158,7 @@ def _unique(entry: str) -> str:
 
 
 def _hides_all(read: Read) -> bool:
-    """Whether the variables hide everything, whatever GPUs there are."""
+    """Return whether the variables hide everything, whatever GPUs there are."""
     return any(_first_is_none(variable) for variable in read.values())
 
 
@@ -175,7 +175,7 @@ def _hides_rdna1(case: Case, nodes: list[KfdNode], left: list[KfdNode]) -> bool:
 
 
 def _numbered(case: Case, nodes: list[KfdNode]) -> list[str]:
-    """Which index names which GPU, where there are several."""
+    """Return which index names which GPU, where there are several."""
     if len(nodes) < 2:
         return []
     return [

@@ -15,7 +15,7 @@ _NEEDS: Final[dict[PageForm, str]] = {"html": "jinja2", "png": "matplotlib"}
 
 
 def missing_package(form: PageForm) -> str | None:
-    """Name of the package that a form needs and that is not installed, None if all is there."""
+    """Return the name of the package that a form needs and lacks, None if all is there."""
     return None if find_spec(_NEEDS[form]) else _NEEDS[form]
 
 

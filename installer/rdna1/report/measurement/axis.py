@@ -25,25 +25,25 @@ class LogAxis(NamedTuple):
     end: float = 1.0
 
     def at(self, value: float) -> float:
-        """Place of a value; of one outside the axis, that of its nearer end."""
+        """Return the place of a value; of one outside the axis, that of its nearer end."""
         inside = min(max(value, self.low), self.high)
         share = math.log(inside / self.low) / math.log(self.high / self.low)
         return round(self.start + share * (self.end - self.start), 2)
 
     def ticks(self, base: int = 2) -> list[float]:
-        """Powers of ``base`` inside the axis, some left out where they are many."""
+        """Return powers of ``base`` inside the axis, some left out where they are many."""
         first = math.ceil(math.log(self.low, base) - 1e-9)
         last = math.floor(math.log(self.high, base) + 1e-9)
         step = max(1, (last - first) // _MOST_TICKS + 1)
         return [float(base) ** power for power in range(first, last + 1, step)]
 
     def placed(self, start: float, end: float) -> LogAxis:
-        """The same values elsewhere."""
+        """Return the same values elsewhere."""
         return self._replace(start=start, end=end)
 
 
 def spanning(values: Iterable[float], room: float) -> LogAxis:
-    """An axis that holds values.
+    """Return an axis that holds values.
 
     Args:
         values: at least one, all above 0.

@@ -152,12 +152,12 @@ class SearchPath(msgspec.Struct, frozen=True):
     left_out: int
 
     def rows(self, start: float, end: float) -> Rows:
-        """The axis of the cases, which has no ticks."""
+        """Return the axis of the cases, which has no ticks."""
         return Rows(start, end)
 
 
 def maps(subject: Subject) -> list[SizeMap]:
-    """One map for each family that has several sizes or channels, those of most cases first."""
+    """Return a map for each family with several sizes or channels, those of most cases first."""
     result = subject.search.result if subject.search else None
     drawn = [_map(family, cases, result) for family, cases in _families(subject.cases)]
     places = [len({(mark.x, mark.y) for mark in each.marks}) for each in drawn]
@@ -166,13 +166,13 @@ def maps(subject: Subject) -> list[SizeMap]:
 
 
 def times(subject: Subject) -> list[Times]:
-    """One drawing for each family with a curve, those of most cases first."""
+    """Return one drawing for each family with a curve, those of most cases first."""
     drawn = (_times(family, cases) for family, cases in _families(subject.cases))
     return [each for each in drawn if each][:_MOST_FIGURES]
 
 
 def path(search: Measurement | None) -> SearchPath | None:
-    """How the limit of the reference layer was found, None without a search."""
+    """Return how the limit of the reference layer was found, None without a search."""
     if search is None:
         return None
     safe: int | None = None
@@ -195,7 +195,7 @@ def path(search: Measurement | None) -> SearchPath | None:
 
 
 def outcomes(marks: Iterable[Mark | Step]) -> list[ConvOutcome]:
-    """The outcomes that a drawing shows, for its legend."""
+    """Return the outcomes that a drawing shows, for its legend."""
     shown = {mark.outcome for mark in marks}
     return [outcome for outcome in OUTCOMES if outcome in shown]
 
@@ -256,7 +256,7 @@ def _map(family: Family, cases: Sequence[MeasuredCase], result: BoundaryResult |
 def _limit(
     case: ConvCase, x: LogAxis, y: LogAxis, result: BoundaryResult | None
 ) -> list[tuple[float, float]]:
-    """The line of the rule. A workspace is that of the output: of the same size only."""
+    """Return the line of the rule. A workspace is that of the output: of the same size only."""
     if result is None or not result.limit_found:
         return []
     if result.rule == "side" and result.safe_side and result.first_bad_side:
@@ -301,7 +301,7 @@ def _times(family: Family, cases: Sequence[MeasuredCase]) -> Times | None:
 
 
 def _series(name: str, cases: Sequence[MeasuredCase]) -> Series:
-    """The median of the cases of one side, as a case may be in several reports."""
+    """Return the median of the cases of one side, as a case may be in several reports."""
     warm: dict[int, list[float]] = defaultdict(list)
     cold: dict[int, list[float]] = defaultdict(list)
     for each in filter(is_right, cases):

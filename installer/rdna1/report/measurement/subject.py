@@ -124,17 +124,17 @@ def subjects(reports: Iterable[msgspec.Struct]) -> list[Subject]:
 
 
 def is_right(result: CaseResult) -> bool:
-    """Whether a case gave the right result."""
+    """Return whether a case gave the right result."""
     return result.outcome in RIGHT
 
 
 def square(case: ConvCase) -> bool:
-    """Whether a case is two-dimensional with a map as high as wide."""
+    """Return whether a case is two-dimensional with a map as high as wide."""
     return case.dims == 2 and case.h == case.w
 
 
 def _identity(measurement: Measurement) -> frozenset[Any]:
-    """What tells devices apart; how the device was asked for does not."""
+    """Return what tells devices apart; how the device was asked for does not."""
     return frozenset(
         (device.type, device.name, device.gfx_target, device.torch) if device else None
         for device in (place.device for place in measurement.places)

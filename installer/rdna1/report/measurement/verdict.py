@@ -85,7 +85,7 @@ def verdict(subject: Subject) -> Verdict:
 
 
 def happens(outcome: ConvOutcome) -> str:
-    """What convolutions with an outcome do, to follow a plural."""
+    """Return what convolutions with an outcome do, to follow a plural."""
     return _HAPPENS.get(outcome, "work")
 
 
@@ -206,7 +206,7 @@ def _steps(found: Found | None, subject: Subject) -> Iterable[str]:
 
 
 def _bytes(number: int) -> str:
-    """A number of bytes, rounded down as it is a limit."""
+    """Return a number of bytes, rounded down as it is a limit."""
     if number < 2**20:
         return f"{number / 2**10:.4g} KiB ({number} bytes)"
     return f"{math.floor(number / 2**20 * 100) / 100:g} MiB ({number} bytes)"

@@ -29,7 +29,7 @@ class Group(NamedTuple):
 
 
 def users(rootfs: RootFs) -> list[User]:
-    """All users; damaged lines are left out.
+    """Return all users; damaged lines are left out.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
@@ -43,7 +43,7 @@ def users(rootfs: RootFs) -> list[User]:
 
 
 def groups(rootfs: RootFs) -> list[Group]:
-    """All groups; damaged lines are left out.
+    """Return all groups; damaged lines are left out.
 
     Raises:
         UnreadableError: /etc/group cannot be read.
@@ -57,7 +57,7 @@ def groups(rootfs: RootFs) -> list[Group]:
 
 
 def memberships(rootfs: RootFs, names: tuple[str, ...]) -> list[dict[str, object]]:
-    """``name``, ``exists`` and ``groups`` (the primary one included) of each asked user.
+    """Return ``name``, ``exists`` and ``groups`` (the primary one included) of each asked user.
 
     Raises:
         UnreadableError: one of the two files cannot be read.
@@ -77,7 +77,7 @@ def _membership(name: str, user: User | None, listed: list[Group]) -> dict[str, 
 
 
 def homes(rootfs: RootFs, names: tuple[str, ...]) -> list[str]:
-    """Home folders of root and of the asked users; without names of all with a uid from 1000.
+    """Give home folders of root and of the asked users; without names of all with a uid from 1000.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
@@ -92,7 +92,7 @@ def homes(rootfs: RootFs, names: tuple[str, ...]) -> list[str]:
 
 
 def homes_of_root(rootfs: RootFs) -> list[str]:
-    """Home folders of root, under whatever name.
+    """Return home folders of root, under whatever name.
 
     Raises:
         UnreadableError: /etc/passwd cannot be read.
@@ -101,7 +101,7 @@ def homes_of_root(rootfs: RootFs) -> list[str]:
 
 
 def open_homes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown, fact: str) -> list[str]:
-    """Those of the `homes` that are there and may be entered.
+    """Return those of the `homes` that are there and may be entered.
 
     Args:
         rootfs: of the machine.
@@ -120,7 +120,7 @@ def open_homes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown, fact: s
 
 
 def owner_name(rootfs: RootFs, uid: int) -> str:
-    """Name of a user id, or its number when it has none."""
+    """Return the name of a user id, or its number when it has none."""
     try:
         return next((user.name for user in users(rootfs) if user.uid == uid), str(uid))
     except UnreadableError:
@@ -128,7 +128,7 @@ def owner_name(rootfs: RootFs, uid: int) -> str:
 
 
 def group_name(rootfs: RootFs, gid: int) -> str:
-    """Name of a group id, or its number when it has none."""
+    """Return the name of a group id, or its number when it has none."""
     try:
         return next((group.name for group in groups(rootfs) if group.gid == gid), str(gid))
     except UnreadableError:
@@ -136,7 +136,7 @@ def group_name(rootfs: RootFs, gid: int) -> str:
 
 
 def members(rootfs: RootFs, gid: int) -> list[str]:
-    """Names of the users in a group, root left out; none where no file tells."""
+    """Return names of the users in a group, root left out; none where no file tells."""
     try:
         listed = [name for group in groups(rootfs) if group.gid == gid for name in group.members]
         primary = [user.name for user in users(rootfs) if user.gid == gid]

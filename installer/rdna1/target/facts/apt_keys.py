@@ -17,7 +17,7 @@ _NAME = re.compile(r"[\w.+-]+\.(gpg|asc)", re.ASCII)
 
 
 def keyrings(rootfs: RootFs, sources: list[Source], unknown: Unknown) -> list[dict[str, object]]:
-    """``path``, ``exists``, ``for_all`` and ``keys`` of each keyring.
+    """Return ``path``, ``exists``, ``for_all`` and ``keys`` of each keyring.
 
     ``for_all`` says that apt trusts it for every source without a keyring of its own. A key
     has ``fingerprint``, ``expires`` (a date in UTC or None for never), ``expired`` (by this

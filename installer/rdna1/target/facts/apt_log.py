@@ -16,7 +16,7 @@ _MOST = 20
 
 
 def overwritten(rootfs: RootFs) -> list[dict[str, str]]:
-    """``path`` and ``owner`` of each file that dpkg refused to overwrite, the last ones.
+    """Return ``path`` and ``owner`` of each file that dpkg refused to overwrite, the last ones.
 
     Raises:
         UnreadableError: the log exists and cannot be read.

@@ -40,7 +40,7 @@ class PolicyQuery:
             self._start(program)
 
     def candidates(self, seconds: float = _SECONDS) -> dict[str, object]:
-        """Name to ``version`` and ``origins`` of the candidate, None for one without.
+        """Return the name to ``version`` and ``origins`` of the candidate, None for one without.
 
         Args:
             seconds: how long apt may still take.
@@ -80,7 +80,7 @@ class PolicyQuery:
 
 
 def parse(output: str) -> dict[str, dict[str, object]]:
-    """Candidates in what ``apt-cache policy NAME...`` prints in the C locale."""
+    """Return candidates in what ``apt-cache policy NAME...`` prints in the C locale."""
     found: dict[str, dict[str, object]] = {}
     origins: list[str] = []
     name = wanted = shown = ""

@@ -16,7 +16,7 @@ _PRIORITY = re.compile(r"[+-]?\d{1,6}", re.ASCII)
 
 
 def pins(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """``file``, ``line``, ``packages``, ``pin`` and ``priority`` of each pin.
+    """Return ``file``, ``line``, ``packages``, ``pin`` and ``priority`` of each pin.
 
     Args:
         rootfs: of the machine.

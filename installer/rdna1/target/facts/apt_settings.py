@@ -24,7 +24,7 @@ Setting = Tuple[int, str, str]
 
 
 def proxies(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """``name``, ``value`` (without passwords), ``file`` and ``line`` of each proxy setting.
+    """Return ``name``, ``value`` (without passwords), ``file`` and ``line`` of each proxy setting.
 
     Args:
         rootfs: of the machine.
@@ -48,7 +48,7 @@ def proxies(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
 
 
 def settings(text: str) -> Iterator[Setting]:
-    """Line, full name and value of each setting, be it ``A::B "x";`` or ``A { B "x"; };``."""
+    """Yield line, full name and value of each setting, be it ``A::B "x";`` or ``A { B "x"; };``."""
     scopes: list[str] = []
     words: list[str] = []
     line, position = 1, 0

@@ -51,12 +51,12 @@ class Source(NamedTuple):
     enabled: bool
 
     def as_fact(self) -> dict[str, object]:
-        """The entry as plain data, without the key."""
+        """Return the entry as plain data, without the key."""
         return {name: value for name, value in self._asdict().items() if name != "key"}
 
 
 def sources(rootfs: RootFs, unknown: Unknown) -> list[Source]:
-    """All entries, disabled ones included; lines that are none are left out.
+    """Return all entries, disabled ones included; lines that are none are left out.
 
     Args:
         rootfs: of the machine.

@@ -24,7 +24,7 @@ _OPTION = re.compile(r"\b(?:nomodeset|amdgpu|module_blacklist|modprobe\.blacklis
 
 
 def boot_settings(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """``file``, ``line`` and ``text`` of each line with an option about the driver.
+    """Return ``file``, ``line`` and ``text`` of each line with an option about the driver.
 
     Args:
         rootfs: of the machine.

@@ -13,7 +13,7 @@ _MARKERS = (
 
 
 def container(rootfs: RootFs) -> str | None:
-    """Kind of container, ``podman`` or ``lxc`` for example, ``wsl``, or None.
+    """Return kind of container, ``podman`` or ``lxc`` for example, ``wsl``, or None.
 
     Raises:
         UnreadableError: no sign of one, and not all signs could be read.

@@ -10,7 +10,7 @@ from .unknown import Unknown
 
 
 def kfd_device(rootfs: RootFs, unknown: Unknown) -> dict[str, object] | None:
-    """/dev/kfd with owner, group and mode, or None when the driver did not make it.
+    """Return /dev/kfd with owner, group and mode, or None when the driver did not make it.
 
     Args:
         rootfs: of the machine.
@@ -24,7 +24,7 @@ def kfd_device(rootfs: RootFs, unknown: Unknown) -> dict[str, object] | None:
 
 
 def render_nodes(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """All /dev/dri/renderD*, as `kfd_device` describes /dev/kfd.
+    """Return all /dev/dri/renderD*, as `kfd_device` describes /dev/kfd.
 
     Raises:
         UnreadableError: device files cannot be read.
@@ -38,7 +38,7 @@ def render_nodes(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
 
 
 def device_file(rootfs: RootFs, path: str, fact: str, unknown: Unknown) -> dict[str, object] | None:
-    """``path``, ``owner``, ``group`` and ``mode`` of a device file, or None without one.
+    """Return ``path``, ``owner``, ``group`` and ``mode`` of a device file, or None without one.
 
     ``members`` are the users in that group but root, empty for a group without a name.
 

@@ -10,7 +10,7 @@ _FOLDERS = ("/", "/home", "/opt", "/var")
 
 
 def disk(rootfs: RootFs) -> list[dict[str, object]]:
-    """``path``, ``free_bytes`` for users other than root, and ``device`` of each folder.
+    """Return ``path``, ``free_bytes`` for users other than root, and ``device`` of each folder.
 
     Folders with the same ``device`` share their space. A folder that does not exist yet
     has the space of its nearest parent.

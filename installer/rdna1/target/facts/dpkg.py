@@ -105,7 +105,7 @@ class Status:
         self._packages: list[Package] | None = None
 
     def paragraphs(self) -> list[str]:
-        """The entries of all packages as text, those of the journal in place of older ones.
+        """Return the entries of all packages as text, those of the journal in place of older ones.
 
         Raises:
             UnreadableError: the status file is missing, or one of the files cannot be read.
@@ -130,7 +130,7 @@ class Status:
         return entries
 
     def journal(self) -> list[str]:
-        """Names of the journal's files in their order; any means that dpkg was interrupted.
+        """Return names of the journal's files in their order; any means that dpkg was interrupted.
 
         Raises:
             UnreadableError: the folder cannot be read.
@@ -139,7 +139,7 @@ class Status:
         return sorted((n for n in names if n.isdecimal() and n.isascii()), key=int)
 
     def packages(self) -> list[Package]:
-        """All entries in the file's order.
+        """Return all entries in the file's order.
 
         Raises:
             UnreadableError: a file is missing or cannot be read.
@@ -149,7 +149,7 @@ class Status:
         return self._packages
 
     def installed(self, name: str) -> Package:
-        """The package of this name whose files are there.
+        """Return the package of this name whose files are there.
 
         Raises:
             UnreadableError: it is not installed, or the file cannot be read.
@@ -160,7 +160,7 @@ class Status:
         return found
 
     def native_architecture(self) -> str:
-        """Debian's name of the machine's own architecture, ``amd64`` for example.
+        """Return Debian's name of the machine's own architecture, ``amd64`` for example.
 
         Raises:
             UnreadableError: no file tells.
@@ -171,7 +171,7 @@ class Status:
 
 
 def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, str]:
-    """Name to version of the packages of ROCm and PyTorch that are there, and of those asked for.
+    """Return name to version of the installed packages of ROCm and PyTorch, and of those asked for.
 
     One that is unpacked or half configured is among them: its files are there.
 
@@ -186,7 +186,7 @@ def relevant_packages(status: Status, asked: Sequence[str] = ()) -> dict[str, st
 
 
 def journal_entries(status: Status) -> int:
-    """How many changes an interrupted dpkg has not written into its status file.
+    """Return how many changes an interrupted dpkg has not written into its status file.
 
     Raises:
         UnreadableError: the journal cannot be read.
@@ -195,7 +195,7 @@ def journal_entries(status: Status) -> int:
 
 
 def half_configured(status: Status) -> list[str]:
-    """Names of the packages that dpkg did not finish with.
+    """Return names of the packages that dpkg did not finish with.
 
     Raises:
         UnreadableError: the status file cannot be read.
@@ -204,7 +204,7 @@ def half_configured(status: Status) -> list[str]:
 
 
 def unfinished(status: Status) -> list[dict[str, str]]:
-    """``name``, ``version``, ``wanted``, ``flag`` and ``state`` of those of `half_configured`.
+    """Give ``name``, ``version``, ``wanted``, ``flag`` and ``state`` of those of `half_configured`.
 
     Raises:
         UnreadableError: the status file cannot be read.
@@ -223,7 +223,7 @@ def unfinished(status: Status) -> list[dict[str, str]]:
 
 
 def held(status: Status) -> list[str]:
-    """Names of the packages that were told to stay as they are (apt-mark(8), hold).
+    """Return names of the packages that were told to stay as they are (apt-mark(8), hold).
 
     Raises:
         UnreadableError: the status file cannot be read.
@@ -232,7 +232,7 @@ def held(status: Status) -> list[str]:
 
 
 def is_relevant(name: str) -> bool:
-    """Whether a package of this name belongs to ROCm or PyTorch."""
+    """Return whether a package of this name belongs to ROCm or PyTorch."""
     return _RELEVANT.fullmatch(name) is not None
 
 

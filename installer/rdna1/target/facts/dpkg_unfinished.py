@@ -28,11 +28,11 @@ class Unfinished(NamedTuple):
     journal: int
 
     def __bool__(self) -> bool:
-        """Whether there is anything to finish."""
+        """Return whether there is anything to finish."""
         return bool(self.packages or self.journal)
 
     def lines(self) -> list[str]:
-        """Each package with its state and its remedy."""
+        """Return each package with its state and its remedy."""
         lines = [f"{p.name} is {_state(p)}: {_remedy(p)}" for p in self.packages]
         if self.journal:
             lines.append(f"{JOURNAL} holds {self.journal} changes: dpkg --configure -a")
@@ -40,7 +40,7 @@ class Unfinished(NamedTuple):
 
 
 def unfinished(status: Status) -> Unfinished:
-    """What dpkg did not finish.
+    """Return what dpkg did not finish.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's files cannot be read.

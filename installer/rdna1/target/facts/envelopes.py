@@ -27,7 +27,7 @@ Shape = Callable[[object], object]
 
 
 def envelopes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
-    """``path`` and ``content`` of each: JSON of the known fields, in the order of the file.
+    """Return ``path`` and ``content`` of each: JSON of the known fields, in the order of the file.
 
     Args:
         rootfs: of the machine.
@@ -48,7 +48,7 @@ def envelopes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[
 
 
 def _content(rootfs: RootFs, path: str) -> str:
-    """The known fields of an envelope.
+    """Return the known fields of an envelope.
 
     As the validation writes them, where the file is just that: it writes it again where it is not.
 
@@ -94,7 +94,7 @@ def _flag(value: object) -> object:
 
 
 def _table_of(shape: Shape) -> Shape:
-    """An object whose names are not known beforehand: variables, or conditions of a limit."""
+    """Give an object whose names are not known beforehand: variables, or conditions of a limit."""
 
     def items(value: object) -> object:
         if not isinstance(value, dict) or len(value) > _MOST:
@@ -105,7 +105,7 @@ def _table_of(shape: Shape) -> Shape:
 
 
 def _condition(value: object) -> object:
-    """One value, a list of them, or from which to which number."""
+    """Return one value, a list of them, or from which to which number."""
     if isinstance(value, dict):
         return _fields_of({"min": _number, "max": _number})(value)
     return _list_of(_scalar)(value) if isinstance(value, list) else _scalar(value)

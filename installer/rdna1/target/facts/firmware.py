@@ -16,7 +16,7 @@ _VARIABLE_BYTES = 5  # four of attributes, one of value
 
 
 def firmware_files(rootfs: RootFs) -> list[str]:
-    """Names of the files for Navi 10, 12 and 14, without the ending of a compression.
+    """Return names of the files for Navi 10, 12 and 14, without the ending of a compression.
 
     Raises:
         UnreadableError: there is no folder of firmware, in a container for example.
@@ -27,7 +27,7 @@ def firmware_files(rootfs: RootFs) -> list[str]:
 
 
 def secure_boot(rootfs: RootFs) -> bool:
-    """Whether the machine booted with Secure Boot; a machine without UEFI did not.
+    """Return whether the machine booted with Secure Boot; a machine without UEFI did not.
 
     Raises:
         UnreadableError: the variable cannot be read, as in most containers.

@@ -22,7 +22,7 @@ _KEPT_OUT_AT_BOOT = re.compile(r"(modprobe\.blacklist|module_blacklist)=(\S*,)?a
 
 
 def loaded(rootfs: RootFs) -> bool:
-    """Whether the module is in the kernel.
+    """Return whether the module is in the kernel.
 
     Raises:
         UnreadableError: there is no /sys to see it in.
@@ -34,7 +34,7 @@ def loaded(rootfs: RootFs) -> bool:
 
 
 def blacklisted(rootfs: RootFs) -> list[str]:
-    """``file:line`` of every setting that keeps the module from loading.
+    """Return ``file:line`` of every setting that keeps the module from loading.
 
     Raises:
         UnreadableError: a file of modprobe's configuration cannot be read.

@@ -17,7 +17,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 def kernel_config(rootfs: RootFs, release: str | None) -> dict[str, str]:
-    """``y``, ``m`` or ``n`` of each option of the driver, none for one that is not there.
+    """Return ``y``, ``m`` or ``n`` of each option of the driver, none for one that is not there.
 
     Args:
         rootfs: of the machine.

@@ -18,7 +18,7 @@ _LONGEST = 300
 
 
 def kernel_messages(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """``place``, ``line`` and ``text`` of the messages about the card since the last boot.
+    """Return ``place``, ``line`` and ``text`` of the messages about the card since the last boot.
 
     Args:
         rootfs: of the machine.

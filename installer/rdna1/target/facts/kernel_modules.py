@@ -14,7 +14,7 @@ _NO_KERNELS = frozenset(["source", "build"])
 
 
 def kernels(rootfs: RootFs) -> list[str]:
-    """Releases of the kernels whose modules are installed.
+    """Return releases of the kernels whose modules are installed.
 
     A folder that only holds what other programs left behind is not an installed kernel.
 
@@ -26,7 +26,7 @@ def kernels(rootfs: RootFs) -> list[str]:
 
 
 def with_amdgpu(rootfs: RootFs) -> list[str]:
-    """Releases of the installed kernels that have the module amdgpu, or have it built in.
+    """Return releases of the installed kernels that have the module amdgpu, or have it built in.
 
     Cloud and minimal kernels leave it out, or have it in a package of its own.
 
@@ -43,7 +43,7 @@ def with_amdgpu(rootfs: RootFs) -> list[str]:
 
 
 def own_amdgpu(rootfs: RootFs) -> list[str]:
-    """Releases of the installed kernels that have an amdgpu of their own, not AMD's from DKMS.
+    """Give releases of the installed kernels that have an amdgpu of their own, not AMD's from DKMS.
 
     Raises:
         UnreadableError: there is no folder of modules, in a container for example.
@@ -66,7 +66,7 @@ def _holds_amdgpu(rootfs: RootFs, folder: str) -> bool:
 
 
 def dkms_builds(rootfs: RootFs) -> list[dict[str, object]]:
-    """``version`` of each amdgpu that DKMS knows, and the ``kernels`` it is built for.
+    """Return ``version`` of each amdgpu that DKMS knows, and the ``kernels`` it is built for.
 
     ``source`` tells whether the source is still there: without it DKMS can only fail.
 

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[0-9]{1,20}")  # at most 64 bits
 
 
 def nodes(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """Processors and cards that the driver offers for computing.
+    """Return processors and cards that the driver offers for computing.
 
     ``vendor_id`` and ``device_id`` are four hex digits as on the PCI bus; ``gfx_target`` is
     LLVM's name, or None for a processor; ``fw_version`` is that of the MEC firmware;
@@ -39,7 +39,10 @@ def nodes(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
 
 
 def gfx_target(version: int) -> str | None:
-    """LLVM's name of a ``gfx_target_version``: 100100 is gfx1010, 90010 is gfx90a, 0 is none."""
+    """Return LLVM's name of a ``gfx_target_version``.
+
+    100100 is gfx1010, 90010 is gfx90a, 0 is none.
+    """
     if version == 0:
         return None
     return f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
@@ -68,7 +71,7 @@ def _node(rootfs: RootFs, number: int) -> dict[str, object]:
 
 
 def _slot(domain: int, location: int) -> str | None:
-    """Name of a place on the PCI bus: 8 bits of bus, 5 of device, 3 of function."""
+    """Return the name of a place on the PCI bus: 8 bits of bus, 5 of device, 3 of function."""
     if location == 0:  # a processor, or an old kernel
         return None
     return f"{domain:04x}:{location >> 8:02x}:{location >> 3 & 31:02x}.{location & 7}"

@@ -11,7 +11,7 @@ _FOLDER = "/etc/ld.so.conf.d"
 
 
 def library_folders(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """``file``, ``line`` and ``folder`` of each entry of the linker's configuration.
+    """Return ``file``, ``line`` and ``folder`` of each entry of the linker's configuration.
 
     Args:
         rootfs: of the machine.

@@ -12,7 +12,7 @@ _LONGEST_COMMAND = 200
 
 
 def lock_holder(rootfs: RootFs, files: tuple[str, ...] = LOCKS) -> dict[str, object] | None:
-    """``pid`` and ``command`` of the process that holds a lock, or None.
+    """Return ``pid`` and ``command`` of the process that holds a lock, or None.
 
     ``pid`` is 0 for a process that this one cannot see, outside a container for example.
 
@@ -39,7 +39,7 @@ def lock_holder(rootfs: RootFs, files: tuple[str, ...] = LOCKS) -> dict[str, obj
 
 
 def _held(line: str) -> tuple[str, int] | None:
-    """File (``major:minor:inode``) and process of one line; None for a waiting process.
+    """Return file (``major:minor:inode``) and process of one line; None for a waiting process.
 
     A line reads ``1: POSIX  ADVISORY  WRITE 1234 08:01:393 0 EOF`` (proc_locks(5)).
     """

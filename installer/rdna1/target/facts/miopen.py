@@ -18,7 +18,7 @@ _MOST_FILES = 2000
 
 
 def databases(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
-    """``path``, number of ``files``, ``oldest`` and ``newest`` change of each folder with files.
+    """Return ``path``, number of ``files``, ``oldest`` and ``newest`` change of each used folder.
 
     Changes are in seconds since 1970. The folders are those of the users asked about, see
     `accounts.homes`.
@@ -40,7 +40,7 @@ def databases(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[
 
 
 def profiles(rootfs: RootFs) -> list[dict[str, object]]:
-    """``path`` and last change (``modified``, seconds since 1970) of this project's scripts.
+    """Return ``path`` and last change (``modified``, seconds since 1970) of this project's scripts.
 
     Raises:
         UnreadableError: the folder or one of the scripts cannot be read.

@@ -30,7 +30,7 @@ _NETWORK = frozenset(
 
 
 def damaged(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, str]]:
-    """``path`` and ``reason`` of each file of MIOpen that is damaged.
+    """Return ``path`` and ``reason`` of each file of MIOpen that is damaged.
 
     Args:
         rootfs: of the machine.
@@ -52,7 +52,7 @@ def damaged(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[di
 
 
 def on_network(rootfs: RootFs, names: tuple[str, ...]) -> list[dict[str, str]]:
-    """``path`` and ``kind`` of each home on a network file system, or of MIOpen's folders there.
+    """Return ``path`` and ``kind`` of each home, or folder of MIOpen's, on a network file system.
 
     Raises:
         UnreadableError: /etc/passwd or the list of mounts cannot be read.
@@ -73,7 +73,7 @@ def _within(home: str) -> list[str]:
 
 
 def _kind(mounts: dict[str, str], folder: str) -> str:
-    """The kind of the file system that a folder lies on, empty where no mount tells."""
+    """Return the kind of the file system that a folder lies on, empty where no mount tells."""
     within = [point for point in mounts if folder == point or folder.startswith(f"{point}/")]
     return mounts[max(within, key=len)] if within else ""
 
@@ -92,7 +92,7 @@ def _files(rootfs: RootFs, folder: str, depth: int) -> Iterator[str]:
 
 
 def _reason(rootfs: RootFs, path: str) -> str:
-    """What is wrong with a file, nothing where it is whole."""
+    """Return what is wrong with a file, nothing where it is whole."""
     try:
         data = rootfs.data(path, _LIMIT)
     except MissingError:

@@ -21,7 +21,7 @@ PLACES = (
 
 
 def stack_settings(rootfs: RootFs) -> list[dict[str, object]]:
-    """What is at `PLACES`.
+    """Return what is at `PLACES`.
 
     Each has its ``path``. A link has the ``target`` that it names; all else has a ``mode`` (octal
     digits), an ``owner`` and a ``group`` (names), and a file its ``sha256``.
@@ -36,7 +36,7 @@ def stack_settings(rootfs: RootFs) -> list[dict[str, object]]:
 
 
 def _matching(rootfs: RootFs, place: str) -> Iterator[str]:
-    """Paths that a pattern matches, which has its asterisks in its last parts."""
+    """Yield paths that a pattern matches, which has its asterisks in its last parts."""
     folder, _, pattern = place.rpartition("/")
     folders = _matching(rootfs, folder) if "*" in folder else iter([folder])
     for parent in folders:

@@ -13,7 +13,7 @@ _HEX = re.compile(r"0x([0-9a-f]+)", re.IGNORECASE)
 
 
 def displays(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """Devices of PCI class 03: ids as four hex digits, class as six, driver or None.
+    """Return devices of PCI class 03: ids as four hex digits, class as six, driver or None.
 
     ``revision`` is two hex digits, or None where the kernel does not show it.
 

@@ -22,7 +22,7 @@ _MOST_CAPABILITIES = 48  # as many as fit behind the header
 
 
 def links(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
-    """Link of each display device.
+    """Return the link of each display device.
 
     ``speed`` and ``max_speed`` are sysfs' text, ``16.0 GT/s PCIe`` for example; ``width``
     and ``max_width`` are lanes; all four are None for a device that is not on PCI Express.

@@ -8,7 +8,7 @@ _FOLDER = "/usr/lib"
 
 
 def externally_managed(rootfs: RootFs) -> list[str]:
-    """Paths of the markers.
+    """Return paths of the markers.
 
     Raises:
         UnreadableError: a folder must not be entered.

@@ -53,7 +53,7 @@ def facts(
     query: apt_policy.PolicyQuery,
     meanwhile: Callable[[], object],
 ) -> dict[str, object]:
-    """All facts of a machine, for `rdna1.target.facts.collect.collect`, which says what they are.
+    """Return all facts of a machine; `rdna1.target.facts.collect.collect` says what they are.
 
     Args:
         rootfs: of the machine's files.

@@ -11,7 +11,7 @@ _NAME = re.compile(r"python(3\.\d+)")
 
 
 def pythons(rootfs: RootFs) -> list[dict[str, object]]:
-    """``path`` and ``version`` of /usr/bin/python3 and python3.N; no interpreter is started.
+    """Return ``path`` and ``version`` of /usr/bin/python3 and python3.N; no interpreter is started.
 
     Raises:
         UnreadableError: the folder cannot be read.

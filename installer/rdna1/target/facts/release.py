@@ -40,7 +40,7 @@ _BY_PACKAGE = {
 
 
 def os_release(rootfs: RootFs) -> dict[str, object]:
-    """``id``, ``version_id``, ``codename``, ``pretty_name``, ``id_like`` (os-release(5)).
+    """Return ``id``, ``version_id``, ``codename``, ``pretty_name``, ``id_like`` (os-release(5)).
 
     Of a derivative the first three are those of the release of Debian or Ubuntu that it is built
     from; one whose base no file names is what it calls itself.
@@ -60,7 +60,7 @@ def os_release(rootfs: RootFs) -> dict[str, object]:
 
 
 def derivative(rootfs: RootFs, status: dpkg.Status) -> dict[str, object] | None:
-    """``id``, ``version_id`` and ``name`` that a derivative gives itself, None for no derivative.
+    """Return ``id``, ``version_id`` and ``name`` of a derivative, None where the system is none.
 
     Args:
         rootfs: of the machine.
@@ -79,7 +79,7 @@ def derivative(rootfs: RootFs, status: dpkg.Status) -> dict[str, object] | None:
 
 
 def _values(rootfs: RootFs) -> Mapping[str, str]:
-    """The keys of os-release in lower case."""
+    """Return the keys of os-release in lower case."""
     path = _FILES[0]
     try:
         rootfs.text(path)
@@ -102,7 +102,7 @@ def _values(rootfs: RootFs) -> Mapping[str, str]:
 
 
 def _base(rootfs: RootFs, values: Mapping[str, str]) -> tuple[str, str] | None:
-    """What a derivative is built from: ``ubuntu`` or ``debian``, and the codename."""
+    """Return what a derivative is built from: ``ubuntu`` or ``debian``, and the codename."""
     if values.get("id") in _ROOTS:
         return None
     like = values.get("id_like", "").split()

@@ -17,7 +17,7 @@ _NOT_ROCM = re.compile(
 
 
 def rocm(rootfs: RootFs, status: dpkg.Status, unknown: Unknown) -> list[dict[str, object]]:
-    """``source`` (``amd``, ``distro`` or ``folder``), ``name`` and ``version`` of each part.
+    """Return ``source`` (``amd``, ``distro`` or ``folder``), ``name`` and ``version`` of each part.
 
     A ``folder`` is one under /opt that no package of AMD owns.
 
@@ -60,7 +60,7 @@ def _folders(rootfs: RootFs, packages: list[dict[str, object]]) -> list[dict[str
 
 
 def _owned_files(rootfs: RootFs, packages: list[dict[str, object]]) -> set[str]:
-    """Files of the packages that own AMD's version files."""
+    """Return files of the packages that own AMD's version files."""
     names = [p["name"] for p in packages if str(p["name"]).startswith("rocm-core")]
     lists = (rootfs.optional_text(f"/var/lib/dpkg/info/{name}.list") or "" for name in names)
     return {path for files in lists for path in files.splitlines()}

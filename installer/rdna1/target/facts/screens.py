@@ -17,7 +17,9 @@ _GRAPHICAL = ("x11", "wayland", "mir")
 
 
 def drm_cards(rootfs: RootFs) -> list[dict[str, str | None]]:
-    """Cards that the kernel draws with: ``name``, and ``vendor``, ``device``, ``slot`` or None.
+    """Return cards that the kernel draws with.
+
+    ``name``, and ``vendor``, ``device``, ``slot`` or None.
 
     The ids are four hex digits, as on the PCI bus; the slot is the place there.
     """
@@ -25,7 +27,7 @@ def drm_cards(rootfs: RootFs) -> list[dict[str, str | None]]:
 
 
 def monitors(rootfs: RootFs) -> list[dict[str, str | None]]:
-    """Connectors with a monitor: ``connector``, and of its card what `drm_cards` says."""
+    """Return connectors with a monitor: ``connector``, and of its card what `drm_cards` says."""
     found = []
     for name in _names(rootfs, _CARDS):
         match = _CONNECTOR.fullmatch(name)
@@ -35,7 +37,7 @@ def monitors(rootfs: RootFs) -> list[dict[str, str | None]]:
 
 
 def graphical_sessions(rootfs: RootFs) -> list[dict[str, str]]:
-    """Graphical sessions of users at the machine itself: ``user`` and ``type``."""
+    """Return graphical sessions of users at the machine itself: ``user`` and ``type``."""
     found = []
     for name in _names(rootfs, _SESSIONS):
         lines = _text(rootfs, f"{_SESSIONS}/{name}").splitlines()
@@ -76,7 +78,7 @@ def _names(rootfs: RootFs, folder: str) -> list[str]:
 
 
 def _text(rootfs: RootFs, path: str) -> str:
-    """Content of a file, empty where there is none or none that can be read."""
+    """Return content of a file, empty where there is none or none that can be read."""
     try:
         return rootfs.text(path)
     except UnreadableError:

@@ -9,7 +9,7 @@ _ROOT = "0"
 
 
 def session(rootfs: RootFs) -> dict[str, object]:
-    """``user`` and ``groups`` of the nearest process above that is not root's, or of this one.
+    """Give ``user`` and ``groups`` of the nearest process above that is not root's, or of this one.
 
     sudo and Ansible's become run this as root; the shell they were started from still has
     the groups of the login.
@@ -33,7 +33,7 @@ def session(rootfs: RootFs) -> dict[str, object]:
 
 
 def _process(rootfs: RootFs, pid: str) -> dict[str, list[str]]:
-    """Words of the lines that matter (proc_pid_status(5))."""
+    """Return words of the lines that matter (proc_pid_status(5))."""
     path = f"/proc/{pid}/status"
     lines = (line.partition(":") for line in rootfs.text(path).splitlines())
     found = {name: words.split() for name, _, words in lines}

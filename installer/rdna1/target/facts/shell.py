@@ -72,7 +72,7 @@ def exported(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _commands(line: str) -> Iterator[list[str]]:
-    """Words of each simple command in a line, without what only opens a block."""
+    """Yield words of each simple command in a line, without what only opens a block."""
     words: list[str] = []
     for token in _TOKEN.finditer(line):
         if token["word"] is not None:
@@ -86,7 +86,7 @@ def _commands(line: str) -> Iterator[list[str]]:
 
 
 def _of_command(words: list[str]) -> Iterator[Assignment]:
-    """The assignments of one command: those before it, and those that are its arguments."""
+    """Yield the assignments of one command: those before it, and those that are its arguments."""
     before = list(itertools.takewhile(_ASSIGNMENT.fullmatch, words))
     rest = words[len(before) :]
     yield from (_assignment(word, exported=bool(rest)) for word in before)
@@ -98,7 +98,7 @@ def _of_command(words: list[str]) -> Iterator[Assignment]:
 
 
 def _exported_names(words: list[str]) -> Iterator[str]:
-    """Variables that a command exports as they are."""
+    """Yield variables that a command exports as they are."""
     if words[0] == "export" or (
         words[0] in _DECLARERS and any(map(_OPTION_X.fullmatch, words[1:]))
     ):

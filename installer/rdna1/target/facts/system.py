@@ -21,7 +21,7 @@ _MACHINES = {
 
 
 def system(rootfs: RootFs, status: dpkg.Status) -> str:
-    """Name of the operating system's kernel as uname gives it, ``Linux`` for example.
+    """Return the name of the operating system's kernel as uname gives it, ``Linux`` for example.
 
     Raises:
         UnreadableError: under another root, when dpkg's architecture does not tell.
@@ -33,7 +33,7 @@ def system(rootfs: RootFs, status: dpkg.Status) -> str:
 
 
 def machine(rootfs: RootFs, status: dpkg.Status) -> str:
-    """Machine as uname gives it, ``x86_64`` for example.
+    """Return machine as uname gives it, ``x86_64`` for example.
 
     Raises:
         UnreadableError: under another root, when dpkg's architecture does not tell.
@@ -42,7 +42,7 @@ def machine(rootfs: RootFs, status: dpkg.Status) -> str:
 
 
 def kernel_release(rootfs: RootFs) -> str:
-    """Release of the running kernel, ``6.8.0-45-generic`` for example.
+    """Return release of the running kernel, ``6.8.0-45-generic`` for example.
 
     Raises:
         UnreadableError: no such file, as on a disk that is not booted.
@@ -51,7 +51,7 @@ def kernel_release(rootfs: RootFs) -> str:
 
 
 def reboot_required(rootfs: RootFs) -> bool:
-    """Whether a package that was installed asks for a reboot, as update-notifier-common has it.
+    """Say whether a package that was installed asks for a reboot, as update-notifier-common has it.
 
     Raises:
         UnreadableError: the folder cannot be looked into.
@@ -60,7 +60,7 @@ def reboot_required(rootfs: RootFs) -> bool:
 
 
 def kernel_command_line(rootfs: RootFs) -> str:
-    """Command line of the running kernel, where an installer may have left its proxy.
+    """Return the command line of the running kernel, where an installer may have left its proxy.
 
     Raises:
         UnreadableError: no such file, as on a disk that is not booted.
@@ -69,7 +69,7 @@ def kernel_command_line(rootfs: RootFs) -> str:
 
 
 def glibc(rootfs: RootFs, status: dpkg.Status) -> str:
-    """Version of the GNU C library, ``2.39`` for example.
+    """Return version of the GNU C library, ``2.39`` for example.
 
     Raises:
         UnreadableError: another C library, or no file tells.

@@ -36,7 +36,7 @@ _MOST_STARS = 3  # Python 3.8 takes for ever to compare a name with many
 
 
 def services(rootfs: RootFs, folders: tuple[str, ...], unknown: Unknown) -> list[list[str]]:
-    """Files of each service in the order in which systemd reads them: the unit, its drop-ins.
+    """Give files of each service in the order in which systemd reads them: the unit, its drop-ins.
 
     Args:
         rootfs: of the machine.
@@ -73,7 +73,7 @@ def services(rootfs: RootFs, folders: tuple[str, ...], unknown: Unknown) -> list
 def environment_files(
     rootfs: RootFs, files: list[str], unknown: Unknown
 ) -> Iterator[tuple[str, Owner]]:
-    """Paths that ``EnvironmentFile=`` of one service names, wildcards resolved, and who names them.
+    """Yield the paths of ``EnvironmentFile=`` of one service, wildcards resolved, with owners.
 
     An empty value takes back what is named before it. As systemd does, a value is taken whole
     and as it is: one with quotes around it is not an absolute path, and is ignored.
@@ -100,7 +100,7 @@ def environment_files(
 
 
 def _is_alias(name: str, link: str | None, units: dict[str, str]) -> bool:
-    """Whether a unit is another name of one that is read already."""
+    """Return whether a unit is another name of one that is read already."""
     return link is not None and link != name and link in units
 
 

@@ -41,12 +41,12 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def of_shell(text: str) -> Iterator[Setting]:
-    """What start files of POSIX shells and zsh export."""
+    """Yield what start files of POSIX shells and zsh export."""
     return shell.exported(text)
 
 
 def of_list(text: str) -> Iterator[Setting]:
-    """``NAME=VALUE`` lines: /etc/environment and environment.d(5)."""
+    """Yield ``NAME=VALUE`` lines: /etc/environment and environment.d(5)."""
     for number, line in enumerate(text.splitlines(), 1):
         name, equals, value = line.strip().partition("=")
         if equals and not name.startswith("#"):
@@ -58,7 +58,7 @@ def of_list(text: str) -> Iterator[Setting]:
 
 
 def of_preload(text: str) -> Iterator[Setting]:
-    """The libraries of /etc/ld.so.preload, which count as those of LD_PRELOAD do (ld.so(8))."""
+    """Yield the libraries of /etc/ld.so.preload; they count as those of LD_PRELOAD (ld.so(8))."""
     for number, line in enumerate(text.splitlines(), 1):
         libraries = line.partition("#")[0].replace(":", " ").split()
         if libraries:
@@ -66,7 +66,7 @@ def of_preload(text: str) -> Iterator[Setting]:
 
 
 def of_pam(text: str) -> Iterator[Setting]:
-    """``NAME DEFAULT=value`` lines (pam_env.conf(5)), and ``NAME=VALUE`` of older files."""
+    """Yield ``NAME DEFAULT=value`` lines (pam_env.conf(5)), and ``NAME=VALUE`` of older files."""
     for number, line in enumerate(text.splitlines(), 1):
         name, _, rest = line.strip().partition(" ")
         value = _PAM_VALUE.match(rest.strip())
@@ -76,7 +76,7 @@ def of_pam(text: str) -> Iterator[Setting]:
 
 
 def of_unit(text: str) -> Iterator[Setting]:
-    """``Environment=`` of systemd's units and ``DefaultEnvironment=`` of its own settings."""
+    """Yield ``Environment=`` of systemd's units and ``DefaultEnvironment=`` of its own settings."""
     for number, line in _unit_lines(text):
         setting = _UNIT_SETTING.fullmatch(line)
         for word in _UNIT_WORD.finditer(setting[1]) if setting else ():
@@ -86,7 +86,7 @@ def of_unit(text: str) -> Iterator[Setting]:
 
 
 def environment_files_of_unit(text: str) -> Iterator[tuple[int, str]]:
-    """Line number and value of each ``EnvironmentFile=``; an empty one resets the list."""
+    """Yield line number and value of each ``EnvironmentFile=``; an empty one resets the list."""
     # Few units have one, and many are read.
     for number, line in _unit_lines(text) if "EnvironmentFile" in text else ():
         name, equals, value = line.partition("=")
@@ -95,7 +95,7 @@ def environment_files_of_unit(text: str) -> Iterator[tuple[int, str]]:
 
 
 def of_environment_file(text: str) -> Iterator[Setting]:
-    """Files that ``EnvironmentFile=`` names (systemd.exec(5)).
+    """Yield files that ``EnvironmentFile=`` names (systemd.exec(5)).
 
     Quotes and backslashes are those of a shell, nothing is expanded, and behind a value there
     are not comments. A quoted value may go on over several lines; its first line counts.
@@ -112,7 +112,7 @@ def of_environment_file(text: str) -> Iterator[Setting]:
 
 
 def of_fish(text: str) -> Iterator[Setting]:
-    """``set -gx NAME VALUE`` of fish, which knows ``export NAME=VALUE`` too.
+    """Yield ``set -gx NAME VALUE`` of fish, which knows ``export NAME=VALUE`` too.
 
     Other programs get only what is exported; a list is joined as fish does it.
     """
@@ -126,7 +126,7 @@ def of_fish(text: str) -> Iterator[Setting]:
 
 
 def of_fish_variables(text: str) -> Iterator[Setting]:
-    """``SETUVAR --export NAME:VALUE`` of fish's universal variables."""
+    """Yield ``SETUVAR --export NAME:VALUE`` of fish's universal variables."""
     for number, line in enumerate(text.splitlines(), 1):
         setting = _FISH_UNIVERSAL.fullmatch(line.strip())
         if setting and "--export" in setting["options"].split():
@@ -136,7 +136,7 @@ def of_fish_variables(text: str) -> Iterator[Setting]:
 
 
 def of_csh(text: str) -> Iterator[Setting]:
-    """``setenv NAME VALUE`` of csh and tcsh."""
+    """Yield ``setenv NAME VALUE`` of csh and tcsh."""
     for number, line in enumerate(text.splitlines(), 1):
         for setting in _CSH.finditer(line.partition(" #")[0]):
             yield number, setting["name"], shell.unquote(setting["value"].strip())
@@ -148,7 +148,7 @@ def _quoted_part(part: str) -> str:
 
 
 def _unit_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments, those that end in a backslash joined with what follows."""
+    """Yield lines without comments, those that end in a backslash joined with what follows."""
     joined: list[str] = []
     first = 1
     for number, line in enumerate(text.splitlines(), 1):

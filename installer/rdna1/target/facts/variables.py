@@ -94,7 +94,7 @@ class File(NamedTuple):
 
 
 def variables(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[dict[str, object]]:
-    """``name``, ``value``, ``place`` (a file, or ``environment``) and ``line`` or None.
+    """Return ``name``, ``value``, ``place`` (a file, or ``environment``) and ``line`` or None.
 
     Args:
         rootfs: of the machine.
@@ -115,7 +115,7 @@ def variables(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[
 
 
 def forbidden_places(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[str]:
-    """Paths of the files that set the forbidden variable.
+    """Return paths of the files that set the forbidden variable.
 
     Args:
         rootfs: of the machine.

@@ -18,7 +18,7 @@ _MOST_LINKS = 50
 def environments(
     rootfs: RootFs, names: tuple[str, ...], unknown: Unknown
 ) -> list[dict[str, object]]:
-    """The environments in use.
+    """Return the environments in use.
 
     Each has the ``path`` of the link that names it, its ``identity`` (see
     `rdna1.target.venvs.Spec.identity`; empty where it is not whole), the version of its
@@ -45,7 +45,7 @@ def _in_folder(rootfs: RootFs, folder: str, unknown: Unknown) -> list[dict[str, 
 
 
 def _links(rootfs: RootFs, folder: str) -> list[str]:
-    """Links to environments; every other entry is none of them."""
+    """Return links to environments; every other entry is none of them."""
     built = set(rootfs.optional_names(f"{folder}/{_FOLDER}"))
     links = [
         f"{folder}/{name}"

@@ -30,7 +30,7 @@ _TOTAL = re.compile(r"^MemTotal:\s+([0-9]{1,15}) kB$", re.MULTILINE)
 
 
 def virtualization(rootfs: RootFs) -> str | None:
-    """Kind of virtual machine, ``unknown`` for one of another maker, or None for none.
+    """Return kind of virtual machine, ``unknown`` for one of another maker, or None for none.
 
     Raises:
         UnreadableError: no sign of one, and the processor's flags cannot be read.
@@ -44,7 +44,7 @@ def virtualization(rootfs: RootFs) -> str | None:
 
 
 def model(rootfs: RootFs) -> dict[str, str]:
-    """``vendor`` and ``product`` of the machine as its firmware names them, empty without one.
+    """Give ``vendor`` and ``product`` of the machine as its firmware names them, empty without one.
 
     Raises:
         UnreadableError: the firmware's tables cannot be read.
@@ -56,7 +56,7 @@ def model(rootfs: RootFs) -> dict[str, str]:
 
 
 def memory_bytes(rootfs: RootFs) -> int:
-    """Memory that the kernel can use, in bytes.
+    """Return memory that the kernel can use, in bytes.
 
     Raises:
         UnreadableError: the kernel's list does not hold it.

@@ -10,7 +10,7 @@ from .watch import covers
 
 
 def differences(target: State, now: State) -> list[str]:
-    """How the present state differs from a recorded one, in words."""
+    """Return how the present state differs from a recorded one, in words."""
     return [*_other_packages(target, now), *_other_groups(target, now), *_other_files(target, now)]
 
 

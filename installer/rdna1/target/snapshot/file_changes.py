@@ -86,7 +86,7 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def is_moved_folder(change: FileChange) -> bool:
-    """Whether the path is where a run moved a folder to, out of the way."""
+    """Return whether the path is where a run moved a folder to, out of the way."""
     entry: Entry | None = change.after
     return (
         BACKUP in change.path.rpartition("/")[2]

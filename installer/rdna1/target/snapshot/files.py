@@ -51,7 +51,7 @@ class Recorder:
         self._add(place.path, place.depth)
 
     def entry(self, spot: Spot, name: str = "", *, whole: bool) -> Entry | None:
-        """What is at a name in a folder, or None when there is nothing.
+        """Return what is at a name in a folder, or None when there is nothing.
 
         Args:
             spot: the folder, which is held, and the name.
@@ -156,18 +156,18 @@ class Recorder:
 
 
 def is_foreign(spot: Spot) -> bool:
-    """Whether a folder is in the home of another user than runs this."""
+    """Return whether a folder is in the home of another user than runs this."""
     return spot.owner is not None and spot.owner.uid != os.getuid()
 
 
 def parents_of(spot: Spot) -> list[list[int]]:
-    """Owner, device and inode of the folders on the way that are the home's owner's."""
+    """Return owner, device and inode of the folders on the way that are the home's owner's."""
     owner = None if spot.owner is None else spot.owner.uid
     return [list(parent) for parent in spot.parents if parent.uid == owner]
 
 
 def read_entries(places: Iterable[Place], *, contents: bool) -> Entries:
-    """Path to entry of everything that exists at some places.
+    """Return path to entry of everything that exists at some places.
 
     Args:
         places: to look at.
@@ -180,14 +180,14 @@ def read_entries(places: Iterable[Place], *, contents: bool) -> Entries:
 
 
 def same(one: Optional[Entry], other: Optional[Entry]) -> bool:  # noqa: UP045 - Python 3.8
-    """Whether two entries are the same thing; times and copies of content do not count."""
+    """Return whether two entries are the same thing; times and copies of content do not count."""
     if one is None or other is None:
         return one is other
     return _identity(one) == _identity(other)
 
 
 def without_contents(entries: Entries) -> Entries:
-    """Entries that can be compared but not restored."""
+    """Return entries that can be compared but not restored."""
     return {
         path: {name: value for name, value in entry.items() if name != "content"}
         for path, entry in entries.items()
@@ -195,12 +195,12 @@ def without_contents(entries: Entries) -> Entries:
 
 
 def _left_out(reason: str) -> Entry:
-    """An entry of what is there and is none of a run's doing; it is never changed."""
+    """Return an entry of what is there and is none of a run's doing; it is never changed."""
     return {"kind": "left out", "reason": reason}
 
 
 def names_in(spot: Spot) -> list[str]:
-    """Sorted names in a folder, of more than there should be the first ones found."""
+    """Return sorted names in a folder, of more than there should be the first ones found."""
     with spot.rights():
         flags = _READ | os.O_DIRECTORY | os.O_NOFOLLOW
         descriptor = os.open(spot.name, flags, dir_fd=spot.descriptor)
@@ -213,7 +213,7 @@ def names_in(spot: Spot) -> list[str]:
 
 @contextlib.contextmanager
 def _reopened(pointer: int) -> Iterator[int]:
-    """A descriptor that reads what another one points at, whatever its name leads to by now."""
+    """Yield a descriptor that reads what another one points at, whatever its name leads to now."""
     descriptor = os.open(f"/proc/self/fd/{pointer}", _READ)
     try:
         yield descriptor

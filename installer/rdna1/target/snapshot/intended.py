@@ -32,11 +32,11 @@ class Intended(NamedTuple):
     mark: list[str]
 
     def with_more(self, other: Intended) -> Intended:
-        """Both together: a run uses apt several times, and an interrupted one is run again."""
+        """Return both as one: a run uses apt several times, and an interrupted one is run again."""
         return Intended(*(sorted({*one, *more}) for one, more in zip(self, other)))
 
     def names(self) -> set[str]:
-        """All names."""
+        """Return all names."""
         return {name for names in self for name in names}
 
 
@@ -58,12 +58,12 @@ def simulate(run: RunCommand, arguments: Sequence[str], names: Sequence[str]) ->
 
 
 def to_json(intended: Intended) -> dict[str, Any]:
-    """The content of its file."""
+    """Return the content of its file."""
     return dict(intended._asdict())
 
 
 def from_json(content: dict[str, Any]) -> Intended:
-    """What a file holds.
+    """Return what a file holds.
 
     Raises:
         KeyError: a part of it is missing.

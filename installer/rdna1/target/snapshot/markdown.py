@@ -69,7 +69,7 @@ def _part(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 def _cell(value: object) -> str:
-    """A value that can neither end its cell nor its line."""
+    """Return a value that can neither end its cell nor its line."""
     if value is None:
         return ""
     return " ".join(str(value).replace("|", "\\|").split())
@@ -102,7 +102,7 @@ def _pins(facts: dict[str, Any]) -> Iterator[tuple[object, ...]]:
 
 
 def _owner(entry: dict[str, Any]) -> str:
-    """Owner and group; nothing for what was left out of the record."""
+    """Return owner and group; nothing for what was left out of the record."""
     return f"{entry['uid']}:{entry['gid']}" if "uid" in entry else ""
 
 

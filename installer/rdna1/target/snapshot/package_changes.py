@@ -11,7 +11,7 @@ from .state import State
 
 
 def brought(runs: list[Run], now: State) -> tuple[set[str], set[str]]:
-    """Names that the runs added, and those where an interruption leaves it open."""
+    """Return names that the runs added, and those where an interruption leaves it open."""
     certain: set[str] = set()
     open_ones: set[str] = set()
     for run in runs:
@@ -24,7 +24,7 @@ def brought(runs: list[Run], now: State) -> tuple[set[str], set[str]]:
 
 
 def leftovers(runs: list[Run], now: State) -> set[str]:
-    """Names that the runs added, of which a removal that was cut short left the configuration."""
+    """Return names that the runs added, and of which only the configuration is left."""
     target = runs[0].before
     added: set[str] = set()
     for run in runs:
@@ -36,27 +36,27 @@ def leftovers(runs: list[Run], now: State) -> set[str]:
 
 
 def _is_own(name: str, run: Run, packages: Packages) -> bool:
-    """Whether an interrupted run brought a package that is new since it began."""
+    """Return whether an interrupted run brought a package that is new since it began."""
     if run.intended is not None:
         return name in run.intended.install
     return bool(packages[name]["auto"]) or is_relevant(name.partition(":")[0])
 
 
 def is_broken(package: dict[str, Any]) -> bool:
-    """Whether dpkg has to unpack a package again before it can do anything else with it."""
+    """Return whether dpkg has to unpack a package again before it can do anything else with it."""
     flag, _, state = str(package.get("state", "")).partition(" ")
     return flag == "reinstreq" or state == "half-installed"
 
 
 def _touched(run: Run, names: Iterable[str]) -> Iterator[str]:
-    """Those of some packages that a run may have changed."""
+    """Yield those of some packages that a run may have changed."""
     certain = run.after is not None or run.intended is None
     ours = set() if run.intended is None else run.intended.names()
     return (name for name in names if certain or name in ours)
 
 
 def old_versions(runs: list[Run], now: State) -> dict[str, str]:
-    """Packages that the runs removed or changed, where nobody changed them again."""
+    """Return packages that the runs removed or changed, where nobody changed them again."""
     target, wanted = runs[0].before.packages, {}
     for run, before, after in _steps(runs, now):
         for name in _touched(run, before.packages.keys() & target.keys()):
@@ -71,7 +71,7 @@ def old_versions(runs: list[Run], now: State) -> dict[str, str]:
 
 
 def old_marks(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
-    """Packages whose mark the runs changed: to be automatic again, to be manual again."""
+    """Return packages whose mark the runs changed: to be automatic again, to be manual again."""
     target = runs[0].before.packages
     changed = {
         name
@@ -90,6 +90,9 @@ def old_marks(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
 
 
 def _steps(runs: list[Run], now: State) -> Iterator[tuple[Run, State, State]]:
-    """Each run with the state before and after it; after an interrupted one it is the present."""
+    """Yield each run with the state before and after it.
+
+    After an interrupted one it is the present.
+    """
     for run in runs:
         yield run, run.before, run.after or now

@@ -17,7 +17,7 @@ _FIELD = re.compile(r"^(Depends|Pre-Depends|Provides): (.*)$", re.MULTILINE)
 
 
 def read_packages(rootfs: RootFs) -> Packages:
-    """All packages that are there, unfinished ones included.
+    """Return all packages that are there, unfinished ones included.
 
     Those of another architecture are named ``NAME:ARCHITECTURE``.
 
@@ -42,7 +42,7 @@ def read_packages(rootfs: RootFs) -> Packages:
 
 
 def read_going(rootfs: RootFs) -> set[str]:
-    """Packages that are there, and that dpkg was asked to remove.
+    """Return packages that are there, and that dpkg was asked to remove.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's file cannot be read.
@@ -57,7 +57,7 @@ def read_going(rootfs: RootFs) -> set[str]:
 
 
 def read_leftovers(rootfs: RootFs) -> list[str]:
-    """Packages that are removed but for their configuration.
+    """Return packages that are removed but for their configuration.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's file cannot be read.
@@ -72,7 +72,7 @@ def read_leftovers(rootfs: RootFs) -> list[str]:
 
 
 def needed(rootfs: RootFs, candidates: Iterable[str]) -> dict[str, str]:
-    """Those of the candidates that a package which is none of them needs, and that package.
+    """Return those of the candidates that a package which is none of them needs, and that package.
 
     Of several packages that satisfy a dependency one is enough. Versions are not looked at.
 
@@ -116,7 +116,7 @@ def _relations(entries: list[str], native: str) -> Iterator[tuple[str, dict[str,
 
 
 def _names(relation: str) -> Iterator[str]:
-    """Names in a relation such as ``a (>= 1), b:any | c``."""
+    """Yield names in a relation such as ``a (>= 1), b:any | c``."""
     for part in re.split(r"[,|]", relation):
         name = re.match(r"\s*([a-z0-9][a-z0-9+.-]*)", part)
         if name:

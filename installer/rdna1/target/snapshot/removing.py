@@ -56,7 +56,7 @@ def write_down(folder: Path, names: Sequence[str], rootfs: RootFs) -> None:
 
 
 def leavings(folder: Path, rootfs: RootFs) -> Leavings:
-    """What the removal that was written down left, as it was interrupted.
+    """Return what the removal that was written down left, as it was interrupted.
 
     Raises:
         rdna1.target.rootfs.UnreadableError: dpkg's or apt's file cannot be read.

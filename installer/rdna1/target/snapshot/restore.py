@@ -190,7 +190,7 @@ def _restore(spot: Spot, change: FileChange, result: Restored, dry_run: bool) ->
 
 
 def _obstacle(change: FileChange, now: Entry | None) -> str | None:
-    """Why something stays as it is, or None."""
+    """Return why something stays as it is, or None."""
     before = change.before
     left_out = [e for e in (before, change.after, now) if e and e["kind"] == _LEFT_OUT]
     if left_out:
@@ -207,7 +207,7 @@ def _obstacle(change: FileChange, now: Entry | None) -> str | None:
 
 
 def _is_of_owner(now: Entry, after: Entry | None) -> bool:
-    """Whether what is there is not what the runs left, and is kept for the owner therefore."""
+    """Say whether what is there is not what the runs left, and is kept for the owner therefore."""
     if now["kind"] == "folder":
         return after is None or after["kind"] != "folder"
     return not same(now, after)
@@ -320,7 +320,7 @@ def _origin(path: str) -> str:
 
 
 def _of_packages(paths: list[str]) -> set[str]:
-    """Those of the paths that belong to an installed package."""
+    """Return those of the paths that belong to an installed package."""
     if not paths:
         return set()
     # dpkg-query fails as soon as one path belongs to no package, and lists the others.

@@ -87,7 +87,7 @@ def plan(runs: list[Run], now: State) -> RollbackPlan:
 
 
 def _members(runs: list[Run], now: State) -> list[tuple[str, str]]:
-    """Memberships to take back: of the users that a run named, in the groups of the card.
+    """Return memberships to take back: of the users that a run named, in the groups of the card.
 
     Whoever joined another group meanwhile did not do so by a run.
     """
@@ -105,7 +105,7 @@ def _pairs(state: State) -> set[tuple[str, str]]:
 
 
 def _made_groups(runs: list[Run], now: State) -> tuple[list[str], list[str]]:
-    """Groups that the runs made, and those where an interruption leaves it open."""
+    """Return groups that the runs made, and those where an interruption leaves it open."""
     certain: set[str] = set()
     open_ones: set[str] = set()
     for run in runs:

@@ -61,7 +61,7 @@ class Run(NamedTuple):
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """All runs, the oldest first.
+    """Return all runs, the oldest first.
 
     Raises:
         RunError: a record cannot be read.
@@ -92,7 +92,7 @@ def check_home(home: str) -> None:
 
 
 def choose(runs: list[Run], name: str, folder: Path) -> list[Run]:
-    """The run to go back behind, and all later ones.
+    """Return the run to go back behind, and all later ones.
 
     Args:
         runs: all, the oldest first.
@@ -184,7 +184,7 @@ def _own_folder(folder: Path) -> None:
 
 
 def _unused(folder: Path, name: str) -> Path:
-    """A folder for a record: the clock may have told the same second before."""
+    """Return a folder for a record: the clock may have told the same second before."""
     names = itertools.chain([name], (f"{name}.{n}" for n in itertools.count(2)))
     return next(folder / one for one in names if not os.path.lexists(folder / one))
 
@@ -247,7 +247,7 @@ def _read(folder: Path, name: str) -> Run:
 
 
 def _intended(place: Path, before: dict[str, Any]) -> Intended | None:
-    """What the run was about to do: nothing where it did not come to apt."""
+    """Return what the run was about to do: nothing where it did not come to apt."""
     path = place / _INTENDED
     if path.exists():
         return from_json(_load(path))

@@ -31,14 +31,14 @@ class State(NamedTuple):
     places: list[Place]
 
     def equals(self, other: State) -> bool:
-        """Whether nothing of what counts differs."""
+        """Return whether nothing of what counts differs."""
         paths = self.files.keys() | other.files.keys()
         return self[:3] == other[:3] and all(
             same(self.files.get(path), other.files.get(path)) for path in paths
         )
 
     def without_contents(self) -> State:
-        """The state as it can be compared, but not restored."""
+        """Return the state as it can be compared, but not restored."""
         return self._replace(files=without_contents(self.files))
 
 

@@ -59,7 +59,7 @@ class Place(NamedTuple):
 
 
 def places(users: tuple[str, ...], earlier: Iterable[Place] = ()) -> Iterator[Place]:
-    """All places, existing or not, those in homes of the users included.
+    """Yield all places, existing or not, those in homes of the users included.
 
     Args:
         users: named users; without names start files of everybody.
@@ -87,7 +87,7 @@ def places(users: tuple[str, ...], earlier: Iterable[Place] = ()) -> Iterator[Pl
 
 
 def home_places(home: str) -> Iterator[Place]:
-    """The places in a home that a provisioning without root may write to.
+    """Yield the places in a home that a provisioning without root may write to.
 
     Args:
         home: of who provisions it.
@@ -106,7 +106,7 @@ def home_places(home: str) -> Iterator[Place]:
 
 
 def _resolved(tree: Tree, paths: Iterable[str]) -> Iterator[str]:
-    """Where the files are that a role changes by these paths: what links lead to.
+    """Yield where the files are that a role changes by these paths: what links lead to.
 
     What is not safe to change no role changes.
     """
@@ -128,7 +128,7 @@ def _miopen_places(tree: Tree, home: str, listed: Names) -> Iterator[Place]:
 
 
 def covers(path: str, places: Iterable[Place]) -> bool:
-    """Whether a record of these places would hold a path, if there was anything."""
+    """Return whether a record of these places would hold a path, if there was anything."""
     commands, _, name = path.rpartition("/")
     if name.startswith(_COMMAND_START) and (
         commands == _COMMANDS or commands.endswith(f"/{_HOME_COMMANDS}")
@@ -149,7 +149,7 @@ def _backups(tree: Tree, path: str, listed: Names) -> Iterator[Place]:
 
 
 def _names(tree: Tree, folder: str, listed: Names) -> list[str]:
-    """Names in a folder, which is listed once; none where it cannot be."""
+    """Return names in a folder, which is listed once; none where it cannot be."""
     if folder not in listed:
         listed[folder] = []
         with contextlib.suppress(OSError), tree.look(folder) as found:
@@ -158,5 +158,5 @@ def _names(tree: Tree, folder: str, listed: Names) -> list[str]:
 
 
 def is_secret(path: str) -> bool:
-    """Whether a path must not be copied."""
+    """Return whether a path must not be copied."""
     return path in _SECRET

@@ -95,7 +95,7 @@ def fetch_archive(pylock: str, index_url: str, entry: str, place: Path) -> Path:
 
 
 def _copied(source: BinaryIO, copy: Path, entry: str) -> bool:
-    """Whether a file has a hash of the entry; only then it is copied."""
+    """Return whether a file has a hash of the entry; only then it is copied."""
     digest = hashlib.sha256()
     wanted = _HASH.findall(entry)
     try:
@@ -126,7 +126,7 @@ def _pieces(source: BinaryIO) -> Iterable[bytes]:
 
 
 def _request(url: str, index_url: str) -> urllib.request.Request:
-    """A request with the user and password of the index, which are not part of its address."""
+    """Give a request with the user and password of the index, which are not part of its address."""
     parts, index = urlsplit(url), urlsplit(index_url)
     place = parts.netloc.rpartition("@")[2]
     secret = parts.netloc.rpartition("@")[0]

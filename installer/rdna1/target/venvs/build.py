@@ -160,7 +160,7 @@ class Uv:
             raise BuildError(str(error)) from error
 
     def _origin(self, index: str) -> list[str]:
-        """Where wheels may come from."""
+        """Return where wheels may come from."""
         if self._spec.find_links:
             return ["--offline", "--no-index", "--find-links", self._spec.find_links]
         return ["--default-index", index] if index else []

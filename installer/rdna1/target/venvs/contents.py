@@ -41,7 +41,7 @@ class Difference(NamedTuple):
 
 
 def packages(rootfs: RootFs, environment: str) -> dict[str, str]:
-    """Normalised name to version of what is installed in the environment itself.
+    """Return normalised name to version of what is installed in the environment itself.
 
     Raises:
         UnreadableError: a folder cannot be read.
@@ -52,7 +52,7 @@ def packages(rootfs: RootFs, environment: str) -> dict[str, str]:
 def differences(
     rootfs: RootFs, environment: str, installed: dict[str, str], cleared: Iterable[str] = ()
 ) -> list[Difference]:
-    """How an environment differs from ``installed`` and from the lists of its own files.
+    """Return how an environment differs from ``installed`` and from the lists of its own files.
 
     Sizes are compared, not contents: that takes a fraction of a second for PyTorch's ten thousand
     files, and finds what was removed, replaced or edited but for an edit of equal length.
@@ -107,7 +107,7 @@ def finish(
 
 
 def marker(rootfs: RootFs, environment: str) -> dict[str, Any]:
-    """``identity``, ``packages`` and ``cleared`` of a complete environment, see `finish`.
+    """Return ``identity``, ``packages`` and ``cleared`` of a complete environment, see `finish`.
 
     Nothing of any other folder.
 
@@ -132,7 +132,7 @@ def marker(rootfs: RootFs, environment: str) -> dict[str, Any]:
 
 
 def python_version(rootfs: RootFs, environment: str) -> str:
-    """Version of its Python, as pyvenv.cfg has it; empty where it has none.
+    """Return version of its Python, as pyvenv.cfg has it; empty where it has none.
 
     Raises:
         UnreadableError: the file cannot be read.
@@ -163,7 +163,7 @@ def _wants_executable_stack(rootfs: RootFs, path: str) -> bool:
 
 
 def _distributions(rootfs: RootFs, environment: str) -> list[tuple[str, str, str]]:
-    """Folder in the environment, normalised name and version of each package."""
+    """Return folder in the environment, normalised name and version of each package."""
     found = [
         (f"{folder}/{entry}", re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"])
         for python in rootfs.optional_names(f"{environment}/lib")
@@ -179,7 +179,7 @@ def _distributions(rootfs: RootFs, environment: str) -> list[tuple[str, str, str
 
 
 def _altered(rootfs: RootFs, environment: str, distribution: str) -> str | None:
-    """The first file of a package that is missing or of another size, in words."""
+    """Return the first file of a package that is missing or of another size, in words."""
     try:
         text = rootfs.text(f"{environment}/{distribution}/RECORD", _LARGEST_RECORD)
         rows = list(itertools.islice(_rows(text), _MOST_FILES))
@@ -200,7 +200,7 @@ def _altered(rootfs: RootFs, environment: str, distribution: str) -> str | None:
 
 
 def _rows(text: str) -> Iterator[tuple[str, str]]:
-    """Path and size of the files whose size is listed, compiled ones left out."""
+    """Yield path and size of the files whose size is listed, compiled ones left out."""
     for row in csv.reader(io.StringIO(text, newline="")):
         if len(row) == 3 and row[2] and not row[0].endswith(".pyc"):
             yield row[0], row[2]

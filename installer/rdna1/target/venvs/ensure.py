@@ -110,14 +110,14 @@ def _result(
 
 
 def _current(spec: Spec) -> Path | None:
-    """The environment that the link names, or the folder of an older release in its place."""
+    """Give the environment that the link names, or the folder of an older release in its place."""
     if not spec.link.is_symlink():
         return spec.link if spec.link.exists() else None
     return Path(os.path.join(spec.link.parent, os.readlink(spec.link)))  # noqa: PTH118
 
 
 def _why_not(spec: Spec, environment: Path | None, identity: str) -> list[Difference]:
-    """Why an environment is not as it should be; nothing where it is."""
+    """Return why an environment is not as it should be; nothing where it is."""
     found = _why_contents_are_not(environment, identity)
     if found or environment is None:
         return found
@@ -125,13 +125,13 @@ def _why_not(spec: Spec, environment: Path | None, identity: str) -> list[Differ
 
 
 def _may_be_kept(spec: Spec, environment: Path, identity: str) -> bool:
-    """Whether an environment holds what it should, and nobody else may have added to it."""
+    """Return whether an environment holds what it should, and nobody else may have added to it."""
     found = _why_contents_are_not(environment, identity)
     return not found and not others_could_write(environment, spec.prefix)
 
 
 def _why_contents_are_not(environment: Path | None, identity: str) -> list[Difference]:
-    """Why an environment has to be built again; nothing where it holds what it should."""
+    """Return why an environment has to be built again; nothing where it holds what it should."""
     if environment is None:
         return [Difference("", "there is none yet")]
     rootfs, path = RootFs(), str(environment)
@@ -147,7 +147,7 @@ def _why_contents_are_not(environment: Path | None, identity: str) -> list[Diffe
 
 
 def _unused_name(spec: Spec, identity: str) -> Path:
-    """A folder for the build: not the one in use, which a repair replaces."""
+    """Return a folder for the build: not the one in use, which a repair replaces."""
     name = f"{spec.stack}-{identity}"
     current = _current(spec)
     first = spec.folder / name
@@ -155,7 +155,7 @@ def _unused_name(spec: Spec, identity: str) -> Path:
 
 
 def _built(spec: Spec, uv: Uv, identity: str) -> Path:
-    """A whole environment: an older one that fits, or a new one.
+    """Return a whole environment: an older one that fits, or a new one.
 
     Raises:
         BuildError: with what uv said; what was built until then is removed.

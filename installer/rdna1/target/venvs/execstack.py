@@ -65,13 +65,13 @@ def clear_executable_stacks(environment: Path, names: Sequence[str]) -> dict[str
 
 
 def wants_executable_stack(head: bytes) -> bool:
-    """Whether a file that starts with these bytes is a library with the flag set."""
+    """Return whether a file that starts with these bytes is a library with the flag set."""
     place = _flag_place(head)
     return place is not None and bool(head[place] & _PF_X)
 
 
 def digest_with_flag(library: Path) -> str:
-    """SHA-256 of a library as it is with the flag set, in hexadecimal digits.
+    """Return SHA-256 of a library as it is with the flag set, in hexadecimal digits.
 
     Raises:
         OSError: it cannot be read.
@@ -124,7 +124,7 @@ def _head(library: Path) -> bytes:
 
 
 def _flag_place(head: bytes) -> int | None:
-    """Where in an ELF file the byte with PF_X of PT_GNU_STACK is; None where there is none."""
+    """Say where in an ELF file the byte with PF_X of PT_GNU_STACK is; None where there is none."""
     if not head.startswith(_ELF64_LITTLE) or len(head) < 64:
         return None
     (table,) = struct.unpack_from("<Q", head, 0x20)
@@ -139,7 +139,7 @@ def _flag_place(head: bytes) -> int | None:
 
 
 def _listed_digest(environment: Path, library: Path) -> str:
-    """The SHA-256 that the wheel of a library lists for it; empty where none lists it."""
+    """Return the SHA-256 that the wheel of a library lists for it; empty where none lists it."""
     for site in environment.glob("lib/python3*/site-packages"):
         if site not in library.parents:
             continue
@@ -153,5 +153,5 @@ def _listed_digest(environment: Path, library: Path) -> str:
 
 
 def _hexadecimal(digest: str) -> str:
-    """A digest of RECORD, URL-safe base64 without padding, in hexadecimal digits."""
+    """Return a digest of RECORD, URL-safe base64 without padding, in hexadecimal digits."""
     return base64.urlsafe_b64decode(f"{digest}==").hex()

@@ -26,7 +26,10 @@ _ALL_READ, _ALL_ENTER, _OTHERS_WRITE = 0o044, 0o011, 0o022
 
 
 def foreign(prefix: Path, stack: str) -> str:
-    """Why the place of a stack's environment is somebody else's, with the remedy; empty if not."""
+    """Return why the place of a stack's environment is somebody else's, with the remedy.
+
+    Empty if not.
+    """
     link = prefix / stack
     for folder in (prefix, prefix / _FOLDER):
         if os.path.lexists(folder) and not folder.is_dir():
@@ -45,7 +48,10 @@ def foreign(prefix: Path, stack: str) -> str:
 
 
 def _shared(prefix: Path) -> str:
-    """Why one of root's own folders is not root's alone, with the remedy; empty where all are."""
+    """Return why one of root's own folders is not root's alone, with the remedy.
+
+    Empty where all are.
+    """
     if os.geteuid() != 0:
         return ""
     for folder in (prefix / name for name in _OWN_FOLDERS):
@@ -71,7 +77,7 @@ def _status(folder: Path) -> Optional[os.stat_result]:  # noqa: UP045 - Python 3
 
 
 def is_own(folder: Path) -> bool:
-    """Whether a folder is an environment that this project built, of any release."""
+    """Return whether a folder is an environment that this project built, of any release."""
     # Releases before the marker put this project into it as well.
     try:
         if marker(RootFs(), str(folder)):
@@ -82,7 +88,9 @@ def is_own(folder: Path) -> bool:
 
 
 def closed(environment: Path, prefix: Path) -> list[Difference]:
-    """What keeps users from an environment of root's, or lets them write to it; the first of all.
+    """Return what keeps users from an environment of root's, or lets them write to it.
+
+    The first of all.
 
     An environment in a home is for its owner alone.
     """
@@ -93,7 +101,7 @@ def closed(environment: Path, prefix: Path) -> list[Difference]:
 
 
 def others_could_write(environment: Path, prefix: Path) -> bool:
-    """Whether another than root may have put something into an environment of root's."""
+    """Return whether another than root may have put something into an environment of root's."""
     if environment.stat().st_uid != 0:
         return False
     # uv's own lock, which it lets everybody write, is empty and is not read.
@@ -147,7 +155,7 @@ def open_way(prefix: Path) -> None:
 
 
 def _parts(environment: Path, prefix: Path) -> Iterator[str]:
-    """The folders on the way, and all of the environment and of the Python that runs it."""
+    """Yield the folders on the way, and all of the environment and of the Python that runs it."""
     yield from (str(prefix), str(environment.parent))
     trees = _trees(environment, prefix)
     if len(trees) > 1:
@@ -157,7 +165,7 @@ def _parts(environment: Path, prefix: Path) -> Iterator[str]:
 
 
 def _trees(environment: Path, prefix: Path) -> list[Path]:
-    """The environment, and the Python that runs it unless that is the system's."""
+    """Return the environment, and the Python that runs it unless that is the system's."""
     python = Path(os.path.realpath(environment / "bin" / "python"))
     managed = prefix / _PYTHONS
     if managed not in python.parents:

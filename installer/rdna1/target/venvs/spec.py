@@ -67,7 +67,7 @@ class Spec(NamedTuple):
         return self.prefix / self.stack
 
     def identity(self) -> str:
-        """Short hash of everything that decides what the environment holds.
+        """Return the short hash of everything that decides what the environment holds.
 
         Where the wheels come from does not: their hashes are in the lock.
         """
@@ -94,18 +94,18 @@ class Spec(NamedTuple):
         return [(wheels, self.index_url), (project, self.project_index_url)]
 
     def source_entries(self) -> dict[str, str]:
-        """Name to entry of what is a source distribution in the lock, by the word of the stack."""
+        """Return name to entry of what the stack says is a source distribution in the lock."""
         names = [source["name"] for source in self.sources]
         found = ((entry_name(entry), entry) for entry in entries(parts(self.lock)[0]))
         return {name: entry for name, entry in found if name in names}
 
     def build_section(self) -> tuple[str, str]:
-        """What source distributions are built with, and the one index it may come from."""
+        """Return what source distributions are built with, and the one index it may come from."""
         return parts(self.lock)[2], self.project_index_url
 
 
 def parts(lock: str) -> tuple[str, str, str]:
-    """What the stack needs, what this project needs, and what source distributions are built with.
+    """Return what the stack needs, what this project needs, and what sources are built with.
 
     The first two make up an environment.
     """
@@ -115,19 +115,22 @@ def parts(lock: str) -> tuple[str, str, str]:
 
 
 def entries(lock: str) -> list[str]:
-    """All of a lock but its comments: each requirement with the indented lines of its hashes."""
+    """Return all of a lock but its comments.
+
+    Each requirement with the indented lines of its hashes.
+    """
     found = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
     return [part for part in found if part.strip() and not part.startswith("#")]
 
 
 def entry_name(entry: str) -> str:
-    """Normalised name of the distribution that an entry is of (PEP 503)."""
+    """Return normalised name of the distribution that an entry is of (PEP 503)."""
     match = re.match(r"[\w.-]+", entry, re.ASCII)
     return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits.
+    """Return SHA-256 of a file, in hexadecimal digits.
 
     Raises:
         OSError: the file cannot be read.

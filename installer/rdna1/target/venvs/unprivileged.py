@@ -93,7 +93,7 @@ def run_unprivileged(
 
 
 def _without_rights(number: int | None) -> list[str]:
-    """A command that gives up what rights there are, and the way to any others."""
+    """Return a command that gives up what rights there are, and the way to any others."""
     identity = ["--reuid", str(number), "--regid", str(number), "--clear-groups"]
     rights = ["--inh-caps=-all", "--no-new-privs"]
     return [_program("setpriv"), *(identity if number is not None else []), *rights, "--"]
@@ -108,7 +108,10 @@ def how_it_ended(status: int) -> str:
 
 
 def _isolation(number: int | None) -> list[str]:
-    """A command that takes the network away, and ends all with the program; where permitted."""
+    """Return a command that takes the network away, and ends all with the program.
+
+    Where permitted.
+    """
     # A user may do it in a user namespace of the user's own, if at all.
     namespace = [] if number is not None else ["--user", "--map-root-user"]
     alone = ["--net", "--pid", "--fork", "--kill-child"]
@@ -157,7 +160,7 @@ def _end_all_of(number: int) -> None:
 
 
 def _running_ids() -> set[int]:
-    """User ids of all processes that are not over."""
+    """Return user ids of all processes that are not over."""
     found: set[int] = set()
     for path in Path("/proc").glob("[0-9]*/status"):
         try:
