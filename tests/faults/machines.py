@@ -39,7 +39,7 @@ USER = "ada"
 STACK = DEFAULT_STACK
 MOMENT = "#!/bin/sh\nsleep 0.1\n"
 SCRIPTS = dict.fromkeys(("preinst", "postinst", "prerm"), MOMENT)
-# What an owner has before the first run, beside what every machine has.
+# What an owner has before the first run, next to what every machine has.
 OWNERS_THINGS = f"""
 useradd --create-home --shell /bin/bash {USER}
 printf 'export EDITOR=vi\\nexport MIOPEN_FIND_ENFORCE=3\\n' > /home/{USER}/.bashrc
@@ -136,7 +136,7 @@ class Virgin:
 
     Attributes:
         image: its name.
-        served: the archives, with the index of wheels beside them.
+        served: the archives, with the index of wheels next to them.
         python: an interpreter of this machine that every machine has mounted.
         server: of both.
         checkout: of the project, whose playbooks run.

@@ -45,8 +45,8 @@ class Play:
             machine: the play's one host.
             playbook: and further arguments.
             log: for all that it prints.
-            variables: of the machine, beside its own.
-            environment: variables of the process, beside this one's.
+            variables: of the machine, next to its own.
+            environment: variables of the process, next to this one's.
             prefix: the program and its first arguments.
             umask: of the process; this one's by default.
         """

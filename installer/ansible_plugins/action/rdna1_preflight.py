@@ -67,7 +67,7 @@ class ActionModule(ReportAction):
         asked["packages"] = requested_packages()
         facts = self.module("rdna1_facts", asked, variables)["ansible_facts"]
         try:
-            report = _judge(facts["rdna1"], arguments)
+            report = _assess(facts["rdna1"], arguments)
         except InputError as error:
             raise AnsibleActionFail(printable(str(error))) from error
         write(to_json(report), Path(arguments["report"]))
@@ -107,7 +107,7 @@ def refuse_unknown_variables(variables: Mapping[str, Any]) -> None:
     )
 
 
-def _judge(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
+def _assess(facts: Mapping[str, Any], arguments: Mapping[str, Any]) -> Report:
     return assess(
         load_facts(json.dumps(facts).encode()),
         load_stack(str(arguments["stack"])),

@@ -43,7 +43,7 @@ class Source(Entry, frozen=True):
 class Key(msgspec.Struct, frozen=True):
     """A primary key; ``expires`` is a date in UTC or None for never.
 
-    ``sha1``: its owner vouches for it with a signature over SHA-1.
+    ``sha1``: it is self-signed with SHA-1.
     """
 
     fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9A-F]{40}$")]

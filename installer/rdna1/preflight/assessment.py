@@ -1,4 +1,4 @@
-"""Judges a machine: runs every check and puts the findings together."""
+"""Assess a machine: run every check and put the findings together."""
 
 from __future__ import annotations
 

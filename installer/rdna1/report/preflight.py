@@ -29,10 +29,10 @@ _COUNTED: Final[dict[Status, str]] = {
 }
 _VERDICTS: Final = {
     "pass": ("PASS", "the machine is ready for the stack", "bold green"),
-    "warn": ("WARN", "the machine can hold the stack; mind the warnings", "bold yellow"),
+    "warn": ("WARN", "the stack can be installed: review the warnings", "bold yellow"),
     "refuse": (
         "REFUSE",
-        "nothing should be installed before the failures are dealt with",
+        "fix the failures before installing",
         "bold red",
     ),
 }

@@ -81,7 +81,7 @@ def test_the_environment_has_the_stacks_wheels_and_its_python(host: Any) -> None
     assert host.run(f"{ENVIRONMENT}/bin/rdna1-preflight list").rc == 0
 
 
-def test_the_lock_beside_the_inventory_has_hashes() -> None:
+def test_the_lock_next_to_the_inventory_has_hashes() -> None:
     lock = scenario_folder() / "locks" / "rocm-5.7-3.12-x86_64-linux.txt"
     assert "torch==2.2.2+rocm5.7 \\\n    --hash=sha256:" in lock.read_text()
 

@@ -99,14 +99,14 @@ def held_lock(machine: Machine, seconds: float) -> Iterator[None]:
 
 
 def lock_held_unfinished(bench: Bench) -> list[str]:
-    """A lock held beside packages that are not configured: the rerun waits and repairs."""
+    """A lock held next to packages that are not configured: the rerun waits and repairs."""
     machine = _interrupted_transaction(bench, "machine")
     with held_lock(machine, bench.lock_seconds):
         return bench.follow("rerun", machine)
 
 
 def lock_held_rollback(bench: Bench) -> list[str]:
-    """A lock held beside packages that are not configured: the rollback waits."""
+    """A lock held next to packages that are not configured: the rollback waits."""
     machine = _interrupted_transaction(bench, "machine")
     with held_lock(machine, bench.lock_seconds):
         return bench.follow("rollback", machine)

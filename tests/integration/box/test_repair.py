@@ -83,7 +83,7 @@ def test_what_was_changed_by_hand_is_put_right(provisioned: Provisioned) -> None
     assert "changed=0" in provisioned.play().stdout
 
 
-def test_a_damaged_environment_is_built_anew(provisioned: Provisioned) -> None:
+def test_a_damaged_environment_is_built_again(provisioned: Provisioned) -> None:
     box = provisioned.box
     box.run("sh", "-c", "rm /opt/rdna1/rocm-5.7/lib/python3*/site-packages/torch.py")
     provisioned.play()

@@ -79,7 +79,7 @@ def noble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Noble]:
             remove_box(name)
 
 
-def test_amd_beside_the_distribution_is_refused_until_the_user_says_so(noble: Noble) -> None:
+def test_amd_next_to_the_distribution_is_refused_until_the_user_says_so(noble: Noble) -> None:
     played = noble.play("distro")
     assert played.returncode == 0, played.stdout
     assert noble.rocminfo() == OF_UBUNTU

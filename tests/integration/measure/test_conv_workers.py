@@ -109,7 +109,7 @@ def test_a_device_that_is_being_reset_is_opened_once_more(started: Pids) -> None
     assert started() == []
 
 
-def test_workers_that_cannot_be_reaped_are_gone_on_without_up_to_the_limit(
+def test_workers_that_cannot_be_reaped_are_left_alone_up_to_the_limit(
     started: Pids, trace: Callable[[int], None]
 ) -> None:
     """A tracer stands for the driver that keeps a process in an uninterruptible sleep."""

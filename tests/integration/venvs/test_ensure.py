@@ -352,7 +352,7 @@ def test_no_index(make_spec: MakeSpec) -> None:
     assert "Connection refused" in words
 
 
-def test_a_killed_build_is_done_anew(make_spec: MakeSpec, tmp_path: Path) -> None:
+def test_a_killed_build_is_done_again(make_spec: MakeSpec, tmp_path: Path) -> None:
     spec = make_spec()
     before = ensure(spec)
     # A fake for a slow build: it goes on as real uv, a long time after the folder was made.

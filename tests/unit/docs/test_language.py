@@ -15,7 +15,7 @@ from support.shown_commands import ROOT, pages
 # What docs/glossary.md has another word for.
 FORBIDDEN = re.compile(
     r"\b(?:judg(?:e[sd]?|ing|ements?)|box(?:es)?|anew|beside|stand-ins?|the way back"
-    r"|put(?:s|ting)? right|vouch\w*|illegal|sittings?|gone on with)\b",
+    r"|put(?:s|ting)? right|vouch\w*|illegal|sittings?|gone on with|people|prolonged)\b",
     re.IGNORECASE,
 )
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
@@ -81,15 +81,34 @@ def docstrings(source: Path) -> Iterator[tuple[str, str]]:
                 yield node.name, text.partition("\n")[0]
 
 
-def test_docstrings_begin_with_a_verb() -> None:
-    sources = (ROOT / "installer").rglob("*.py")
+def sources() -> list[Path]:
+    """Return the modules of all rooms but the open ones."""
     package = ROOT / "installer" / "rdna1"
-    checked = [
-        s for s in sources if not str(s).startswith(tuple(str(package / r) for r in OPEN_ROOMS))
-    ]
+    rooms = tuple(str(package / room) for room in OPEN_ROOMS)
+    return [s for s in (ROOT / "installer").rglob("*.py") if not str(s).startswith(rooms)]
+
+
+def test_docstrings_begin_with_a_verb() -> None:
     assert [
         f"{source.relative_to(ROOT)}: {name}: {line}"
-        for source in checked
+        for source in sources()
         for name, line in docstrings(source)
         if NOUN_PHRASE.match(line)
     ] == []
+
+
+def texts(source: Path) -> Iterator[str]:
+    """Messages and docstrings of a module; a text of one word is a key."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            # What is in code quotes, and an attribute with its colon, are names.
+            yield re.sub(r"`[^`]*`|^ *\w+:", "", node.value, flags=re.MULTILINE)
+
+
+def test_texts_of_the_source_are_in_plain_words() -> None:
+    found = {
+        str(source.relative_to(ROOT)): words
+        for source in sources()
+        if (words := [word for text in texts(source) for word in FORBIDDEN.findall(text)])
+    }
+    assert found == {}

@@ -49,7 +49,7 @@ def _report(folder: Path) -> Summary:
     return msgspec.json.decode((folder / REPORT).read_bytes(), type=Summary)
 
 
-def test_an_interrupted_run_keeps_its_results_and_is_gone_on_with(
+def test_an_interrupted_run_keeps_its_results_and_is_resumed(
     tmp_path: Path, runs: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--kills=5", "--no-cases", "--parallel=1", f"--output={tmp_path}"]
@@ -84,7 +84,7 @@ def test_a_case_that_is_named_is_run_again(tmp_path: Path, runs: list[int]) -> N
         (OTHER_SEED, "--seed 2"),
     ],
 )
-def test_what_cannot_be_gone_on_with_is_said(
+def test_what_cannot_be_resumed_is_said(
     tmp_path: Path, text: str | None, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if text is not None:

@@ -142,7 +142,7 @@ def test_a_process_that_was_killed_runs_its_case_again(card: Card, tmp_path: Pat
     assert card.done[0] == last
 
 
-def test_the_hangs_of_earlier_sittings_count(card: Card, tmp_path: Path) -> None:
+def test_the_hangs_of_earlier_sessions_count(card: Card, tmp_path: Path) -> None:
     file = tmp_path / "journal"
     whole = search(None)
     hangs = [number for number, each in enumerate(whole.cases, 1) if each.outcome == "hang"]
@@ -152,7 +152,7 @@ def test_the_hangs_of_earlier_sittings_count(card: Card, tmp_path: Path) -> None
     assert (report.complete, report.workers_lost) == (False, 2)
 
 
-def test_a_hang_under_a_shortened_deadline_is_confirmed_in_the_next_sitting(
+def test_a_hang_under_a_shortened_deadline_is_confirmed_in_the_next_session(
     card: Card, tmp_path: Path
 ) -> None:
     file = tmp_path / "journal"
@@ -164,7 +164,7 @@ def test_a_hang_under_a_shortened_deadline_is_confirmed_in_the_next_sitting(
     assert report.result.safe_side == 31
 
 
-def test_a_hang_that_had_the_full_timeout_is_not_confirmed_in_the_next_sitting(
+def test_a_hang_that_had_the_full_timeout_is_not_confirmed_in_the_next_session(
     card: Card, tmp_path: Path
 ) -> None:
     file = tmp_path / "journal"

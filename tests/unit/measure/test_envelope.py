@@ -198,7 +198,7 @@ def test_an_envelope_is_read_where_it_was_measured_whatever_the_date(tmp_path: P
         ),
     ],
 )
-def test_an_envelope_of_other_circumstances_is_refused(
+def test_an_envelope_of_other_conditions_is_refused(
     tmp_path: Path, name: str, value: object, message: str
 ) -> None:
     path = measured_here(tmp_path)

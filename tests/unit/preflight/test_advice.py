@@ -41,13 +41,15 @@ class Box(NamedTuple):
     "box",
     [
         Box("ubuntu-24.04-rx5700xt", "therock", True, "rdna1", "gfx1010", "rdna1_stack=therock"),
-        Box("ubuntu-22.04-rx5500xt", "therock", True, "rdna1", "gfx1012", "mind the warnings"),
+        Box("ubuntu-22.04-rx5500xt", "therock", True, "rdna1", "gfx1012", "review the warnings"),
         Box("ubuntu-24.04-rx6800", None, False, "newer", "gfx1030", "current ROCm serves such"),
         Box("debian-13-no-card", None, False, "none", None, "it has no AMD card"),
         Box("ubuntu-24.04-wsl", None, False, "none", None, "inside Windows"),
         Box("debian-13-bc250", None, False, "other", "gfx1013", "is not one of RDNA1"),
         Box("ubuntu-24.04-mixed-rocm", "therock", False, "rdna1", "gfx1010", "once its failures"),
-        Box("ubuntu-24.04-find-enforce", "therock", False, "rdna1", "gfx1010", "are dealt with"),
+        Box(
+            "ubuntu-24.04-find-enforce", "therock", False, "rdna1", "gfx1010", "failures are fixed"
+        ),
     ],
     ids=lambda box: box.tree,
 )

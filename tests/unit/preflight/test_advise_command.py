@@ -19,7 +19,7 @@ HEALTHY = str(FIXTURES / "ubuntu-24.04-rx5700xt")
     ("tree", "code", "shown", "hidden"),
     [
         ("ubuntu-24.04-rx5700xt", 0, ["rocm-5.7", "libtinfo5", "device-gfx1010"], ["after repair"]),
-        ("ubuntu-22.04-rx5500xt", 0, ["mind the warnings", "device-gfx1012"], ["FAIL"]),
+        ("ubuntu-22.04-rx5500xt", 0, ["review the warnings", "device-gfx1012"], ["FAIL"]),
         ("ubuntu-24.04-find-enforce", 1, ["after repair", "miopen.sh:3"], []),
         ("ubuntu-24.04-rx6800", 1, ["needs no stack", "gfx1030"], ["FAIL", "newer card"]),
         ("debian-13-no-card", 1, ["no AMD card", "A newer card"], ["FAIL", "device-gfx"]),
@@ -107,7 +107,7 @@ def test_wrong_usage_is_one_line(
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"schema_version": 9}', "[]"])
-def test_facts_that_cannot_be_judged_are_one_line(
+def test_facts_that_cannot_be_assessed_are_one_line(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -244,11 +244,11 @@ ROWS = [
     Row("render-nodes", "there", {}, "pass", ("/dev/dri/renderD128",)),
     Row("render-nodes", "none", {"render_nodes": []}, "fail", ("no render node", "udevadm")),
     Row("render-nodes", "unknown", unknown("render_nodes"), "skip", (UNREAD,)),
-    Row("wsl", "no", {}, "pass", ("no Windows",)),
+    Row("wsl", "no", {}, "pass", ("not a Windows",)),
     Row("wsl", "container", {"container": "podman"}, "pass", ()),
     Row("wsl", "yes", {"container": "wsl"}, "fail", ("/dev/kfd", "next to Windows")),
     Row("wsl", "unknown", unknown("container"), "skip", (UNREAD,)),
-    Row("container-devices", "no container", {}, "pass", ("no container",)),
+    Row("container-devices", "no container", {}, "pass", ("not a container",)),
     Row("container-devices", "passed", {"container": "docker"}, "pass", ("(docker)",)),
     *[
         Row(
@@ -272,7 +272,7 @@ ROWS = [
         "skip",
         (UNREAD,),
     ),
-    Row("virtual-machine", "no", {}, "pass", ("no virtual machine",)),
+    Row("virtual-machine", "no", {}, "pass", ("not a virtual machine",)),
     Row("virtual-machine", "whole card", {"virtualization": "kvm"}, "pass", ("(kvm)",)),
     Row(
         "virtual-machine",

@@ -103,7 +103,7 @@ def test_ignored_findings_are_shown_and_proceed(capsys: pytest.CaptureFixture[st
     assert "(ignored: card, python)" in text
 
 
-def test_saved_facts_are_judged_anywhere(tmp_path: Path) -> None:
+def test_saved_facts_are_assessed_anywhere(tmp_path: Path) -> None:
     facts = run("facts", "--root", HEALTHY, "--user", "ann", "bob")
     saved = tmp_path / "facts.json"
     saved.write_text(facts.stdout)

@@ -109,7 +109,7 @@ def put(facts: Any, path: tuple[Any, ...], value: object) -> None:
 
 @settings(max_examples=examples(400), deadline=None)
 @given(data=st.data())
-def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: MakeFacts) -> None:
+def test_damaged_facts_are_assessed_or_named(data: st.DataObject, make_facts: MakeFacts) -> None:
     facts = make_facts({})
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(places(facts)))
@@ -132,7 +132,7 @@ def test_damaged_facts_are_judged_or_named(data: st.DataObject, make_facts: Make
 
 @settings(max_examples=examples(200), deadline=None)
 @given(cut=st.integers(0, 10_000), junk=st.binary(max_size=8))
-def test_damaged_json_is_judged_or_named(cut: int, junk: bytes, make_facts: MakeFacts) -> None:
+def test_damaged_json_is_assessed_or_named(cut: int, junk: bytes, make_facts: MakeFacts) -> None:
     text = json.dumps(make_facts({})).encode()
     cut = min(cut, len(text))
     try:
@@ -157,7 +157,7 @@ def assessed_or_named(facts: Any) -> None:
 
 @settings(max_examples=examples(8), deadline=None)
 @given(data=st.data())
-def test_damaged_facts_with_a_text_of_10_mb_are_judged_or_named(
+def test_damaged_facts_with_a_text_of_10_mb_are_assessed_or_named(
     data: st.DataObject, make_facts: MakeFacts
 ) -> None:
     facts = make_facts({})
@@ -167,7 +167,7 @@ def test_damaged_facts_with_a_text_of_10_mb_are_judged_or_named(
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "gfx" + "9" * 5000, "10.3." + "9" * 5000])
-def test_numbers_of_5000_digits_are_judged_or_named(make_facts: MakeFacts, value: str) -> None:
+def test_numbers_of_5000_digits_are_assessed_or_named(make_facts: MakeFacts, value: str) -> None:
     """int() takes at most 4300 digits; packaging's versions are made of such numbers."""
     setting = {"name": "HSA_OVERRIDE_GFX_VERSION", "place": "/etc/environment", "line": 1}
     changes = {"variables": [{**setting, "value": "10.3.0"}]}

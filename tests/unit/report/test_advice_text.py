@@ -27,8 +27,8 @@ def test_what_a_person_reads() -> None:
     assert advice_text(ADVICE, width=60, colour=False) == (
         "Some Linux 1, A board, gfx1010\n"
         "\n"
-        "new (New ROCm) is the stack for this machine; nothing stands\n"
-        "against it.\n"
+        "new (New ROCm) is the stack for this machine: no problems\n"
+        "found.\n"
         "\n"
         "new (New ROCm): can be installed\n"
         "\n"

@@ -43,8 +43,8 @@ def test_what_a_person_reads() -> None:
         "\n"
         "8 checks: 2 passed, 1 warned, 1 failed, 3 skipped, 1 ignored\n"
         "(-v shows each)\n"
-        "REFUSE rocm-5.7: nothing should be installed before the\n"
-        "failures are dealt with (ignored: known)\n"
+        "REFUSE rocm-5.7: fix the failures before installing\n"
+        "(ignored: known)\n"
     )
 
 
@@ -71,8 +71,8 @@ def test_verbose_shows_every_finding_in_the_order_of_the_checks() -> None:
         "pass     fine      all is fine\n"
         "\n"
         "8 checks: 2 passed, 1 warned, 1 failed, 3 skipped, 1 ignored\n"
-        "REFUSE rocm-5.7: nothing should be installed before the\n"
-        "failures are dealt with (ignored: known)\n"
+        "REFUSE rocm-5.7: fix the failures before installing\n"
+        "(ignored: known)\n"
     )
 
 

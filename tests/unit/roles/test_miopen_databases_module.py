@@ -67,7 +67,7 @@ def link_database(root: Path) -> None:
     (root / "home/.config/miopen").symlink_to(root / "etc/.config/miopen")
 
 
-def test_the_folder_is_moved_beside(module: dict[str, Any], root: Path) -> None:
+def test_the_folder_is_moved_next_to_it(module: dict[str, Any], root: Path) -> None:
     make(root)
     assert move(module, root) == "miopen.rdna1-backup"
     assert (root / "home/.config/miopen.rdna1-backup/db").read_text() == "x"

@@ -138,7 +138,7 @@ def _range(name: str, value: int | str) -> list[int | str]:
 
 
 def _case(chosen: dict[str, int | str]) -> ConvCase | None:
-    """Return one combination as a case, None if it is illegal."""
+    """Return one combination as a case, None if it is invalid."""
     dims = int(chosen["dims"])
     sides, kernel = _axes(chosen.pop("side"), dims), _axes(chosen.pop("kernel"), dims)
     if sides is None or kernel is None:

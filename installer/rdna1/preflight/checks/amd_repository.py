@@ -38,7 +38,7 @@ def amd_signature(case: Case) -> CheckOutcome:
     """A source of AMD must be checked against AMD's key, and against no other.
 
     With trusted=yes anybody on the way to the server can install programs as root. Without
-    signed-by every key that apt trusts vouches for AMD's packages, AMD's for every other
+    signed-by every key that apt trusts is enough for AMD's packages, AMD's for every other
     archive, and an expired copy in the common keyring stops the update.
     """
     new = new_sources(case)

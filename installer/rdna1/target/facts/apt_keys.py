@@ -21,7 +21,7 @@ def keyrings(rootfs: RootFs, sources: list[Source], unknown: Unknown) -> list[di
 
     ``for_all`` says that apt trusts it for every source without a keyring of its own. A key
     has ``fingerprint``, ``expires`` (a date in UTC or None for never), ``expired`` (by this
-    machine's clock), ``revoked`` and ``sha1`` (its owner vouches for it with SHA-1). A key
+    machine's clock), ``revoked`` and ``sha1`` (it is self-signed with SHA-1). A key
     within a source has ``file:line`` for its path.
 
     Args:

@@ -35,7 +35,7 @@ class Source(NamedTuple):
         components: parts of the archive.
         signed_by: paths of keyrings, fingerprints, or ``file:line`` for a key in the entry.
         key: the key in the entry itself, in ASCII armour, or empty.
-        trusted: whether it is used even when nothing vouches for it.
+        trusted: whether it is used without a signature.
         enabled: whether apt reads it.
     """
 

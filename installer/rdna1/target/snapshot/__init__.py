@@ -1,4 +1,4 @@
-"""What a machine was before each provisioning, and the way back to it.
+"""The state of a machine before each provisioning, and the rollback to it.
 
 A run of ``site.yml`` writes a record before its first change and another after its last one.
 What differs between the two is the run's doing; everything else belongs to the machine's

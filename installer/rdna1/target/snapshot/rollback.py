@@ -50,7 +50,7 @@ class RollbackPlan(NamedTuple):
 
 
 def plan(runs: list[Run], now: State) -> RollbackPlan:
-    """Plan the way back to the state before the first of some runs.
+    """Plan the rollback to the state before the first of some runs.
 
     Args:
         runs: the run to go back behind and all later ones, the oldest first.

@@ -13,7 +13,7 @@ def test_the_stack_is_the_one_that_is_active(host: Any) -> None:
     assert torch_version(host, "therock") == "2.12.0+rocm10.1.0"
 
 
-def test_the_environment_before_stays_for_the_way_back(host: Any) -> None:
+def test_the_environment_before_stays_for_a_rollback(host: Any) -> None:
     assert torch_version(host, "rocm-5.7") == "2.2.2+rocm5.7"
 
 

@@ -83,7 +83,7 @@ def test_a_key_that_expires_and_one_that_does_not(gpg: Gpg, make_key: Callable[.
         ]
 
 
-def test_a_key_that_was_prolonged(gpg: Gpg, make_key: Callable[..., str]) -> None:
+def test_a_key_whose_expiry_was_extended(gpg: Gpg, make_key: Callable[..., str]) -> None:
     """As AMD's was in 2018, 2019 and 2021: the newest word counts."""
     name = make_key("prolonged", "10d")
     old = exported(gpg, "prolonged")
@@ -95,7 +95,7 @@ def test_a_key_that_was_prolonged(gpg: Gpg, make_key: Callable[..., str]) -> Non
     assert keys(exported(gpg, "prolonged"))[0].expires is None
 
 
-def test_others_do_not_prolong_a_key(gpg: Gpg, make_key: Callable[..., str]) -> None:
+def test_others_do_not_extend_a_key(gpg: Gpg, make_key: Callable[..., str]) -> None:
     name = make_key("signed", "10d")
     make_key("friend", "900d")
     gpg("--yes", "--local-user", "friend@example.org", "--quick-sign-key", name, at=CREATED + DAY)
@@ -117,7 +117,7 @@ def _homes(gpg: Gpg) -> list[str]:
     return [line.split()[-1] for line in gpg("--version").decode().splitlines() if "Home:" in line]
 
 
-def test_a_key_vouched_for_with_sha1(gpg: Gpg, make_key: Callable[..., str]) -> None:
+def test_a_key_self_signed_with_sha1(gpg: Gpg, make_key: Callable[..., str]) -> None:
     make_key("sha1", "never", "rsa2048", "--cert-digest-algo", "SHA1", "--allow-weak-digest-algos")
     assert keys(exported(gpg, "sha1"))[0].sha1
 

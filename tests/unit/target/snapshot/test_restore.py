@@ -67,7 +67,7 @@ def test_everything_comes_back_byte_for_byte(tmp_path: Path) -> None:
     assert restore(found) == Restored([], [])
 
 
-def test_what_the_owner_changed_since_is_kept_beside(tmp_path: Path) -> None:
+def test_what_the_owner_changed_since_is_kept_next_to_it(tmp_path: Path) -> None:
     root = tmp_path / "root"
     make(root)
     before = record(root)
