@@ -16,16 +16,8 @@ from rdna1.mirror import MANIFEST, Expected, MirrorError, check, prepare, sign, 
 from rdna1.mirror.keyrings import signed_by
 from rdna1.mirror.manifest import MirrorArchive, decode
 from support.apt_repository import signing_key
+from support.mirrors import SUBJECT
 
-SUBJECT = {
-    "stack": "rocm-5.7",
-    "os": "debian",
-    "version": "13",
-    "architecture": "amd64",
-    "rocm_source": "distro",
-    "pytorch_source": "index",
-    "packages": ["rocminfo"],
-}
 ARCHIVE = {"folder": "archives/a", "suite": "trixie", "components": ["main"], "key": ""}
 EVIL = b"Types: deb\nURIs: http://evil.example/\nSuites: ./\nTrusted: yes\n"
 
@@ -87,11 +79,11 @@ def test_a_file_that_is_not_in_the_manifest_is_refused(folder: Path) -> None:
 def test_no_manifest_names_what_apt_reads(folder: Path) -> None:
     (folder / "sources").mkdir()
     (folder / "sources/evil.sources").write_bytes(EVIL)
-    with pytest.raises(MirrorError, match="no path inside of a mirror"):
+    with pytest.raises(MirrorError, match="not a path inside of a mirror"):
         write_manifest(folder, SUBJECT, [])
     file = {"path": "sources/evil.sources", "sha256": hashlib.sha256(EVIL).hexdigest()}
     changed(folder, lambda data: data["files"].append(file | {"size": len(EVIL)}))  # type: ignore[attr-defined]
-    with pytest.raises(MirrorError, match="no path inside of a mirror"):
+    with pytest.raises(MirrorError, match="not a path inside of a mirror"):
         check(folder)
 
 

@@ -20,17 +20,9 @@ from rdna1.mirror import (
 )
 from rdna1.mirror.manifest import decode
 from rdna1.wheels import LockedFile
+from support.mirrors import SUBJECT
 from support.wheels import serve
 
-SUBJECT = {
-    "stack": "rocm-5.7",
-    "os": "debian",
-    "version": "13",
-    "architecture": "amd64",
-    "rocm_source": "distro",
-    "pytorch_source": "index",
-    "packages": ["rocminfo"],
-}
 FILES = {
     "archives/a/pool/p_1.0~2_all.deb": b"a package",
     "keys/rocm.gpg": b"a key",
@@ -140,7 +132,7 @@ def test_a_manifest_names_nothing_outside(folder: Path, path: str) -> None:
     data = json.loads((folder / MANIFEST).read_text())
     data["files"][0]["path"] = path
     (folder / MANIFEST).write_text(json.dumps(data))
-    with pytest.raises(MirrorError, match="no path inside of a mirror"):
+    with pytest.raises(MirrorError, match="not a path inside of a mirror"):
         check(folder)
 
 

@@ -321,7 +321,7 @@ ROWS = [
         "pass",
         ("auto-apt-proxy",),
     ),
-    Row("apt-proxy", "no address", proxy("proxy:3128"), "warn", ("'proxy:3128' is no", "http://")),
+    Row("apt-proxy", "no address", proxy("proxy:3128"), "warn", ("'proxy:3128' is not", "http://")),
     Row("apt-proxy", "two", proxy("http://a/", "http://b/"), "warn", ("different", "1proxy:3")),
     Row("apt-proxy", "unknown", unknown("apt.proxies"), "skip", (UNREAD,)),
     Row("pep668", "closed", {}, "pass", ("/usr/lib/python3.12/EXTERNALLY-MANAGED",)),

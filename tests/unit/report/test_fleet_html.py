@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from rdna1.preflight import Finding, Report
 from rdna1.report.fleet import Assessed, HostResult, NotAssessed, fleet_report
 from rdna1.report.fleet_page import fleet_html
+from support.html_page import HtmlPage
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 STATUSES = ("fail", "warn", "ignored", "skip", "pass")
@@ -20,41 +20,6 @@ HOSTILE = (
     "{{ 7 * 7 }}",
     "&lt;b&gt;",
 )
-
-
-class Page(HTMLParser):
-    """Elements, attributes and texts of a page."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.texts: list[str] = []
-        self.feed(source)
-        self.close()
-
-    @property
-    def text(self) -> str:
-        """What a reader sees, with single spaces."""
-        return " ".join(" ".join(self.texts).split())
-
-    def values(self, attribute: str) -> list[str]:
-        """All values of an attribute."""
-        return [value or "" for name, value in self.attributes if name == attribute]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.texts.append(data)
 
 
 def finding(status: str, text: str = "", references: tuple[str, ...] = ()) -> Finding:
@@ -71,16 +36,14 @@ def finding(status: str, text: str = "", references: tuple[str, ...] = ()) -> Fi
     )
 
 
-def page(*findings: Finding, host: str = "one") -> Page:
+def page(*findings: Finding, host: str = "one") -> HtmlPage:
     results: dict[str, HostResult] = {
         host: Assessed(
             Report(stack="rocm-5.7", verdict="refuse", checks=list(findings)), ["id-fail"]
         ),
         "gone": NotAssessed(reachable=False, reason=f"no route to {host}"),
     }
-    parsed = Page(fleet_html(fleet_report(results, judged_at=NOON)))
-    assert parsed.open == []
-    return parsed
+    return HtmlPage(fleet_html(fleet_report(results, judged_at=NOON)))
 
 
 def test_every_finding_is_on_the_page_with_evidence_and_remedy() -> None:
@@ -103,7 +66,7 @@ def test_hosts_come_first_then_findings_worst_first() -> None:
 def test_a_warning_that_refuses_a_strict_host_says_so() -> None:
     report = Report(stack="rocm-5.7", verdict="warn", checks=[finding("warn")])
     fleet = fleet_report({"wary": Assessed(report, ["id-warn"])}, judged_at=NOON)
-    text = Page(fleet_html(fleet)).text
+    text = HtmlPage(fleet_html(fleet)).text
     assert "wary rocm-5.7 REFUSE rocm-5.7 id-warn (warn, refused all the same: strict)" in text
 
 

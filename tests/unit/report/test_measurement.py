@@ -7,7 +7,6 @@ import io
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import msgspec
 import pytest
@@ -24,6 +23,7 @@ from rdna1.report.measurement.figures import maps, path, times
 from rdna1.report.measurement.subject import subjects
 from rdna1.report.measurement.verdict import verdict
 from support.convolutions import investigate, losses, pretend
+from support.html_page import HtmlPage
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7 * 7 }}\x1b[31m $x$'
 
@@ -80,45 +80,10 @@ def smoke(name: str = "a double") -> SmokeReport:
     )
 
 
-class Page(HTMLParser):
-    """Tags, attributes and texts of a page; every element must be closed."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str]] = []
-        self.texts: list[str] = []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-
-    @property
-    def text(self) -> str:
-        """What a reader sees."""
-        return " ".join(" ".join(self.texts).split())
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_startendtag(tag, attrs)
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.texts.append(data)
-
-
-def page(*reports: msgspec.Struct) -> Page:
+def page(*reports: msgspec.Struct) -> HtmlPage:
     source = measurement_page("html", reports)
     assert isinstance(source, str)
-    return Page(source)
+    return HtmlPage(source)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +123,7 @@ def test_sides_by_channels_stay_inside_the_workspace() -> None:
 
 def test_nothing_on_the_page_acts_or_loads() -> None:
     shown = page(boundary(by_side, HOSTILE), smoke(HOSTILE))
-    assert not shown.tags & {"script", "img", "iframe", "object", "link", "base", "form"}
+    assert not set(shown.tags) & {"script", "img", "iframe", "object", "link", "base", "form"}
     assert "<script>alert(1)</script>" in shown.text
     assert "{{ 7 * 7 }}" in shown.text
     assert "\x1b" not in shown.text

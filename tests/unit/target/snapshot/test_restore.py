@@ -6,27 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rdna1.target.snapshot.file_changes import FileChange
-from rdna1.target.snapshot.files import Entries, read_entries, same
+from rdna1.target.snapshot.files import Entries, read_entries
 from rdna1.target.snapshot.restore import Restored, restore_files
 from rdna1.target.snapshot.watch import Place
+from support.file_changes import changes, restore
 
 
 def record(root: Path) -> Entries:
     return read_entries([Place(str(root), 3)], contents=True)
-
-
-def changes(before: Entries, after: Entries, *, ours: bool = True) -> list[FileChange]:
-    paths = sorted(before.keys() | after.keys())
-    return [
-        FileChange(path, before.get(path), after.get(path), ours)
-        for path in paths
-        if not same(before.get(path), after.get(path))
-    ]
-
-
-def restore(found: list[FileChange]) -> Restored:
-    return restore_files(found, dry_run=False)
 
 
 def make(root: Path) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from rdna1.target.snapshot.file_changes import FileChange
-from rdna1.target.snapshot.files import Entries, read_entries, same
-from rdna1.target.snapshot.restore import Restored, restore_files
+from rdna1.target.snapshot.files import Entries, read_entries
 from rdna1.target.snapshot.watch import Place
 from support.attacker import (
     UID,
@@ -23,6 +22,7 @@ from support.attacker import (
     owned_tree,
     shared_folder,
 )
+from support.file_changes import changes, restore
 from support.forked import in_child
 
 OTHER = UID + 1
@@ -83,19 +83,6 @@ def folder() -> Iterator[Path]:
 def machine(folder: Path) -> Machine:
     """The machine."""
     return Machine(folder / "root")
-
-
-def changes(before: Entries, after: Entries) -> list[FileChange]:
-    paths = sorted(before.keys() | after.keys())
-    return [
-        FileChange(path, before.get(path), after.get(path), True)
-        for path in paths
-        if not same(before.get(path), after.get(path))
-    ]
-
-
-def restore(found: list[FileChange]) -> Restored:
-    return restore_files(found, dry_run=False)
 
 
 def put_back_in_the_home(machine: Machine) -> list[FileChange]:
