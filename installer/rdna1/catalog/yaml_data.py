@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import yaml
 
 from rdna1.errors import InputError
+
+# Texts of data files.
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+ReleaseVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+VariableName = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z0-9_]*$")]
 
 # The files of this room, one loader each.
 DATA = Path(__file__).with_name("data")

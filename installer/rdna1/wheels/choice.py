@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from rdna1.catalog.cards import CardList
-from rdna1.catalog.stacks import Pytorch
+from rdna1.catalog.pytorch import Pytorch
 
 # This package is in every environment, and runs on nothing older.
 _OWN: Final = ">=3.10"

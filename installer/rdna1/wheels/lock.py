@@ -12,7 +12,7 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from rdna1.catalog.stacks import SourceDistribution
+from rdna1.catalog.pytorch import SourceDistribution
 from rdna1.target.credentials import text_without_credentials
 from rdna1.target.folders import make_folders
 from rdna1.target.venvs.spec import BUILD_MARK, LOCK_MARK, entries, entry_name, parts

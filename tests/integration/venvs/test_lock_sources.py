@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration.venvs.conftest import UV
-from rdna1.catalog.stacks import SourceDistribution
+from rdna1.catalog.pytorch import SourceDistribution
 from rdna1.target.venvs.spec import parts
 from rdna1.wheels import LockError, Wanted, locked_files, make_lock, read_lock
 from support.wheels import serve, write_fake_wheel, write_pages, write_source

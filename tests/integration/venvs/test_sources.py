@@ -14,7 +14,7 @@ import pytest
 from packaging.utils import parse_wheel_filename
 
 from integration.venvs.conftest import UV, MakeSpec, spec_maker
-from rdna1.catalog.stacks import SourceDistribution
+from rdna1.catalog.pytorch import SourceDistribution
 from rdna1.mirror import download_wheels
 from rdna1.target.venvs import unprivileged
 from rdna1.target.venvs.build import BuildError

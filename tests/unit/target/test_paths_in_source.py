@@ -219,7 +219,7 @@ def test_the_rule_finds(source: str) -> None:
         "os.open(f'/proc/self/fd/{pointer}', flags)",
         "os.fstat(file)",
         "rootfs.exists(path)",
-        "self._reader.exists(path)",
+        "self._rootfs.exists(path)",
         "text.replace('a', 'b')",
         "os.path.join(a, b)",
         "Path(path).parent",

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from packaging.version import Version
 
-from rdna1.catalog.stacks import MiopenProfileName, Stack, VariableName
-from rdna1.catalog.yaml_data import DATA, load
+from rdna1.catalog.stacks import MiopenProfileName, Stack
+from rdna1.catalog.yaml_data import DATA, VariableName, load
 from rdna1.conv.case import ConvCase, MemoryFormat
 from rdna1.conv.result import DeviceInfo
 from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE

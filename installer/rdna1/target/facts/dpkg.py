@@ -100,7 +100,7 @@ class Status:
 
     def __init__(self, rootfs: RootFs) -> None:
         """Ask ``rootfs`` for the files."""
-        self._reader = rootfs
+        self._rootfs = rootfs
         self._entries: dict[tuple[str, str], str] | None = None
         self._packages: list[Package] | None = None
 
@@ -120,10 +120,10 @@ class Status:
 
     def _read(self) -> dict[tuple[str, str], str]:
         """Read status and journal; a dpkg at work may take a file of the journal away meanwhile."""
-        text = self._reader.text(STATUS_FILE, _STATUS_LIMIT)
+        text = self._rootfs.text(STATUS_FILE, _STATUS_LIMIT)
         entries = {_key(part): part for part in text.split("\n\n") if part.strip()}
         for name in self.journal():
-            part = self._reader.text(f"{JOURNAL}/{name}").strip("\n")
+            part = self._rootfs.text(f"{JOURNAL}/{name}").strip("\n")
             # dpkg itself takes an empty file, which a power loss leaves, for no entry.
             if part.strip("\0 \n"):
                 _supersede(entries, part)
@@ -135,7 +135,7 @@ class Status:
         Raises:
             UnreadableError: the folder cannot be read.
         """
-        names = self._reader.optional_names(JOURNAL)
+        names = self._rootfs.optional_names(JOURNAL)
         return sorted((n for n in names if n.isdecimal() and n.isascii()), key=int)
 
     def packages(self) -> list[Package]:
@@ -166,7 +166,7 @@ class Status:
             UnreadableError: no file tells.
         """
         # The file exists where foreign architectures were added; the native one is first.
-        listed = (self._reader.optional_text("/var/lib/dpkg/arch") or "").split()
+        listed = (self._rootfs.optional_text("/var/lib/dpkg/arch") or "").split()
         return listed[0] if listed else self.installed("libc6").architecture
 
 

@@ -30,7 +30,7 @@ Conf libnew (2.1-1 Debian:13.1/stable [amd64])
 @pytest.fixture(autouse=True)
 def nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fake for dpkg's dependencies, which test_rollback_packages.py is about."""
-    monkeypatch.setattr(rollback, "needed", lambda _reader, _names: {})
+    monkeypatch.setattr(rollback, "needed", lambda _rootfs, _names: {})
 
 
 def interrupted(name: str = "1") -> Run:

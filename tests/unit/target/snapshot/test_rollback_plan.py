@@ -52,7 +52,7 @@ def groups(**members: list[str]) -> State:
 @pytest.fixture(autouse=True)
 def nothing_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fake for dpkg's dependencies, which test_rollback_packages.py is about."""
-    monkeypatch.setattr(rollback, "needed", lambda _reader, _names: {})
+    monkeypatch.setattr(rollback, "needed", lambda _rootfs, _names: {})
 
 
 def test_packages_of_the_owner_stay() -> None:
