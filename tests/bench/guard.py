@@ -37,7 +37,7 @@ from rdna1.guard.activate import entered  # noqa: E402 - as above
 from rdna1.guard.flight import Recorder, create  # noqa: E402 - as above
 from rdna1.guard.layer import FORWARD, Layer  # noqa: E402 - as above
 from rdna1.guard.setting import Guard  # noqa: E402 - as above
-from support.clock import Clock, Run, commit_of, geometric_mean  # noqa: E402 - as above
+from support.clock import Clock, Run, commit_of, geometric_mean, processor_name  # noqa: E402 - as above
 from support.models import resnet18, resnet50  # noqa: E402 - as above
 
 SIDE = 42
@@ -224,7 +224,8 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
     torch.backends.cudnn.benchmark = search
     torch.backends.cudnn.allow_tf32 = False
     clock = Clock(device, repeats)
-    is_cuda, threads = device.type == "cuda", torch.get_num_threads()
+    is_cuda = device.type == "cuda"
+    processor = f"{processor_name()}, {torch.get_num_threads()} threads"
     layers = [layer_row(clock, layer) for layer in (LAYERS if is_cuda else LAYERS[:3])]
     strips = [strip_row(clock, *strip) for strip in STRIPS] if is_cuda else []
     models = [model_row(clock, *model) for model in (MODELS if is_cuda else MODELS_OF_CPU)]
@@ -237,7 +238,7 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
         for name in strips[0].keys() & {"patch_conv", "patch_conv_at_once"}:
             means[name] = geometric_mean(strips, name, "native")
     return {
-        "device": torch.cuda.get_device_name() if is_cuda else f"CPU, {threads} threads",
+        "device": torch.cuda.get_device_name() if is_cuda else processor,
         "torch": torch.__version__,
         "side": SIDE,
         "geometric_means": means,

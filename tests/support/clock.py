@@ -57,6 +57,13 @@ def commit_of(folder: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def processor_name() -> str:
+    """Model of the processor, as the kernel names it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "CPU")
+
+
 def geometric_mean(rows: list[dict[str, Any]], name: str, of: str) -> float:
     """Geometric mean of a ratio over rows."""
     logs = [math.log(row[name] / row[of]) for row in rows]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from unittest import mock
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every torch program uses
@@ -12,12 +14,27 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rdna1.guard import Envelope, FallbackWarning, Limit, Pair
+from rdna1.guard import Envelope, FallbackWarning, Limit, Pair, steps
+from rdna1.guard.axis import Axis
 from rdna1.guard.convolution import convolve, convolve_transposed
+from rdna1.guard.layer import Layer
+from rdna1.guard.plan import result_axes
 from rdna1.guard.setting import Guard
 
 PLAIN = (F.conv1d, F.conv2d, F.conv3d)
 TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
+
+# float64 sums of a few hundred products below 1 in another order.
+_CLOSE = 1e-11
+# What a wrong axis of tiles would be: a halo one pixel too small, the padding applied to each tile
+# in place of the map, none at all, tiles that do not adjoin, a lost last pixel.
+MISTAKES: dict[str, Callable[[Axis], Axis]] = {
+    "halo": lambda axis: axis._replace(before=axis.before - 1),
+    "padding": lambda axis: axis._replace(before=0, padding=max(axis.before, axis.padding)),
+    "no padding": lambda axis: axis._replace(before=0),
+    "crop": lambda axis: axis._replace(step=axis.step - 1),
+    "last tile": lambda axis: axis._replace(source=axis.source - 1),
+}
 
 
 class Call(NamedTuple):
@@ -42,6 +59,12 @@ class Call(NamedTuple):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FallbackWarning)
             return compute(guard, self.dims, self.x, self.weight, self.bias, **self.options)
+
+    def to(self, device: torch.device) -> Call:
+        """The same call on another device."""
+        moved = [each.detach().to(device).requires_grad_() for each in self.inputs]
+        x, weight, *bias = moved
+        return self._replace(x=x, weight=weight, bias=bias[0] if bias else None)
 
     @property
     def inputs(self) -> list[Tensor]:
@@ -111,6 +134,48 @@ def envelopes(draw: st.DrawFn) -> Envelope:
     return Envelope(
         *pair, backward=backward, limits=limits, bypass=draw(routes), matmul=draw(routes)
     )
+
+
+def assert_same(call: Call, guarded: Guard) -> None:
+    """Values, gradients and gradients of gradients are those of torch."""
+    expected, actual = call.native(), call.guarded(guarded)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=_CLOSE)
+    generator = torch.Generator().manual_seed(1)
+    grad = torch.rand(expected.shape, generator=generator, dtype=expected.dtype)
+    grad = grad.to(expected.device).requires_grad_()
+    gradients = [
+        torch.autograd.grad(each, call.inputs, grad, create_graph=True)
+        for each in (expected, actual)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=_CLOSE)
+    again = [
+        torch.autograd.grad(
+            each[0].square().sum() + each[1].square().sum(), [*call.inputs[:2], grad]
+        )
+        for each in gradients
+    ]
+    for one, other in zip(*again, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-10, atol=1e-9)
+
+
+@contextlib.contextmanager
+def planted(mistake: str) -> Iterator[None]:
+    """Make one of `MISTAKES` in the ``with`` block."""
+    change = MISTAKES[mistake]
+
+    def wrong(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
+        return tuple(map(change, result_axes(layer, tile)))
+
+    caches = steps.program_of, steps.sums_of
+    for each in caches:
+        each.cache_clear()
+    try:
+        with mock.patch.object(steps, "result_axes", wrong):
+            yield
+    finally:
+        for each in caches:
+            each.cache_clear()
 
 
 class Backend(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -80,3 +80,22 @@ def resnet50() -> nn.Module:
         *blocks,
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)),
     )
+
+
+def vgg16() -> nn.Module:
+    """VGG-16 without dropout (Simonyan and Zisserman, 2014), with torch's own initial weights."""
+    widths = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
+    layers: list[nn.Module] = []
+    c_in = 3
+    for width in widths:
+        if not width:
+            layers.append(nn.MaxPool2d(2))
+            continue
+        layers += [nn.Conv2d(c_in, width, 3, padding=1), nn.ReLU()]
+        c_in = width
+    return nn.Sequential(
+        *layers,
+        *(nn.AdaptiveAvgPool2d(7), nn.Flatten()),
+        *(nn.Linear(512 * 49, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU()),
+        nn.Linear(4096, 1000),
+    )

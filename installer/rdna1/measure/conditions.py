@@ -12,12 +12,15 @@ from rdna1.target.facts.pci import displays
 from rdna1.target.facts.system import kernel_release
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.rootfs import RootFs, UnreadableError
-from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
+from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE, MATMUL_VARIABLE
 
 # What the environment role writes down (roles/environment/tasks/main.yml).
 STACK_FILE = "/etc/rdna1/stack.json"
 
-_PREFIXES = ("HSA_", "MIOPEN_", "PYTORCH_MIOPEN_", BYPASS_VARIABLE, IMMEDIATE_VARIABLE)
+_PREFIXES = (
+    *("HSA_", "MIOPEN_", "PYTORCH_MIOPEN_"),
+    *(BYPASS_VARIABLE, IMMEDIATE_VARIABLE, MATMUL_VARIABLE),
+)
 
 # A worker gets its own instead (rdna1.worker.variables), or they only make logs longer.
 _WITHOUT_EFFECT = frozenset(

@@ -16,7 +16,8 @@ from rdna1.errors import InputError
 from rdna1.measure.boundary.allowed import PLAIN, allowed, form_of, limits_for, worst
 from rdna1.measure.boundary.keys import keys_of
 from rdna1.measure.boundary.kinds import channels_of_tried_classes
-from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.boundary.report import BoundaryReport, RouteName, RouteReport
+from rdna1.measure.boundary.routes import route_keys
 from rdna1.measure.boundary.tried import Tried, class_of, tried
 from rdna1.measure.conditions import Conditions
 
@@ -37,7 +38,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Routes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Limits of other ways to compute a layer than MIOpen; whoever writes them measured them.
+    """Limits of other ways to compute a layer than MIOpen, where they were measured.
 
     Attributes:
         bypass: of PyTorch's own im2col, without MIOpen.
@@ -81,7 +82,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             version, or where the limit is a documented one.
         forms: of other layers; a form that is not here was not tried.
         tried: the classes of layers, and how far they were tried.
-        routes: for `rdna1.guard`; no search measures them.
+        routes: for `rdna1.guard`; those of ``rdna1-validate boundary --route``.
     """
 
     schema_version: Literal[1] = 1
@@ -134,6 +135,8 @@ def measured_envelope(report: BoundaryReport) -> Envelope:
     classes = rule == "unknown" and any(each.purpose == "classes" for each in report.cases)
     untried = channels_of_tried_classes(report.cases) if classes else []
     envelope = envelope_of(report.cases, report.measured, untried)
+    if report.routes:
+        envelope = msgspec.structs.replace(envelope, routes=routes_of(report.routes))
     if rule in ("side", "workspace"):
         return msgspec.structs.replace(
             envelope,
@@ -192,6 +195,20 @@ def envelope_of(
         ],
         tried=tried(results),
     )
+
+
+def routes_of(reports: Sequence[RouteReport]) -> Routes | msgspec.UnsetType:
+    """The limits of routes that results support; of those where nothing passes there are none."""
+    cases: dict[RouteName, list[CaseResult]] = {}
+    for report in reports:
+        cases.setdefault(report.route, []).extend(report.cases)
+    keys = {route: route_keys(route, results) for route, results in cases.items()}
+    found = {
+        route: Pair(max_side=each.side, max_workspace_bytes=each.workspace)
+        for route, each in keys.items()
+        if each
+    }
+    return Routes(**found) if found else msgspec.UNSET
 
 
 def documented_envelope(stack: Stack) -> Envelope | None:

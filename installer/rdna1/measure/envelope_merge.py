@@ -10,8 +10,9 @@ import msgspec
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import CaseResult
 from rdna1.measure.boundary.allowed import contradictory
+from rdna1.measure.boundary.report import RouteReport
 from rdna1.measure.conditions import Conditions
-from rdna1.measure.envelope import Envelope, EnvelopeError, differences, envelope_of
+from rdna1.measure.envelope import Envelope, EnvelopeError, differences, envelope_of, routes_of
 
 
 class Combined(NamedTuple):
@@ -28,6 +29,7 @@ class _Place(msgspec.Struct):
 class _Cases(_Place):
     parts: list[_Place] = []
     cases: list[CaseResult] = []
+    routes: list[RouteReport] = []
 
 
 def combined(reports: Sequence[msgspec.Struct]) -> Combined:
@@ -46,4 +48,6 @@ def combined(reports: Sequence[msgspec.Struct]) -> Combined:
         if found:
             raise EnvelopeError(f"the reports are of different conditions: {'; '.join(found)}")
     results = [result for each in read for result in each.cases]
-    return Combined(envelope_of(results, measured[0]), contradictory(results))
+    routes = routes_of([route for each in read for route in each.routes])
+    envelope = msgspec.structs.replace(envelope_of(results, measured[0]), routes=routes)
+    return Combined(envelope, contradictory(results))

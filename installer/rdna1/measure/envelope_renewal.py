@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from rdna1.measure.envelope import Envelope, changes
+from rdna1.measure.envelope import Envelope, Routes, changes
+
+_ROUTES = Routes.__struct_fields__
 
 
 def renewed(earlier: str, found: Envelope) -> Envelope:
@@ -26,7 +28,7 @@ def renewed(earlier: str, found: Envelope) -> Envelope:
 
 
 def with_routes(earlier: bytes, found: Envelope) -> tuple[Envelope, list[str]]:
-    """Add the routes of the file so far, which no search measures, where they still hold.
+    """Add the routes of the file so far that were not measured again, where they still hold.
 
     Args:
         earlier: content of the file so far; of anything but an envelope nothing stays.
@@ -40,7 +42,11 @@ def with_routes(earlier: bytes, found: Envelope) -> tuple[Envelope, list[str]]:
     if kept is None or not kept.routes:
         return found, []
     different = changes(kept, found.measured)
-    return (found if different else msgspec.structs.replace(found, routes=kept.routes)), different
+    if different:
+        return found, different
+    again = found.routes or Routes()
+    both = {name: getattr(again, name) or getattr(kept.routes, name) for name in _ROUTES}
+    return msgspec.structs.replace(found, routes=Routes(**both)), []
 
 
 def _read(content: bytes) -> Envelope | None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdna1.conv.result import ConvOutcome
-from rdna1.measure.boundary.report import BoundaryCase, BoundaryReport, Purpose
+from rdna1.measure.boundary.report import BoundaryCase, BoundaryReport, Purpose, RouteReport
 from rdna1.measure.boundary.tried import tried
 from rdna1.report.console import as_text, printable
 from rdna1.report.junit import JUnitCase, junit_xml
@@ -25,6 +25,7 @@ _PURPOSES: Final = {
     "refine": "narrow the workspace",
     "vary": "other layers inside",
     "classes": "other classes",
+    "route": "other routes",
 }
 _MOST_CLASSES = 6
 _HAPPENS: Final[dict[str, str]] = {
@@ -115,7 +116,23 @@ def _meaning(report: BoundaryReport) -> list[str]:
     lines += _coverage(report)
     if report.stopped:
         lines.append(f"Stopped early: {report.stopped}. This is what was known by then.")
+    lines += map(_route, report.routes)
     return lines
+
+
+_ROUTES: Final[dict[str, str]] = {"bypass": "without MIOpen", "matmul": "as matrix products"}
+
+
+def _route(found: RouteReport) -> str:
+    """What is safe by another way to compute layers."""
+    name = f"Route {found.route} ({_ROUTES[found.route]})"
+    early = f"; stopped early: {found.stopped}" if found.stopped else ""
+    if found.max_side is None or found.max_workspace_bytes is None:
+        return f"{name}: nothing is known to be safe{early}."
+    return (
+        f"{name}: safe are sides up to {found.max_side} with workspaces up to "
+        f"{found.max_workspace_bytes:,} bytes ({len(found.cases)} layers tried){early}."
+    )
 
 
 def _coverage(report: BoundaryReport) -> Iterable[str]:

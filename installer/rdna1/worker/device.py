@@ -17,7 +17,8 @@ from rdna1.conv.result import DeviceInfo, DeviceType, UnusableDeviceError
 from rdna1.sim.rules import Rule, crash, hang
 from rdna1.worker.device_error import DeviceError
 from rdna1.worker.device_identity import cuda_identity
-from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE
+from rdna1.worker.products import multiplied
+from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE, MATMUL_VARIABLE
 
 # The convolutions are small: more threads take longer to wake than they save.
 _MAX_THREADS = 4
@@ -33,8 +34,8 @@ class TorchDevice:
             else the CPU.
 
     Raises:
-        UnusableDeviceError: torch does not see it, or `BYPASS_VARIABLE` or
-            `IMMEDIATE_VARIABLE` has another value than 0 or 1, or torch has no immediate mode.
+        UnusableDeviceError: torch does not see it, or `BYPASS_VARIABLE`, `IMMEDIATE_VARIABLE` or
+            `MATMUL_VARIABLE` has another value than 0 or 1, or torch has no immediate mode.
         RuntimeError: it is there and does not work.
     """
 
@@ -46,6 +47,7 @@ class TorchDevice:
         self._device = torch.device(requested)
         torch.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
         torch.backends.cudnn.enabled = not _is_on(BYPASS_VARIABLE)
+        self._compute_case = multiplied if _is_on(MATMUL_VARIABLE) else convolve
         if _is_on(IMMEDIATE_VARIABLE):
             _use_immediate_mode()
         if self._device.type == "cuda":
@@ -125,7 +127,7 @@ class TorchDevice:
         there = Inputs(*(tensor.to(self._device) for tensor in inputs))
         self._synchronize()
         begun = time.perf_counter()
-        results = convolve(case, there)
+        results = self._compute_case(case, there)
         self._synchronize()
         seconds = time.perf_counter() - begun
         return {name: tensor.cpu() for name, tensor in results.items()}, seconds
@@ -195,11 +197,17 @@ class SimulatedDevice(TorchDevice):
         return {name: tensor.half() for name, tensor in results.items()}, seconds
 
 
+_PURPOSES = {
+    BYPASS_VARIABLE: "bypass MIOpen",
+    IMMEDIATE_VARIABLE: "use its immediate mode",
+    MATMUL_VARIABLE: "compute 1x1 convolutions as matrix products",
+}
+
+
 def _is_on(variable: str) -> bool:
     text = os.environ.get(variable, "0")
     if text not in ("0", "1"):
-        what = "bypass MIOpen" if variable == BYPASS_VARIABLE else "use its immediate mode"
-        raise UnusableDeviceError(f"{variable}={text}: use 1 to {what}, or 0")
+        raise UnusableDeviceError(f"{variable}={text}: use 1 to {_PURPOSES[variable]}, or 0")
     return text == "1"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 # With the value 1 torch computes convolutions itself, as an im2col and a BLAS product. torch's
 # name for MIOpen is cudnn (ROCm documentation, "PyTorch: HIP (ROCm) semantics").
 BYPASS_VARIABLE = "RDNA1_BYPASS_MIOPEN"
+# With the value 1 a 1x1 convolution is a plain matrix product, and no other one is computed.
+MATMUL_VARIABLE = "RDNA1_MATMUL"
 # With the value 1 torch asks MIOpen for an algorithm and has it run none to find one.
 IMMEDIATE_VARIABLE = "RDNA1_MIOPEN_IMMEDIATE"
 

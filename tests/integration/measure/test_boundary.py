@@ -190,3 +190,20 @@ def test_an_interrupt_leaves_a_partial_report_and_no_process(
     assert report["result"]["largest_side_tried"] == 1
     assert run.stdout.startswith("NOT KNOWN: ")
     assert started() == []
+
+
+def test_routes_are_measured_when_asked(started: Pids, tmp_path: Path) -> None:
+    """Without MIOpen and as products larger maps pass; the guard reads it from the envelope."""
+    miopen = "env['RDNA1_BYPASS_MIOPEN'] != '1' and env['RDNA1_MATMUL'] != '1'"
+    rules = f'- {{when: "{miopen} and max(h, w) > 14", outcome: crash}}'
+    arguments = ("--max-side", "24", "--route", "bypass", "--route", "matmul")
+    report = report_of(
+        boundary(tmp_path, rules, *arguments, "--format", "json", "--envelope", "envelope.json")
+    )
+    assert [each["route"] for each in report["routes"]] == ["bypass", "matmul"]
+    assert all(each["cases"] and not each["workers_lost"] for each in report["routes"])
+    written = json.loads((tmp_path / "envelope.json").read_text(encoding="utf-8"))
+    assert written["max_side"] == 14
+    assert written["routes"]["bypass"]["max_side"] == 24
+    assert written["routes"]["matmul"]["max_workspace_bytes"] > 0
+    assert started() == []

@@ -34,6 +34,7 @@ from rdna1.cli.validate import main
         (["smoke", "--output", "/"], "--output /: is a folder"),
         (["boundary", "--output", "/nowhere/report"], "--output /nowhere/report: No such file"),
         (["boundary", "--envelope", "/nowhere/file"], "--envelope /nowhere/file: No such file"),
+        (["boundary", "--route", "winograd"], "invalid choice: 'winograd'"),
         (["boundary", "--max-hangs", "0"], "'0' is not a number of hangs above 0"),
         (["tune", "--only", "stak"], "'stak' is not a candidate: known are stack, explicit-gemm"),
         (["tune", "--format", "html"], "invalid choice: 'html'"),

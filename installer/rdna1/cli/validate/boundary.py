@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from rdna1.cli.validate.consent import add_consent
 from rdna1.cli.validate.envelope_file import write_envelope
@@ -18,7 +18,7 @@ from rdna1.cli.validate.options import (
 from rdna1.cli.validate.progress import ProgressLine
 from rdna1.cli.validate.runner import run_measurement
 from rdna1.measure.boundary.investigation import Step
-from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.boundary.report import BoundaryReport, RouteName
 from rdna1.measure.boundary.run import BoundaryPlan, run_boundary
 from rdna1.measure.envelope import EnvelopeError, measured_envelope
 
@@ -33,6 +33,7 @@ examples:
   rdna1-validate boundary                       on the GPU, without one on the CPU
   rdna1-validate boundary --envelope envelope.json --format json --output boundary.json
   rdna1-validate boundary --max-side 128 --max-hangs 5
+  rdna1-validate boundary --route bypass --route matmul --envelope envelope.json
   rdna1-validate boundary --yes                 although the card drives a monitor
   rdna1-validate boundary --device sim:rules.yml   see what a broken card looks like
 
@@ -68,6 +69,14 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--envelope", type=Path, metavar="FILE", help="also write the limit there, for programs"
     )
+    parser.add_argument(
+        "--route",
+        action="append",
+        choices=get_args(RouteName),
+        default=[],
+        help="also measure layers without MIOpen (bypass), or 1x1 layers as matrix products\n"
+        "(matmul), for rdna1.guard; may be given twice",
+    )
     add_consent(parser, "measure without asking, also where the card drives a monitor")
     parser.set_defaults(run=_run)
 
@@ -98,6 +107,7 @@ def _plan(options: argparse.Namespace) -> BoundaryPlan:
         options.max_hangs,
         "quick" if options.quick else "full",
         options.output and options.output.with_name(f"{options.output.name}.journal"),
+        tuple(dict.fromkeys(options.route)),
     )
 
 

@@ -92,6 +92,8 @@ _RARE = (
     Template(3, ((16, 32), (64, 64)), dims=1),
     Template(3, ((4, 16), (16, 32)), dims=3),
 )
+# Those of which the stride is 1, as a product has none.
+_PRODUCTS = (Template(1, _POINTWISE), Template(1, ((64, 64), (256, 256)), groups=4))
 _COMMON_USES: tuple[tuple[DType, Direction], ...] = (
     ("float32", "forward"),
     ("float32", "backward"),
@@ -171,6 +173,17 @@ def kinds(form: Form) -> list[Kind]:
     rare = [Kind(each, *use, thorough=False) for use in _COMMON_USES for each in _RARE]
     other = [Kind(each, *use, thorough=False) for use in _RARE_USES for each in _TEMPLATES]
     return [*common, *rare, *other]
+
+
+def kinds_of_products(form: Form) -> list[Kind]:
+    """The classes that are computed as plain matrix products, in their order."""
+    uses = _COMMON_USES[:3] if form == "quick" else _COMMON_USES
+    other = [] if form == "quick" else _RARE_USES
+    return [
+        *(Kind(each, *use) for use in uses for each in _PRODUCTS[:1]),
+        *(Kind(each, *use, thorough=False) for use in uses for each in _PRODUCTS[1:]),
+        *(Kind(each, *use, thorough=False) for use in other for each in _PRODUCTS[:1]),
+    ]
 
 
 class Shapes:

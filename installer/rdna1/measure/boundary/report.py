@@ -12,7 +12,8 @@ from rdna1.measure.conditions import Conditions
 from rdna1.measure.head import Head, Verdict
 
 Rule = Literal["side", "workspace", "none", "unknown"]
-Purpose = Literal["search", "below", "decide", "refine", "vary", "beyond", "classes"]
+Purpose = Literal["search", "below", "decide", "refine", "vary", "beyond", "classes", "route"]
+RouteName = Literal["bypass", "matmul"]
 
 
 class BoundaryCase(CaseResult, frozen=True, kw_only=True):
@@ -21,7 +22,8 @@ class BoundaryCase(CaseResult, frozen=True, kw_only=True):
     Attributes:
         purpose: why it was run: ``search`` for the limit of the reference layer; ``below`` it, to
             see whether all passes there; ``decide`` between rules; ``refine`` the limit of the
-            workspace; ``vary`` the layer inside the rule; ``beyond`` the limit.
+            workspace; ``vary`` the layer inside the rule; ``beyond`` the limit; other ``classes``
+            of layers; by another ``route`` than MIOpen.
     """
 
     purpose: Purpose
@@ -73,6 +75,28 @@ class BoundaryResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.safe_side is not None and self.safe_side + 1 == self.first_bad_side
 
 
+class RouteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found about another way to compute layers than MIOpen as it is set.
+
+    Attributes:
+        route: ``bypass``: PyTorch's own im2col, without MIOpen; ``matmul``: a 1x1 convolution as a
+            plain matrix product.
+        max_side: inside this and ``max_workspace_bytes`` all that was tried passes; None where
+            nothing is known to pass.
+        max_workspace_bytes: likewise, as `ConvCase.workspace_bytes` counts them.
+        stopped: why the search did not come to its end, empty if it did.
+        workers_lost: number of worker processes that died or had to be killed.
+        cases: in the order in which they were run.
+    """
+
+    route: RouteName
+    max_side: int | None
+    max_workspace_bytes: int | None
+    stopped: str
+    workers_lost: int
+    cases: list[BoundaryCase]
+
+
 class BoundaryReport(Head, frozen=True, kw_only=True, tag="boundary"):
     """The result, everything it rests on, and where it holds.
 
@@ -83,13 +107,15 @@ class BoundaryReport(Head, frozen=True, kw_only=True, tag="boundary"):
         stopped: why it did not.
         max_side: largest side that the search was allowed.
         max_hangs: lost workers that it was allowed.
-        workers_lost: number of worker processes that died or had to be killed.
+        workers_lost: number of worker processes that died or had to be killed, those of routes
+            included.
         wall_seconds: from start to end, starting workers included.
         kernel_log_unavailable: why no reset of the card would have been noticed, empty if one
             would.
         resets: what the kernel said about resets of a card.
         measured: where and when this was measured.
         cases: in the order in which they were run.
+        routes: other ways to compute layers, where they were asked for.
         verdict: ``pass`` when the limit is known; it follows from the result.
     """
 
@@ -106,6 +132,7 @@ class BoundaryReport(Head, frozen=True, kw_only=True, tag="boundary"):
     resets: list[str] = msgspec.field(default_factory=list)
     measured: Conditions
     cases: list[BoundaryCase]
+    routes: list[RouteReport] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Draw the verdict; reports of earlier versions have none."""

@@ -15,7 +15,8 @@ from rdna1.conv.result import LOSSES, CaseResult, DeviceInfo
 from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation, Step
 from rdna1.measure.boundary.kinds import Form
-from rdna1.measure.boundary.report import BoundaryReport
+from rdna1.measure.boundary.report import BoundaryReport, RouteName, RouteReport
+from rdna1.measure.boundary.routes import VARIABLES, search_route
 from rdna1.measure.conditions import Conditions, observe
 from rdna1.measure.head import INTERRUPTED
 from rdna1.measure.journal import STOPPED_MACHINE, Journal, OtherRunError, Session
@@ -51,6 +52,7 @@ class BoundaryPlan(NamedTuple):
         max_hangs: no case is run after so many lost workers, those of earlier sessions included.
         form: which classes of layers are tried.
         journal: file to go on from; None keeps nothing.
+        routes: other ways to compute layers, which are searched after that.
     """
 
     device: str
@@ -59,6 +61,7 @@ class BoundaryPlan(NamedTuple):
     max_hangs: int
     form: Form = "full"
     journal: Path | None = None
+    routes: Sequence[RouteName] = ()
 
 
 def run_boundary(
@@ -72,7 +75,8 @@ def run_boundary(
 
     What a journal holds is not run again. A journal of another device, or of other settings, is
     begun again: what it says does not hold here. It is removed at the end of the search, and kept
-    where the hangs are used up: with more of them the search goes on.
+    where the hangs are used up: with more of them the search goes on. The search of a route is
+    begun again.
 
     Args:
         plan: what to search.
@@ -132,6 +136,15 @@ def _searched(
             kernel_log_unavailable=supervisor.kernel_log_unavailable,
             resets=supervisor.resets,
         )
+        lost = earlier + supervisor.workers_lost
+        routes: list[RouteReport] = []
+        for route in () if stopped else plan.routes:
+            routes.append(_route(route, plan, lost, on_step, wait, on_wait))
+            lost += routes[-1].workers_lost
+            stopped = INTERRUPTED if routes[-1].stopped == INTERRUPTED else ""
+            if stopped:
+                break
+        session = msgspec.structs.replace(session, wall_seconds=time.monotonic() - begun)
         if stopped:
             journal.add_session(session)
         else:
@@ -144,13 +157,41 @@ def _searched(
         stopped=stopped,
         max_side=plan.max_side,
         max_hangs=plan.max_hangs,
-        workers_lost=earlier + supervisor.workers_lost,
+        workers_lost=lost,
         wall_seconds=sum(each.wall_seconds for each in journal.sessions),
         kernel_log_unavailable=supervisor.kernel_log_unavailable,
         resets=[text for each in journal.sessions for text in each.resets],
         measured=measured,
         cases=investigation.cases,
+        routes=routes,
     )
+
+
+def _route(
+    route: RouteName,
+    plan: BoundaryPlan,
+    lost: int,
+    on_step: Callable[[Step], None],
+    wait: float,
+    on_wait: Callable[[str], None],
+) -> RouteReport:
+    """Search a route in workers of its own, with the hangs that are left."""
+    with Supervisor(
+        plan.device,
+        plan.timeout,
+        adaptive=True,
+        variables=VARIABLES[route],
+        wait=wait,
+        on_wait=on_wait,
+    ) as supervisor:
+        return search_route(
+            route,
+            supervisor,
+            max_side=plan.max_side,
+            max_hangs=plan.max_hangs - lost,
+            form=plan.form,
+            on_step=on_step,
+        )
 
 
 def _where(

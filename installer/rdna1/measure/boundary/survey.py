@@ -67,7 +67,7 @@ class Survey:
             self._done[case] = passed
             self.model.add(case, passed=passed)
 
-    def run(self, form: Form, limits: Sequence[int]) -> None:
+    def run(self, form: Form, limits: Sequence[int], wanted: Sequence[Kind] | None = None) -> None:
         """Look at all classes from below, then at each from its largest layers.
 
         What the classes have in common shows from below and costs little, so the hangs that are
@@ -75,10 +75,11 @@ class Survey:
 
         Args:
             form: which classes.
+            wanted: others than those of the form.
             limits: sides at which the reference layer was found to fail or pass.
         """
         shapes = Shapes(self._max_side, limits)
-        wanted = kinds(form)
+        wanted = kinds(form) if wanted is None else wanted
         # Few classes tell it by themselves.
         if limits and form == "full":
             self._doubt(wanted, shapes)
