@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import runpy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rdna1.cli.output import (
     ArgumentParser,
@@ -23,7 +24,10 @@ from rdna1.guard.envelope import Envelope, EnvelopeError
 from rdna1.guard.plan import CPU
 
 if TYPE_CHECKING:
-    from rdna1.guard.audit import Convolution, Direction
+    from rdna1.guard.audit import Call as AuditedCall
+    from rdna1.guard.audit import Convolution, Direction, Shape
+    from rdna1.guard.audit_exported import ExportedProgram
+    from rdna1.guard.audit_onnx import OnnxModel
     from rdna1.report.audit import AuditReport, Call
 
 _PROGRAM = "rdna1-audit"
@@ -32,10 +36,13 @@ _EXAMPLES = """\
 examples:
   rdna1-audit model.py:make --input 1x3x224x224
   rdna1-audit model.py:make --input 8x3x224x224 --max-side 42
+  rdna1-audit model.pt2 --max-side 42
+  rdna1-audit model.onnx --input 1x3x224x224 --max-side 42
   rdna1-audit unet.py:UNet --input 1x4x64x64 --input 1 --format html --output audit.html
 
 FACTORY is a function or class that is called without arguments and returns a torch.nn.Module.
-Neither weights nor a GPU nor the network are used.
+FILE.pt2 is a program of torch.export.save; loading it may run code of it. FILE.onnx needs the
+package onnx. Neither weights nor a GPU nor the network are used.
 
 exit codes: 0 all inside, or the guard computes the others from pieces; 1 some need the CPU, with
             --strict some are outside; 2 wrong usage or unreadable input
@@ -68,14 +75,14 @@ def _report(options: argparse.Namespace) -> AuditReport:
     from rdna1.report.audit import AuditedLayer, AuditReport
 
     envelope = _envelope(options)
-    factory = _factory(options.model)
+    model = _model(options)
     memory = int(options.memory * 1024 * 1024)
-    layers = audit(factory, options.input, envelope, memory_bytes=memory)
+    layers = audit(model.calls(model.shapes), envelope, memory_bytes=memory)
     outside = [layer for layer in layers if not layer.is_inside]
     calls = [call for layer in layers for call in layer.directions]
     return AuditReport(
         model=options.model,
-        inputs=["x".join(map(str, shape)) for shape in options.input],
+        inputs=["x".join(map(str, shape)) for shape in model.shapes],
         max_side=envelope.max_side,
         max_workspace_bytes=envelope.max_workspace_bytes,
         limits=len(envelope.limits) + sum(len(form.limits) for form in envelope.forms),
@@ -84,7 +91,8 @@ def _report(options: argparse.Namespace) -> AuditReport:
         on_cpu=sum(any(call.plan.kind == CPU for call in layer.directions) for layer in layers),
         overhead=_overhead(calls),
         extra_bytes=max((call.extra_bytes for call in calls), default=0),
-        pooling=pooling_that_helps(factory, options.input, envelope) if outside else None,
+        pooling=pooling_that_helps(model.calls, model.shapes, envelope) if outside else None,
+        exported=model.exported,
         layers=[
             AuditedLayer(
                 name=layer.name,
@@ -142,6 +150,48 @@ def _envelope(options: argparse.Namespace) -> Envelope:
     return Envelope(options.max_side, options.max_workspace_bytes)
 
 
+class _Model(NamedTuple):
+    """What is audited.
+
+    Attributes:
+        calls: returns its convolutions for inputs of some shapes.
+        shapes: of the inputs.
+        exported: whether it is a graph, which the guard leaves as it is.
+    """
+
+    calls: Callable[[Sequence[Shape]], list[AuditedCall]]
+    shapes: Sequence[Shape]
+    exported: bool
+
+
+def _model(options: argparse.Namespace) -> _Model:
+    """Return the model of ``FILE.py:FACTORY``, of an exported program or of an ONNX file.
+
+    Raises:
+        UsageError: there is no such file, or the shapes of the inputs are missing.
+    """
+    file = Path(options.model)
+    if file.suffix not in (".pt2", ".onnx"):
+        from rdna1.guard.audit import model_calls
+
+        factory = _factory(options.model)
+        if not options.input:
+            raise UsageError("the shape of each input is missing, as in --input 1x3x224x224")
+        return _Model(functools.partial(model_calls, factory), options.input, exported=False)
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file")
+    graph: ExportedProgram | OnnxModel
+    if file.suffix == ".pt2":
+        from rdna1.guard.audit_exported import ExportedProgram
+
+        graph = ExportedProgram(file)
+    else:
+        from rdna1.guard.audit_onnx import OnnxModel
+
+        graph = OnnxModel(file)
+    return _Model(graph.calls, options.input or graph.shapes, exported=True)
+
+
 def _factory(name: str) -> Callable[[], Any]:
     """Return the function of ``FILE.py:FACTORY``.
 
@@ -150,7 +200,9 @@ def _factory(name: str) -> Callable[[], Any]:
     """
     file, colon, factory = name.rpartition(":")
     if not colon or not factory.isidentifier():
-        raise UsageError(f"{name}: name it as FILE.py:FACTORY; see {_PROGRAM} --help")
+        raise UsageError(
+            f"{name}: name it as FILE.py:FACTORY, FILE.pt2 or FILE.onnx; see {_PROGRAM} --help"
+        )
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"{file}: no such file")
@@ -202,14 +254,13 @@ def _parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     add_version(parser)
-    parser.add_argument("model", metavar="FILE.py:FACTORY", help="what makes the model")
+    parser.add_argument("model", metavar="FILE", help="FILE.py:FACTORY, FILE.pt2 or FILE.onnx")
     parser.add_argument(
         "--input",
         metavar="SHAPE",
         type=_shape,
         action="append",
-        required=True,
-        help="of an input, as in 1x3x224x224; one for each input",
+        help="of an input, as in 1x3x224x224; one for each input; a file has shapes of its own",
     )
     limits = parser.add_argument_group("envelope (default: that of the user, else of the machine)")
     limits.add_argument("--envelope", metavar="FILE", help="of rdna1-validate boundary")

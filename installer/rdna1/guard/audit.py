@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -18,12 +17,26 @@ from .layer import FORWARD, INPUT_GRADIENT, Layer
 from .plan import Plan, extra_bytes, make_plan, native_cost, predicted_overhead
 from .setting import Guard
 
+Shape = tuple[int, ...]
+
 _LARGEST_POOL = 64
 MEMORY_BYTES = 128 * 1024 * 1024
 
 
 class AuditError(ValueError):
     """A model that cannot be made or run without weights; one line with the remedy."""
+
+
+class Call(NamedTuple):
+    """A convolution that a model calls, or a gradient of it that follows.
+
+    Attributes:
+        name: of the layer in the model, empty for a call of a function.
+        layer: what is computed.
+    """
+
+    name: str
+    layer: Layer
 
 
 class Direction(NamedTuple):
@@ -61,21 +74,16 @@ class Convolution(NamedTuple):
         return not any(each.plan.reason for each in self.directions)
 
 
-def audit(
+def model_calls(
     factory: Callable[[], nn.Module],
-    shapes: Sequence[tuple[int, ...]],
-    envelope: Envelope,
-    *,
-    memory_bytes: int = MEMORY_BYTES,
+    shapes: Sequence[Shape],
     dtype: torch.dtype = torch.float32,
-) -> list[Convolution]:
-    """Return all convolutions of a model in the order of their calls.
+) -> list[Call]:
+    """Return all convolutions and gradients of training of a model, in the order of their calls.
 
     Args:
         factory: returns the model; nothing is computed, and no weights are needed.
         shapes: of the inputs.
-        envelope: to keep.
-        memory_bytes: what the tiles of a call and their results may take in addition.
         dtype: of inputs and parameters.
 
     Raises:
@@ -83,17 +91,30 @@ def audit(
     """
     model = _on_meta(factory).to(dtype).eval()
     names = {module: name for name, module in model.named_modules()}
-    seen: list[tuple[str, Layer]] = []
+    seen: list[Call] = []
 
     def record(layer: Layer, _: Plan) -> None:
         module = calling_module()
-        seen.append(("" if module is None else names.get(module, ""), layer))
+        seen.append(Call("" if module is None else names.get(module, ""), layer))
 
     inputs = [torch.empty(shape, device="meta", dtype=dtype) for shape in shapes]
-    with entered(Guard(replace(envelope, measured=()), record=record, observe=True)):
+    with entered(Guard(Envelope(), record=record, observe=True)):
         _run(model, inputs)
+    return seen
+
+
+def audit(
+    calls: Sequence[Call], envelope: Envelope, *, memory_bytes: int = MEMORY_BYTES
+) -> list[Convolution]:
+    """Return the convolutions of a model with the guard's plans.
+
+    Args:
+        calls: of all directions, as of `model_calls`.
+        envelope: to keep.
+        memory_bytes: what the tiles of a call and their results may take in addition.
+    """
     found: list[Convolution] = []
-    for name, layer in seen:
+    for name, layer in calls:
         direction = _direction(layer, envelope, memory_bytes)
         # Of a transposed convolution the program's own call is the input gradient.
         own = INPUT_GRADIENT if layer.transposed else FORWARD
@@ -105,16 +126,22 @@ def audit(
 
 
 def pooling_that_helps(
-    factory: Callable[[], nn.Module], shapes: Sequence[tuple[int, ...]], envelope: Envelope
+    calls: Callable[[Sequence[Shape]], list[Call]], shapes: Sequence[Shape], envelope: Envelope
 ) -> int | None:
-    """Return by how much inputs have to be pooled for all to be inside; None if nothing helps."""
+    """Return by how much inputs have to be pooled for all to be inside; None if nothing helps.
+
+    Args:
+        calls: returns a model's convolutions for inputs of some shapes.
+        shapes: of the inputs.
+        envelope: to keep.
+    """
     factor = 2
     while factor <= _LARGEST_POOL and all(min(shape[2:], default=0) >= factor for shape in shapes):
         pooled = [(*shape[:2], *(side // factor for side in shape[2:])) for shape in shapes]
         try:
-            layers = audit(factory, pooled, envelope)
+            layers = audit(calls(pooled), envelope)
         except AuditError:
-            # The maps became too small for the model.
+            # The maps became too small for the model, or it is for others alone.
             return None
         if all(each.is_inside for each in layers):
             return factor

@@ -156,7 +156,7 @@ def _needs_pieces(guard: Guard, own: Layer, x: Tensor, weight: Tensor) -> bool:
         OutsideEnvelopeError: a strict guard, and one cannot be computed inside the envelope.
     """
     is_grad = torch.is_grad_enabled()
-    layers = _directions(own, is_grad and x.requires_grad, is_grad and weight.requires_grad)
+    layers = directions_of(own, is_grad and x.requires_grad, is_grad and weight.requires_grad)
     plans = [guard.plan(layer, x.device) for layer in layers]
     for layer, plan in zip(layers, plans, strict=True):
         if plan.kind == CPU:
@@ -173,7 +173,7 @@ def _needs_pieces(guard: Guard, own: Layer, x: Tensor, weight: Tensor) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _directions(own: Layer, by_input: bool, by_weight: bool) -> tuple[Layer, ...]:
+def directions_of(own: Layer, by_input: bool, by_weight: bool) -> tuple[Layer, ...]:
     """Return a layer, and the gradients of it that will run."""
     other = FORWARD if own.transposed else INPUT_GRADIENT
     gradients = (other, by_input), (WEIGHT_GRADIENT, by_weight)

@@ -68,6 +68,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
             None if any is on the CPU.
         extra_bytes: the most that any plan takes in addition.
         pooling: by how much the inputs have to be pooled for all to be inside; None for no help.
+        exported: whether it is a graph, which the guard leaves as it is.
         layers: in the order of their calls.
     """
 
@@ -84,6 +85,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     overhead: float | None
     extra_bytes: int
     pooling: int | None
+    exported: bool = False
     layers: list[AuditedLayer]
 
 
@@ -136,7 +138,9 @@ def verdict(report: AuditReport) -> str:
 def advice(report: AuditReport) -> list[str]:
     """Return what the owner of the model can do."""
     lines = []
-    if report.outside > report.on_cpu:
+    if report.outside and report.exported:
+        lines.append("the guard leaves an exported graph as it is: run the Python model under it")
+    elif report.outside > report.on_cpu:
         lines.append("python -m rdna1.guard SCRIPT computes them from pieces, with the same values")
     if report.on_cpu:
         lines.append(f"{report.on_cpu} cannot be computed from pieces: the guard uses the CPU")
