@@ -47,7 +47,7 @@ class TorchDevice:
         self._device = torch.device(requested)
         torch.set_num_threads(min(torch.get_num_threads(), _MAX_THREADS))
         torch.backends.cudnn.enabled = not _is_on(BYPASS_VARIABLE)
-        self._compute_case = multiplied if _is_on(MATMUL_VARIABLE) else convolve
+        self._multiplies = _is_on(MATMUL_VARIABLE)
         if _is_on(IMMEDIATE_VARIABLE):
             _use_immediate_mode()
         if self._device.type == "cuda":
@@ -127,7 +127,7 @@ class TorchDevice:
         there = Inputs(*(tensor.to(self._device) for tensor in inputs))
         self._synchronize()
         begun = time.perf_counter()
-        results = self._compute_case(case, there)
+        results = multiplied(case, there) if self._multiplies else convolve(case, there)
         self._synchronize()
         seconds = time.perf_counter() - begun
         return {name: tensor.cpu() for name, tensor in results.items()}, seconds
