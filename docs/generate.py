@@ -56,6 +56,8 @@ _GUARD_COLUMNS = {
     "patch_conv_at_once": "patch_conv at once",
     "native_mib": "MiB native",
     "guard_mib": "MiB guard",
+    "tiles_workspace_mib": "MiB of it cuDNN's workspace",
+    "recorder_percent": "recorder, %",
 }
 # What './run faults --record' writes.
 FAULT_RESULTS = ROOT / "docs" / "reliability-results.json"

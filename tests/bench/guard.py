@@ -37,10 +37,12 @@ from rdna1.guard.activate import entered  # noqa: E402 - as above
 from rdna1.guard.flight import Recorder, create  # noqa: E402 - as above
 from rdna1.guard.layer import FORWARD, Layer  # noqa: E402 - as above
 from rdna1.guard.setting import Guard  # noqa: E402 - as above
+from rdna1.guard.steps import program_of  # noqa: E402 - as above
 from support.clock import Clock, Run, commit_of, geometric_mean, processor_name  # noqa: E402 - as above
 from support.models import resnet18, resnet50  # noqa: E402 - as above
 
 SIDE = 42
+_MIB = 1024 * 1024
 # Images, channels, channels, side of the map, kernel, stride: those of the issue.
 LAYERS = (
     (8, 3, 64, 224, 7, 2),
@@ -98,9 +100,30 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
             row["native_mib"] = clock.peak(lambda: native(x, weight, *options))
             row["guard_mib"] = clock.peak(lambda: guarded(x, weight))
+            row["tiles_workspace_mib"] = tiles_workspace(clock, x, weight, stride)
     row["native_training"] = clock.milliseconds(train(lambda x, w: native(x, w, *options)))
     row["guard_training"] = clock.milliseconds(train(guarded))
     return row
+
+
+def tiles_workspace(clock: Clock, x: Tensor, weight: Tensor, stride: int) -> float:
+    """Return what the backend takes of itself, in MiB, for the batch of tiles of a call."""
+    c_out, c_in, *kernel = weight.shape
+    pads, ones = tuple(side // 2 for side in kernel), (1, 1)
+    sizes = tuple(x.shape[2:]), tuple(kernel), (stride, stride), pads, ones
+    layer = Layer(FORWARD, x.shape[0], c_in, c_out, *sizes, 1)
+    program = program_of(layer, Guard(guard.Envelope(SIDE)).plan(layer, clock.device))
+    batch = x.new_empty(program.steps[0].gather.batch)
+    result = 0
+
+    def run() -> None:
+        nonlocal result
+        values = nn.functional.conv2d(batch, weight, None, stride, program.padding)
+        result = values.numel() * values.element_size()
+
+    before = torch.cuda.memory_allocated()
+    peak = clock.peak(run) or 0.0
+    return round(peak - (before + result) / _MIB, 1)
 
 
 def strip_row(clock: Clock, kernel: int, side: int) -> dict[str, Any]:
@@ -161,13 +184,25 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
         row["guard_training"] = clock.milliseconds(train)
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
-        with entered(Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))):
+        recorded = Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))
+        row["recorder_percent"] = recorder_percent(clock, train, recorded)
+        with entered(recorded):
             row["recorded_training"] = clock.milliseconds(train)
     if clock.device.type == "cuda":
         with torch.backends.cudnn.flags(enabled=False):
             row["without_cudnn"] = clock.milliseconds(infer)
         row["hybrid"] = _hybrid(clock, infer)
     return row
+
+
+def recorder_percent(clock: Clock, train: Run, recorded: Guard) -> float:
+    """Return what the recorder adds to a step, in percent: the median of pairs of steps."""
+    ratios = []
+    for _ in range(clock.repeats):
+        alone = clock.milliseconds(train, repeats=1)
+        with entered(recorded):
+            ratios.append(clock.milliseconds(train, repeats=1) / alone)
+    return round((statistics.median(ratios) - 1) * 100, 1)
 
 
 def recorder_microseconds(layers: int = 10, repeats: int = 150) -> float:

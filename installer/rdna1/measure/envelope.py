@@ -198,7 +198,7 @@ def envelope_of(
 
 
 def routes_of(reports: Sequence[RouteReport]) -> Routes | msgspec.UnsetType:
-    """The limits of routes that results support; of those where nothing passes there are none."""
+    """Return the limits of routes that results support; where nothing passes there are none."""
     cases: dict[RouteName, list[CaseResult]] = {}
     for report in reports:
         cases.setdefault(report.route, []).extend(report.cases)

@@ -124,7 +124,7 @@ _ROUTES: Final[dict[str, str]] = {"bypass": "without MIOpen", "matmul": "as matr
 
 
 def _route(found: RouteReport) -> str:
-    """What is safe by another way to compute layers."""
+    """Return what is safe by another way to compute layers."""
     name = f"Route {found.route} ({_ROUTES[found.route]})"
     early = f"; stopped early: {found.stopped}" if found.stopped else ""
     if found.max_side is None or found.max_workspace_bytes is None:

@@ -176,7 +176,7 @@ def kinds(form: Form) -> list[Kind]:
 
 
 def kinds_of_products(form: Form) -> list[Kind]:
-    """The classes that are computed as plain matrix products, in their order."""
+    """Return the classes that are computed as plain matrix products, in their order."""
     uses = _COMMON_USES[:3] if form == "quick" else _COMMON_USES
     other = [] if form == "quick" else _RARE_USES
     return [
