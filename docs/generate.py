@@ -59,6 +59,14 @@ _GUARD_COLUMNS = {
     "tiles_workspace_mib": "MiB of it cuDNN's workspace",
     "recorder_percent": "recorder, %",
 }
+# What tests/bench/guard_models.py writes, and what the table calls its keys.
+GUARD_MODELS = ROOT / "docs" / "guard-models.json"
+_MODEL_COLUMNS = {
+    "float64_guard_to_native": "float64: guard to native",
+    "float32_guard_to_native": "float32: guard to native",
+    "float32_native_to_float64": "float32 native to float64",
+    "float32_guard_to_float64": "float32 guard to float64",
+}
 # What './run faults --record' writes.
 FAULT_RESULTS = ROOT / "docs" / "reliability-results.json"
 SCHEMAS: dict[str, tuple[type[msgspec.Struct], str]] = {
@@ -88,7 +96,10 @@ def generated() -> dict[Path, str]:
     table = matrix_markdown(matrix(map(load_stack, stack_names()), card_list())).rstrip("\n")
     pages = {role / "README.md": {"variables": variables_table(role)} for role in ROLES} | {
         STACKS_PAGE: {"matrix": f"\n{table}\n"},
-        GUARD_PAGE: {"guard-benchmarks": f"\n{guard_tables()}\n"},
+        GUARD_PAGE: {
+            "guard-benchmarks": f"\n{guard_tables()}\n",
+            "guard-models": f"\n{guard_models_table()}\n",
+        },
         BENCHMARKS_PAGE: {"benchmarks": f"\n{benchmarks_table()}\n"},
         RELIABILITY_PAGE: reliability_tables(),
         ARCHITECTURE_PAGE: _apart(architecture.parts() | {"schemas": schemas_table()}),
@@ -153,6 +164,27 @@ def guard_tables() -> str:
             f"native is {', '.join(said)}.\n\n" + "\n".join(lines)
         )
     return "\n\n".join(parts)
+
+
+def guard_models_table() -> str:
+    """Return the Markdown table of whole models under the guard and without it."""
+    found = json.loads(GUARD_MODELS.read_text())
+    said = (
+        f"{found['device']}, torch {found['torch']}, side at most {found['side']}, "
+        f"`tests/bench/guard_models.py` at commit {found['commit']}; each cell: output, gradients."
+    )
+    lines = [
+        said,
+        "",
+        f"| model | from pieces | {' | '.join(_MODEL_COLUMNS.values())} | other choices |",
+        f"|---|---:|{'---:|' * len(_MODEL_COLUMNS)}---:|",
+    ]
+    for row in found["models"]:
+        cells = [f"{row[key]['output']:.0e}, {row[key]['gradients']:.0e}" for key in _MODEL_COLUMNS]
+        choices = row["float32_guard_to_native"]["choices"]
+        values = [row["model"], str(row["split"]), *cells, str(choices)]
+        lines.append(f"| {' | '.join(values)} |")
+    return "\n".join(lines)
 
 
 def reliability_tables() -> dict[str, str]:
