@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import msgspec
 
 from rdna1.conv.result import DeviceInfo
-from rdna1.target.facts.pci import displays
+from rdna1.target.facts.gpu import displays
 from rdna1.target.facts.system import kernel_release
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.rootfs import RootFs, UnreadableError

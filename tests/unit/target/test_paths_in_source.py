@@ -27,7 +27,7 @@ EXCEPTIONS = {
     "rdna1/target/exclusive_lock.py": "locks in folders of root's or the caller's own, and /proc",
     "rdna1/target/folders.py": "makes folders that are named by the roles, not by users",
     "rdna1/target/whole_file.py": "files that are named by the roles, in folders held open",
-    "rdna1/target/facts/disk.py": "asks whether the root folder itself is a mount",
+    "rdna1/target/facts/system.py": "asks whether the root folder itself is a mount",
     "rdna1/target/dpkg_locks.py": "the locks of dpkg and apt, and /proc",
     "rdna1/target/apt_subset.py": "a work folder that apt gets, in root's cache or the caller's",
     "rdna1/target/snapshot/removing.py": "records below /var/lib/rdna1, or the caller's own",

@@ -15,7 +15,7 @@ from rdna1.catalog.cards import card_list
 from rdna1.cli.machine import root_folder
 from rdna1.cli.output import ArgumentParser
 from rdna1.cli.validate.measured_card import measured_card
-from rdna1.target.facts.pci import displays
+from rdna1.target.facts.gpu import displays
 from rdna1.target.facts.screens import drm_cards, graphical_sessions, monitors
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.printable import printable

@@ -17,7 +17,7 @@ import msgspec
 from rdna1.catalog.cards import card_list
 from rdna1.preflight.checks.visible_devices import left_by
 from rdna1.preflight.facts import KfdNode
-from rdna1.target.facts.kfd import nodes
+from rdna1.target.facts.gpu import nodes
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.rootfs import RootFs, UnreadableError
 

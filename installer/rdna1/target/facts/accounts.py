@@ -9,6 +9,7 @@ from .unknown import Unknown
 
 _FIRST_PERSON = 1000  # uid of the first person on Debian and Ubuntu
 _NOBODY = 65534
+_ROOT = "0"
 
 
 class User(NamedTuple):
@@ -152,3 +153,37 @@ def _rows(rootfs: RootFs, path: str, fields: int) -> list[list[str]]:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 10
+
+
+def session(rootfs: RootFs) -> dict[str, object]:
+    """Give ``user`` and ``groups`` of the nearest process above that is not root's, or of this one.
+
+    sudo and Ansible's become run this as root; the shell they were started from still has
+    the groups of the login.
+
+    Raises:
+        UnreadableError: under another root, or /proc does not show a process on the way.
+    """
+    if not rootfs.live:
+        raise UnreadableError("a session belongs to a running machine")
+    own = process = _process(rootfs, "self")
+    while process["Uid"][0] == _ROOT and process["PPid"] not in ([], ["0"]):
+        process = _process(rootfs, process["PPid"][0])
+    if process["Uid"][0] == _ROOT:
+        process = own
+    gids = {int(gid) for gid in [process["Gid"][0], *process["Groups"]]}
+    names = {group.gid: group.name for group in groups(rootfs)}
+    return {
+        "user": owner_name(rootfs, int(process["Uid"][0])),
+        "groups": sorted(names.get(gid, str(gid)) for gid in gids),
+    }
+
+
+def _process(rootfs: RootFs, pid: str) -> dict[str, list[str]]:
+    """Return words of the lines that matter (proc_pid_status(5))."""
+    path = f"/proc/{pid}/status"
+    lines = (line.partition(":") for line in rootfs.text(path).splitlines())
+    found = {name: words.split() for name, _, words in lines}
+    if not all(found.get(name) for name in ("Uid", "Gid")):
+        raise UnreadableError(f"{path}: no user and group")
+    return {name: found.get(name, []) for name in ("Uid", "Gid", "PPid", "Groups")}

@@ -1,4 +1,4 @@
-"""Installed ROCm, wherever it came from."""
+"""Installed ROCm, wherever it came from, and where the dynamic linker looks for libraries."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ _AMD_VERSION = re.compile(r"\.\d{5,6}-\d")
 _NOT_ROCM = re.compile(
     r"amdgpu.*|rock-dkms.*|rocm-dkms.*|libdrm-amdgpu.*|libtorch.*|python3-torch.*"
 )
+_FILE = "/etc/ld.so.conf"
+# Debian's and Ubuntu's /etc/ld.so.conf includes *.conf in it, and nothing else.
+_FOLDER = "/etc/ld.so.conf.d"
 
 
 def rocm(rootfs: RootFs, status: dpkg.Status, unknown: Unknown) -> list[dict[str, object]]:
@@ -64,3 +67,24 @@ def _owned_files(rootfs: RootFs, packages: list[dict[str, object]]) -> set[str]:
     names = [p["name"] for p in packages if str(p["name"]).startswith("rocm-core")]
     lists = (rootfs.optional_text(f"/var/lib/dpkg/info/{name}.list") or "" for name in names)
     return {path for files in lists for path in files.splitlines()}
+
+
+def library_folders(rootfs: RootFs, unknown: Unknown) -> list[dict[str, object]]:
+    """Return ``file``, ``line`` and ``folder`` of each entry of the linker's configuration.
+
+    Args:
+        rootfs: of the machine.
+        unknown: gets the reason for each file that cannot be read.
+
+    Raises:
+        UnreadableError: the folder of the configuration cannot be read.
+    """
+    names = [name for name in rootfs.optional_names(_FOLDER) if name.endswith(".conf")]
+    found: list[dict[str, object]] = []
+    for path in (_FILE, *(f"{_FOLDER}/{name}" for name in names)):
+        text = unknown.collect(f"library_folders.{path}", rootfs.optional_text, path) or ""
+        for number, line in enumerate(text.splitlines(), 1):
+            folder = line.partition("#")[0].strip()
+            if folder.startswith("/"):
+                found.append({"file": path, "line": number, "folder": folder})
+    return found

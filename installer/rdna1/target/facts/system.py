@@ -1,11 +1,11 @@
-"""Operating system, machine, kernel and C library."""
+"""Operating system, machine, kernel, C library and free space."""
 
 from __future__ import annotations
 
 import os
 
 from ..credentials import text_without_credentials
-from ..rootfs import RootFs, UnreadableError
+from ..rootfs import MissingError, RootFs, UnreadableError
 from . import dpkg
 
 # Debian's architecture names of Linux, and what uname calls the same machine.
@@ -18,6 +18,7 @@ _MACHINES = {
     "riscv64": "riscv64",
     "s390x": "s390x",
 }
+_FOLDERS = ("/", "/home", "/opt", "/var")
 
 
 def system(rootfs: RootFs, status: dpkg.Status) -> str:
@@ -89,3 +90,30 @@ def _machine_of(architecture: str) -> str:
     if architecture not in _MACHINES:
         raise UnreadableError(f"dpkg's architecture {architecture!r} says no kernel and machine")
     return _MACHINES[architecture]
+
+
+def disk(rootfs: RootFs) -> list[dict[str, object]]:
+    """Return ``path``, ``free_bytes`` for users other than root, and ``device`` of each folder.
+
+    Folders with the same ``device`` share their space. A folder that does not exist yet
+    has the space of its nearest parent.
+
+    Raises:
+        UnreadableError: under a root that is not a mounted file system, a copied tree for
+            example, whose space says nothing about the machine.
+    """
+    if not rootfs.live and not os.path.ismount(rootfs.root):
+        raise UnreadableError(f"{rootfs.root} is not a mounted file system")
+    return [_space(rootfs, path) for path in _FOLDERS]
+
+
+def _space(rootfs: RootFs, path: str) -> dict[str, object]:
+    nearest = path
+    while True:
+        try:
+            device = rootfs.status(nearest).st_dev
+            break
+        except MissingError:
+            nearest = nearest.rpartition("/")[0] or "/"
+    space = rootfs.space(nearest)
+    return {"path": path, "free_bytes": space.f_bavail * space.f_frsize, "device": device}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rdna1.target.facts.collect import collect
-from rdna1.target.facts.devices import device_file
-from rdna1.target.facts.kfd import gfx_target
+from rdna1.target.facts.gpu import device_file, gfx_target
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.rootfs import RootFs
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdna1.target.facts import session
+from rdna1.target.facts import accounts
 from rdna1.target.facts.collect import collect
 from rdna1.target.rootfs import MissingError, RootFs, UnreadableError
 from support.forked import become, in_child
@@ -62,7 +62,7 @@ def test_the_nearest_process_that_is_not_roots(
     processes: dict[str, str], user: str, groups: list[str]
 ) -> None:
     rootfs = Recorded({f"/proc/{pid}/status": text for pid, text in processes.items()})
-    assert session.session(rootfs) == {"user": user, "groups": groups}
+    assert accounts.session(rootfs) == {"user": user, "groups": groups}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_nearest_process_that_is_not_roots(
 )
 def test_what_proc_does_not_show(files: dict[str, str], message: str) -> None:
     with pytest.raises(UnreadableError, match=message):
-        session.session(Recorded(files))
+        accounts.session(Recorded(files))
 
 
 def test_a_tree_has_no_session(tree: Tree) -> None:
@@ -92,7 +92,7 @@ def test_a_real_process_that_joined_no_new_group() -> None:
 
     def as_nobody() -> dict[str, object]:
         become(nobody.pw_uid, nobody.pw_gid, (daemon.gr_gid,))
-        return session.session(RootFs())
+        return accounts.session(RootFs())
 
     found = in_child(as_nobody)
     own = grp.getgrgid(nobody.pw_gid).gr_name

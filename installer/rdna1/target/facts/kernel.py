@@ -1,8 +1,11 @@
-"""Kernels that are installed, and builds of AMD's own driver for them."""
+"""Installed kernels, their modules, firmware and configuration."""
 
 from __future__ import annotations
 
-from ..rootfs import RootFs
+import re
+import zlib
+
+from ..rootfs import MissingError, RootFs, UnreadableError
 
 _KERNELS = "/lib/modules"
 _OWN_FOLDER = "kernel/drivers/gpu/drm/amd/amdgpu"
@@ -11,6 +14,19 @@ _DKMS_FOLDERS = ("updates/dkms", "updates", "extra")
 _BUILDS = "/var/lib/dkms/amdgpu"
 # Next to the kernels, a version's folder in DKMS' tree holds these.
 _NO_KERNELS = frozenset(["source", "build"])
+# In the order of the kernel's fw_path (Documentation/driver-api/firmware/fw_search_path.rst),
+# without the folders of single kernels.
+_FOLDERS = ("/lib/firmware/updates/amdgpu", "/lib/firmware/amdgpu")
+_NAME = re.compile(r"(navi1[024]_\w+\.bin)(?:\.(?:zst|xz))?")
+_EFI = "/sys/firmware/efi"
+_VARIABLE_BYTES = 5  # four of attributes, one of value
+_OPTIONS = ("CONFIG_DRM_AMDGPU", "CONFIG_HSA_AMD")
+_LINE = re.compile(
+    r"^(?:(?P<set>CONFIG_\w+)=(?P<value>[ym])|# (?P<unset>CONFIG_\w+) is not set)$", re.M
+)
+_COMPRESSED = "/proc/config.gz"
+_LIMIT = 4 * 1024 * 1024
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 def kernels(rootfs: RootFs) -> list[str]:
@@ -95,3 +111,72 @@ def _built_for(rootfs: RootFs, folder: str) -> list[str]:
             for architecture in rootfs.optional_names(f"{folder}/{kernel}")
         )
     ]
+
+
+def firmware_files(rootfs: RootFs) -> list[str]:
+    """Return names of the files for Navi 10, 12 and 14, without the ending of a compression.
+
+    Raises:
+        UnreadableError: there is no folder of firmware, in a container for example.
+    """
+    rootfs.names("/lib/firmware")
+    names = {name for folder in _FOLDERS for name in rootfs.optional_names(folder)}
+    return sorted({match[1] for match in map(_NAME.fullmatch, names) if match})
+
+
+def secure_boot(rootfs: RootFs) -> bool:
+    """Return whether the machine booted with Secure Boot; a machine without UEFI did not.
+
+    Raises:
+        UnreadableError: the variable cannot be read, as in most containers.
+    """
+    try:
+        rootfs.names("/sys/firmware")
+    except MissingError as error:
+        raise UnreadableError(f"{error}; /sys belongs to a running machine") from error
+    if not rootfs.exists(_EFI):
+        return False
+    folder = f"{_EFI}/efivars"
+    name = next((n for n in rootfs.optional_names(folder) if n.startswith("SecureBoot-")), None)
+    if name is None:
+        raise UnreadableError(f"{folder}: no variable SecureBoot")
+    data = rootfs.data(f"{folder}/{name}")
+    if len(data) != _VARIABLE_BYTES:
+        raise UnreadableError(f"{folder}/{name}: not {_VARIABLE_BYTES} bytes")
+    return data[-1] == 1
+
+
+def kernel_config(rootfs: RootFs, release: str | None) -> dict[str, str]:
+    """Return ``y``, ``m`` or ``n`` of each option of the driver, none for one that is not there.
+
+    Args:
+        rootfs: of the machine.
+        release: of the running kernel.
+
+    Raises:
+        UnreadableError: no file tells.
+    """
+    if release is None or "/" in release:
+        raise UnreadableError("the release of the running kernel is not known")
+    for path in (
+        f"/boot/config-{release}",
+        f"/lib/modules/{release}/config",
+        f"/usr/src/linux-headers-{release}/.config",
+    ):
+        if rootfs.exists(path):
+            return _options(rootfs.text(path, _LIMIT))
+    return _options(_decompressed(rootfs))
+
+
+def _decompressed(rootfs: RootFs) -> str:
+    data = rootfs.data(_COMPRESSED)
+    try:
+        return zlib.decompressobj(_GZIP).decompress(data, _LIMIT).decode("utf-8", "replace")
+    except zlib.error as error:
+        raise UnreadableError(f"{_COMPRESSED}: {error}") from error
+
+
+def _options(text: str) -> dict[str, str]:
+    lines = _LINE.finditer(text)
+    values = {line["set"] or line["unset"]: line["value"] or "n" for line in lines}
+    return {name: values[name] for name in _OPTIONS if name in values}
