@@ -2,7 +2,8 @@
 
 An expression is parsed by ``ast`` and translated node by node; what has no translation here is
 refused with its position. Types are checked while translating and numbers are exact, so an
-expression that was accepted has a value for every case.
+expression that was accepted has a value for every case. simpleeval reads a condition when it meets
+it: a misspelt name behind ``and`` would be found by the first large case, in a worker.
 """
 
 from __future__ import annotations

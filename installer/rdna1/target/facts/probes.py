@@ -107,8 +107,8 @@ def _graphics(rootfs: RootFs, unknown: Unknown) -> dict[str, object]:
     return {
         **unknown.told("displays", gpu.displays, rootfs, unknown),
         "kfd": {
-            **unknown.told("gpu.device", gpu.kfd_device, rootfs, unknown),
-            **unknown.told("gpu.nodes", gpu.nodes, rootfs, unknown),
+            **unknown.told("kfd.device", gpu.kfd_device, rootfs, unknown),
+            **unknown.told("kfd.nodes", gpu.nodes, rootfs, unknown),
         },
         **unknown.told("render_nodes", gpu.render_nodes, rootfs, unknown),
         "amdgpu": {
