@@ -13,6 +13,7 @@ from .envelope import Envelope
 SYSTEM_FILE = "/etc/rdna1/envelope.json"
 USER_FILE = ".config/rdna1/envelope.json"
 _STACK_FILE = "/etc/rdna1/stack.json"
+_MODULES = "/sys/module"
 
 
 def default_file() -> Path | None:
@@ -40,7 +41,18 @@ def _present() -> dict[str, str]:
         known["device"] = torch.cuda.get_device_name()
         known["torch"] = torch.__version__
         known["hip"] = torch.version.hip
+        known["driver"] = _driver("amdgpu" if torch.version.hip else "nvidia")
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _driver(module: str) -> str:
+    """Return a kernel module and its version, as `rdna1.measure.conditions` names them."""
+    try:
+        version = Path(_MODULES, module, "version").read_text(encoding="utf-8").strip()
+    except OSError:
+        # It came with the kernel.
+        return f"{module} of kernel {os.uname().release}"
+    return f"{module} {version}"
 
 
 def _stack() -> str | None:

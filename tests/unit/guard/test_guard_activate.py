@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import copy
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -220,3 +221,46 @@ def test_an_envelope_of_another_stack_is_stale(
     stack.write_text('{"stack": "rocm-5.7"}')
     with guard.active(file):
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "now"),
+    [
+        ("device", "AMD Radeon RX 5700", "AMD Radeon RX 5600 XT"),
+        ("driver", "amdgpu 6.3.6", r"amdgpu 6\.2\.4"),
+        ("hip", "5.2", r"5\.7\.3"),
+    ],
+)
+def test_an_envelope_of_another_card_or_driver_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, then: str, now: str
+) -> None:
+    (tmp_path / "amdgpu").mkdir()
+    (tmp_path / "amdgpu" / "version").write_text("6.2.4\n")
+    monkeypatch.setattr(present, "_MODULES", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "AMD Radeon RX 5600 XT")
+    monkeypatch.setattr(torch.version, "hip", "5.7.3")
+    here = {"device": "AMD Radeon RX 5600 XT", "driver": "amdgpu 6.2.4", "hip": "5.7.3"}
+    with guard.active(envelope_file(tmp_path, measured=here)):
+        pass
+    file = envelope_file(tmp_path, measured=here | {name: then})
+    with pytest.warns(guard.FallbackWarning, match=f"{name} was {then} and is {now}"):
+        guard.wrap(model(), file)
+    with pytest.raises(guard.OutsideEnvelopeError, match="Remedy: measure again"):
+        guard.wrap(model(), file, strict=True)
+
+
+def test_a_driver_of_the_kernel_has_its_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(present, "_MODULES", str(tmp_path))
+    assert present._driver("amdgpu") == f"amdgpu of kernel {os.uname().release}"
+
+
+def test_sparse_tensors_are_left_to_torch() -> None:
+    x = torch.rand(1, 3, 20, 20).to_sparse()
+    weight = torch.rand(4, 3, 3, 3)
+    with pytest.raises((RuntimeError, NotImplementedError)) as expected:
+        nn.functional.conv2d(x, weight)
+    with pytest.raises(type(expected.value)):
+        guard.conv2d(x, weight, envelope=Envelope(8))
