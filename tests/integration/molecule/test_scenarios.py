@@ -11,14 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SCENARIOS = sorted(file.parent.name for file in ROOT.glob("molecule/*/molecule.yml"))
+# Of these the controller has a hard umask, as hardened machines do: one for each way of installing.
+# The others build packages for their archives, which dpkg-deb refuses to do under it.
+UMASK_077 = ("default", "offline", "user-scope")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario(name: str) -> None:
-    """Takes minutes: check mode, two real runs and a comparison of the whole machine each.
-
-    All of them have a controller with a hard umask, as hardened machines do.
-    """
+    """Takes minutes: check mode, two real runs and a comparison of the whole machine each."""
     log = ROOT / ".cache" / "molecule" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     molecule = str(Path(sys.executable).with_name("molecule"))
@@ -32,6 +32,6 @@ def test_scenario(name: str) -> None:
             stdout=file,
             stderr=subprocess.STDOUT,
             check=False,
-            umask=0o077,
+            umask=0o077 if name in UMASK_077 else 0o022,
         )
     assert done.returncode == 0, log.read_text(encoding="utf-8")
