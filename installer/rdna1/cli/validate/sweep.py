@@ -87,7 +87,7 @@ def _say_how_to_resume(report: SweepReport, plan: SweepPlan) -> None:
         return
     advice = "with --output FILE it could be resumed"
     if plan.journal:
-        more = f" with --max-hangs above {plan.max_hangs}" if "hangs" in part.stopped else ""
+        more = f" with --max-hangs above {plan.max_hangs}" if "hang budget" in part.stopped else ""
         advice = f"the same command{more} goes on from {plan.journal}"
     print(f"rdna1-validate: {part.not_run} cases were not run; {advice}", file=sys.stderr)
 
