@@ -87,13 +87,14 @@ def _network(bench: Bench) -> Iterator[tuple[str, Machine]]:
         _ip("-n", namespace, "link", "set", "lo", "up")
         served = bench.reference.virgin.served
         port = served.address.rpartition(":")[2]
-        command = [sys.executable, "-m", "http.server", port, "--bind=127.0.0.1"]
+        command = [sys.executable, "-u", "-m", "http.server", port, "--bind=127.0.0.1"]
         with subprocess.Popen(
             ["ip", "netns", "exec", namespace, *command, f"--directory={served.folder}"],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as server:
             try:
+                _wait_until_it_serves(server)
                 machine = bench.machine(f"--network=ns:/run/netns/{namespace}", image=image)
                 _let_in(bench, machine)
                 yield namespace, machine
@@ -102,6 +103,16 @@ def _network(bench: Bench) -> Iterator[tuple[str, Machine]]:
                 bench.close()
     finally:
         _ip("netns", "delete", namespace)
+
+
+def _wait_until_it_serves(server: subprocess.Popen[bytes]) -> None:
+    """Wait for the one line that it prints, once it listens.
+
+    Raises:
+        RuntimeError: it ended before.
+    """
+    if not server.stdout or not server.stdout.readline():
+        raise RuntimeError(f"the archive's server ended with {server.wait()}")
 
 
 def _let_in(bench: Bench, machine: Machine) -> None:
