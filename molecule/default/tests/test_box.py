@@ -38,6 +38,15 @@ def test_environment_sees_torch(host: Any) -> None:
     assert printed.startswith("2.6")
 
 
+@pytest.mark.parametrize("umask", ["022", "077"])
+def test_an_ordinary_user_can_use_it(host: Any, umask: str) -> None:
+    script = f"umask {umask}; . {PROFILE}; python -c 'import torch; print(torch.__version__)'"
+    enter = f"PATH={ENVIRONMENT}/bin:$PATH; {script}; rdna1-preflight list"
+    printed = host.check_output("runuser -u nobody -- sh -euc %s", enter)
+    assert printed.startswith("2.6")
+    assert "rocm-mixture" in printed
+
+
 def test_environment_belongs_to_root_and_is_compiled(host: Any) -> None:
     # uv lets every user take its lock.
     strange = r"! -name .lock ! -type l \( ! -user root -o -perm /022 \)"

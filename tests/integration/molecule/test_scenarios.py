@@ -15,7 +15,10 @@ SCENARIOS = sorted(file.parent.name for file in ROOT.glob("molecule/*/molecule.y
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_scenario(name: str) -> None:
-    """Takes minutes: check mode, two real runs and a comparison of the whole machine each."""
+    """Takes minutes: check mode, two real runs and a comparison of the whole machine each.
+
+    All of them have a controller with a hard umask, as hardened machines do.
+    """
     log = ROOT / ".cache" / "molecule" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     molecule = str(Path(sys.executable).with_name("molecule"))
@@ -29,5 +32,6 @@ def test_scenario(name: str) -> None:
             stdout=file,
             stderr=subprocess.STDOUT,
             check=False,
+            umask=0o077,
         )
     assert done.returncode == 0, log.read_text(encoding="utf-8")
