@@ -17,7 +17,6 @@ import argparse
 import functools
 import importlib
 import inspect
-import json
 import statistics
 import sys
 import tempfile
@@ -38,7 +37,7 @@ from rdna1.guard.flight import Recorder, create  # noqa: E402 - as above
 from rdna1.guard.layer import FORWARD, Layer  # noqa: E402 - as above
 from rdna1.guard.setting import Guard  # noqa: E402 - as above
 from rdna1.guard.steps import program_of  # noqa: E402 - as above
-from support.clock import Clock, Run, commit_of, geometric_mean, processor_name  # noqa: E402 - as above
+from support.clock import Clock, Run, commit_of, geometric_mean, processor_name, report  # noqa: E402 - as above
 from support.models import resnet18, resnet50  # noqa: E402 - as above
 
 SIDE = 42
@@ -305,11 +304,7 @@ def main() -> None:
         "commit": options.commit or commit_of(ROOT),
         **measured(torch.device(options.device), options.repeats, search=not options.no_search),
     }
-    text = json.dumps(found, indent=2) + "\n"
-    if options.output:
-        options.output.write_text(text)
-    else:
-        print(text, end="")
+    report(found, options.output)
 
 
 if __name__ == "__main__":

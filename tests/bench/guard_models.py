@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "installer"), str(ROOT / "tests")]
 
 from rdna1 import guard  # noqa: E402 - found by the path above
-from support.clock import commit_of, processor_name  # noqa: E402 - as above
+from support.clock import commit_of, processor_name, report  # noqa: E402 - as above
 from support.models import vgg16  # noqa: E402 - as above
 
 SIDE = 42
@@ -224,11 +224,7 @@ def main() -> None:
         "commit": options.commit or commit_of(ROOT),
         "models": rows,
     }
-    text = json.dumps(found, indent=2) + "\n"
-    if options.output:
-        options.output.write_text(text)
-    else:
-        print(text, end="")
+    report(found, options.output)
 
 
 if __name__ == "__main__":

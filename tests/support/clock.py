@@ -1,7 +1,8 @@
-"""Times and memory of functions on a device, for benchmarks."""
+"""Times and memory of functions on a device, and reports of them, for benchmarks."""
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import subprocess
@@ -70,3 +71,12 @@ def geometric_mean(rows: list[dict[str, Any]], name: str, of: str) -> float:
     """Geometric mean of a ratio over rows."""
     logs = [math.log(row[name] / row[of]) for row in rows]
     return round(math.exp(sum(logs) / len(logs)), 3)
+
+
+def report(found: dict[str, Any], file: Path | None) -> None:
+    """Write what was measured as JSON to a file, or print it."""
+    text = json.dumps(found, indent=2) + "\n"
+    if file:
+        file.write_text(text)
+    else:
+        print(text, end="")
