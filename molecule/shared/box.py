@@ -21,7 +21,7 @@ import msgspec
 from support.apt_repository import SigningKey, signing_key
 from support.boxes import SANDBOX, Box, remove_box, start_box
 from support.loopback_server import start_server
-from support.pythons import find_python
+from support.pythons import add_lent, find_python, lending
 from support.scenario import remember_state, scenario_folder, scenario_name
 from support.ubuntu_like import Archives, build_archives, real_image, start_ubuntu_like
 from support.wheel_boxes import add_own_requirements, fill_index
@@ -144,7 +144,7 @@ def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> N
     lends = wanted.python and not real_image(wanted.ubuntu)
     python = find_python(wanted.python) if lends else None
     if python:
-        options.append(f"--volume={python.parents[1]}:{python.parents[1]}:ro")
+        options.append(lending(python))
     if wanted.ubuntu:
         archives = Archives(_folder(name) / "archives", served.archives, key)
         box = start_ubuntu_like(name, scenario_folder(), wanted.ubuntu, archives, options)
@@ -156,7 +156,7 @@ def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> N
         if wanted.network:
             box.run("apt-get", "-qq", "update")
     if python:
-        box.run("ln", "-s", str(python), f"/usr/bin/{python.name}")
+        add_lent(box, python)
 
 
 ACTIONS: dict[str, Callable[[str], None]] = {

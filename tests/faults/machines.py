@@ -20,7 +20,7 @@ from faults.weather import Weather, weather
 from rdna1.catalog.stacks import DEFAULT_STACK
 from support.apt_repository import FakePackage, SigningKey, fake_packages, publish, signing_key
 from support.boxes import ROOT, VARIABLES, Box, remove_box, run_container
-from support.pythons import find_python
+from support.pythons import add_lent, find_python, lending
 from support.ubuntu_like import (
     CODENAMES,
     IGNORED,
@@ -212,9 +212,7 @@ def virgin(folder: Path, name: str, checkout: Path = ROOT) -> Iterator[Virgin]:
         _fill(folder, key)
         try:
             box = start_ubuntu_like(container, folder, RELEASE, served, _options(container, python))
-            box.run("ln", "-s", str(python), f"/usr/bin/{python.name}")
-            # It may be in a home here, and every user of the machine is to run it.
-            box.run("chmod", "o+x", *map(str, python.parents[1].parents))
+            add_lent(box, python)
             box.run("sh", "-euc", OWNERS_THINGS)
             commit(container, image)
             remove_box(container)
@@ -267,5 +265,5 @@ def _options(container: str, python: Path) -> list[str]:
         f"--hostname={PREFIX}",
         f"--label={LABEL}=box",
         f"--label=io.rdna1.faults={container}",
-        f"--volume={python.parents[1]}:{python.parents[1]}:ro",
+        lending(python),
     ]

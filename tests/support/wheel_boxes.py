@@ -16,7 +16,7 @@ from packaging.utils import parse_wheel_filename
 
 from rdna1.catalog.stacks import load_stack
 from support.boxes import ROOT, Box
-from support.pythons import find_python
+from support.pythons import add_lent, find_python, lending
 from support.wheels import write_fake_wheel, write_source
 
 PIP = ROOT / ".cache" / "uv" / "bin" / "pip"
@@ -109,9 +109,8 @@ def mount_host_python(make_box: MakeBox, version: str, *options: str) -> Box:
     python = find_python(version)
     if python is None:
         pytest.skip(f"no Python {version} on this machine to lend to the box")
-    folder = python.parents[1]
-    box = make_box(f"--volume={folder}:{folder}:ro", *options)
-    box.run("ln", "-s", f"{folder}/bin/python{version}", f"/usr/bin/python{version}")
+    box = make_box(lending(python), *options)
+    add_lent(box, python)
     return box
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.scenario import scenario_folder
 
 ENVIRONMENT = "/opt/rdna1/rocm-5.7"
+PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 
 
 def test_there_is_no_network(host: Any) -> None:
@@ -33,6 +34,15 @@ def test_the_environment_has_the_wheels_of_the_mirrors_lock(host: Any) -> None:
     assert ["torch==2.2.2+rocm5.7 \\\n    --hash=sha256:" in f.read_text() for f in locks] == [True]
 
 
+@pytest.mark.parametrize("umask", ["022", "077"])
+def test_an_ordinary_user_can_use_it(host: Any, umask: str) -> None:
+    script = f"umask {umask}; . {PROFILE}; python -c 'import torch; print(torch.__version__)'"
+    enter = f"PATH={ENVIRONMENT}/bin:$PATH; {script}; rdna1-preflight list"
+    printed = host.check_output("runuser -u nobody -- sh -euc %s", enter)
+    assert printed.startswith("2.2.2+rocm5.7")
+    assert "rocm-mixture" in printed
+
+
 def test_apt_does_not_know_the_mirror_afterwards(host: Any) -> None:
     assert host.run("grep -r rdna1/mirror /etc/apt").rc == 1
 
@@ -43,7 +53,7 @@ def test_one_copy_of_the_mirror_stays_for_repairs(host: Any) -> None:
 
 
 def test_the_profile_and_the_stack_are_written_down(host: Any) -> None:
-    assert host.file("/etc/profile.d/rocm-rdna1-57.sh").mode == 0o644
+    assert host.file(PROFILE).mode == 0o644
     stack = json.loads(host.file("/etc/rdna1/stack.json").content_string)
     assert (stack["stack"], stack["environment"]) == ("rocm-5.7", ENVIRONMENT)
 
