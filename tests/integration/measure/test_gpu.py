@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import pytest
@@ -11,6 +12,8 @@ from msgspec.structs import replace
 
 from rdna1.conv.case import DIRECTIONS, ConvCase, DType
 from rdna1.conv.result import UnusableDeviceError
+from rdna1.measure.boundary import run
+from rdna1.measure.envelope import allows, measured_envelope
 from rdna1.worker.supervisor import Supervisor
 
 Pids = Callable[[], list[int]]
@@ -61,13 +64,13 @@ from rdna1.worker.worker import main
 main()
 """
 
-# A worker whose 5x5 convolutions keep the GPU busy for ever: a kernel that spins, started before.
+# A worker of which some convolutions keep the GPU busy for ever: a kernel that spins comes first.
 SPINNING = """
 import torch
 import rdna1.worker.device as device
 
 def convolve(case, inputs, convolve=device.convolve):
-    if case.kw == 5:
+    if CONDITION:
         torch.cuda._sleep(1 << 62)
     return convolve(case, inputs)
 
@@ -75,6 +78,11 @@ device.convolve = convolve
 from rdna1.worker.worker import main
 main()
 """
+
+
+def spinning_where(condition: str) -> tuple[str, ...]:
+    """The program of a worker whose cases of a condition never end on the GPU."""
+    return (sys.executable, "-c", SPINNING.replace("CONDITION", condition))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -127,11 +135,28 @@ def test_a_lost_device_is_an_error_and_the_next_worker_has_a_new_one(started: Pi
 
 
 def test_a_kernel_that_never_ends_is_a_hang_and_the_next_case_runs(started: Pids) -> None:
-    program = (sys.executable, "-c", SPINNING)
+    program = spinning_where("case.kw == 5")
     five = replace(SMALL, kh=5, kw=5)
     with Supervisor("cuda", timeout=10, program=program) as supervisor:
         results = [supervisor.run(case) for case in (SMALL, five, SMALL)]
     assert [result.outcome for result in results] == ["pass", "hang", "pass"]
     assert results[1].detail.startswith("no answer within 10 s, killed")
     assert supervisor.workers_lost == 1
+    assert started() == []
+
+
+def test_a_kernel_that_spins_in_one_class_gives_that_class_a_limit_of_its_own(
+    started: Pids, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = spinning_where("case.direction == 'backward-data' and max(case.h, case.w) > 42")
+    monkeypatch.setattr(run, "Supervisor", partial(Supervisor, program=program))
+    report = run.run_boundary(run.BoundaryPlan("cuda", 10, 96, 12, "quick"), lambda _: None)
+    found = measured_envelope(report)
+    assert report.complete
+    assert 1 <= report.workers_lost <= 12
+    assert report.workers_lost == sum(each.outcome == "hang" for each in report.cases)
+    assert found.max_side == 96
+    assert found.backward is not None
+    assert found.backward.max_side == 42
+    assert not any(allows(found, each.case) for each in report.cases if each.outcome != "pass")
     assert started() == []
