@@ -32,8 +32,8 @@ def default_memory(device: torch.device) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def _memory_of(layer: Layer, most: int) -> int:
-    """Return what the tiles of a call may take: as much as the layer itself takes, or little."""
-    return min(most, max(_LITTLE_BYTES, layer.own_bytes))
+    """Return what the tiles of a call may take: half of what the layer itself takes, or little."""
+    return min(most, max(_LITTLE_BYTES, layer.own_bytes // 2))
 
 
 class Guard(NamedTuple):
@@ -44,7 +44,7 @@ class Guard(NamedTuple):
         strict: raise `OutsideEnvelopeError` where nothing else is left; else the CPU computes it,
             with a `FallbackWarning`.
         memory_bytes: what the tiles of a call and their results may take in addition; by default
-            what input and output take, at least 64 MiB, at most what suits the device, see
+            half of what input and output take, at least 64 MiB, at most what suits the device, see
             `default_memory`.
         record: is told each layer and its plan.
         flight: is told when each begins and ends, gradients of all layers among them.
