@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.ao.nn.quantized import functional as quantised_layers
 from torch.nn.functional import conv2d as imported_early
 
 from rdna1 import guard
@@ -264,3 +266,30 @@ def test_sparse_tensors_are_left_to_torch() -> None:
         nn.functional.conv2d(x, weight)
     with pytest.raises(type(expected.value)):
         guard.conv2d(x, weight, envelope=Envelope(8))
+
+
+def quantised() -> tuple[torch.Tensor, torch.Tensor]:
+    """An input and a weight of eight bits."""
+    x = torch.quantize_per_tensor(torch.rand(1, 3, 20, 20), 0.1, 0, torch.quint8)
+    return x, torch.quantize_per_tensor(torch.rand(4, 3, 3, 3), 0.1, 0, torch.qint8)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_torchs_error_on_quantised_tensors_stays_what_it_is() -> None:
+    x, weight = quantised()
+    with pytest.raises(NotImplementedError) as expected:
+        nn.functional.conv2d(x, weight)
+    with pytest.raises(NotImplementedError, match=re.escape(str(expected.value)[:60])):
+        guard.conv2d(x, weight, envelope=Envelope(8))
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_quantised_layers_compute_what_they_do_without_the_guard() -> None:
+    x, weight = quantised()
+    # It has no types.
+    conv2d: Any = quantised_layers.conv2d
+    zeros = torch.zeros(4)
+    expected = conv2d(x, weight, zeros, scale=0.1, zero_point=0)
+    with guard.active(Envelope(8)):
+        found = conv2d(x, weight, zeros, scale=0.1, zero_point=0)
+    assert torch.equal(found.int_repr(), expected.int_repr())
