@@ -164,7 +164,7 @@ def _text(layer: Layer, plan: Plan, site: str) -> bytes:
 
 
 def describe(plan: Plan) -> str:
-    """Return for people how a plan computes a layer."""
+    """Return in words how a plan computes a layer."""
     if plan.kind == NATIVE:
         return "as it is"
     if plan.kind == CPU:

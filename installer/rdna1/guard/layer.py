@@ -59,7 +59,7 @@ class Layer(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Short name for people, as in ``conv2d 64->128 3x3 at 1x64x112x112 backward-data``."""
+        """Short name for readers, as in ``conv2d 64->128 3x3 at 1x64x112x112 backward-data``."""
         shape = "x".join(map(str, (self.n, self.c_in, *self.size)))
         kernel = "x".join(map(str, self.kernel))
         name = f"conv{'_transpose' if self.transposed else ''}{len(self.size)}d"

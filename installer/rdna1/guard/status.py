@@ -29,7 +29,7 @@ class Status:
     fallbacks: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        """Return one line for people."""
+        """Return one line for readers."""
         on_cpu = sum(self.fallbacks.values())
         return (
             f"{self.calls} convolutions and gradients: {self.native} as they are, "

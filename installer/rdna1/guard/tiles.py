@@ -74,7 +74,7 @@ def blocks(images: int, axes: tuple[Axis, ...], per_call: int) -> Iterator[Block
     """Yield blocks of at most ``per_call`` tiles that cover all images and axes.
 
     Whole images come together where there is room, else whole rows of one image, and so on, in
-    blocks of equal size as far as it goes: a backend may search anew for each shape.
+    blocks of equal size as far as it goes: a backend may search again for each shape.
     """
     counts = [images, *(axis.tiles for axis in axes)]
     sizes = []

@@ -43,7 +43,7 @@ def are_written(wanted: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -
 
 
 def _is_looked_at(pattern: str) -> bool:
-    """Whether the facts name all that a pattern matches."""
+    """Return whether the facts name all that a pattern matches."""
     return pattern in PLACES or (
         "*" not in pattern and any(PurePosixPath(pattern).match(place) for place in PLACES)
     )

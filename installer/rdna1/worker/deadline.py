@@ -1,4 +1,4 @@
-"""How long a case may take before it counts as hanging, judged by the cases that did not hang.
+"""How long a case may take before it counts as hanging, by what the cases took that did not hang.
 
 A hang costs the whole deadline, so a search that meets several should not wait the full timeout
 each time. Cases have the full timeout until `FEWEST_RUNS` have passed. A later deadline can be

@@ -130,7 +130,7 @@ class DeviceLock:
         return None
 
     def _in_the_way(self, error: OSError) -> _Holder:
-        """Who put something else in the file's place, for root, which goes on without it.
+        """Return who put something else in the file's place, for root, which goes on without it.
 
         Raises:
             DeviceBusyError: for other users, or where root itself has put it there.
@@ -158,7 +158,7 @@ def _taken(descriptor: int) -> _Holder | None:
 
 
 def lock_folder(candidates: Iterable[str] = _FOLDERS) -> Path:
-    """The first folder that all users share, else the user's own.
+    """Return the first folder that all users share, else the user's own.
 
     Args:
         candidates: in order of preference.

@@ -130,5 +130,5 @@ def describe_left(pids: tuple[int, ...]) -> str:
 
 
 def with_last_words(cause: str, worker: Worker) -> str:
-    """A cause, and below it what the worker wrote last to standard error."""
+    """Return a cause, and below it what the worker wrote last to standard error."""
     return f"{cause}\n{worker.last_words}".strip()

@@ -96,7 +96,7 @@ class GivenTime:
 
 
 def threads_of(pids: Iterable[int]) -> Threads:
-    """What each thread of some processes has done.
+    """Return what each thread of some processes has done.
 
     Args:
         pids: of the processes; those that have ended are left out.
@@ -128,7 +128,7 @@ def waited_between(before: Threads, after: Threads) -> float:
 
 
 def is_idle(before: Threads, after: Threads, seconds: float) -> bool:
-    """Whether threads did nothing between two looks at them.
+    """Return whether threads did nothing between two looks at them.
 
     Args:
         before: the first look.

@@ -70,7 +70,7 @@ class KernelLog:
             self.unavailable = f"{path}: {error.strerror}"
 
     def poll(self) -> list[KernelMessage]:
-        """What has been said about cards since the last call; never waits."""
+        """Return what has been said about cards since the last call; never waits."""
         found = []
         for text in self._texts():
             kind = next((kind for pattern, kind in self._patterns if pattern.search(text)), None)
@@ -85,7 +85,7 @@ class KernelLog:
             os.close(descriptor)
 
     def _texts(self) -> Iterator[str]:
-        """The messages without the fields before them and the dictionary lines after them."""
+        """Yield the messages without the fields before them and the dictionary lines after them."""
         while self._descriptor is not None:
             try:
                 chunk = os.read(self._descriptor, _RECORD_BYTES)

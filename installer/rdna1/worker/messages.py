@@ -81,5 +81,5 @@ Reply = Answer | Failed
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """One line, its line feed included."""
+    """Return one line, its line feed included."""
     return msgspec.json.encode(message) + b"\n"

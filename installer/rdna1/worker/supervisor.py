@@ -257,7 +257,7 @@ class Supervisor:
         )
 
     def _failure(self, case: ConvCase, worker: Worker, failed: Failed, begun: float) -> CaseResult:
-        """The result of a case that the worker reports an error of."""
+        """Return the result of a case that the worker reports an error of."""
         seconds = time.monotonic() - begun
         if not failed.usable:
             self._workers.discard()

@@ -54,7 +54,7 @@ class Channel:
         self._answers.flush()
 
     def receive(self) -> Iterator[ConvCase]:
-        """The cases as they come, until the supervisor ends it."""
+        """Yield the cases as they come, until the supervisor ends it."""
         for line in iter(self._requests.readline, b""):
             yield msgspec.json.decode(line, type=ConvCase)
 
@@ -167,7 +167,7 @@ def _answer(
 
 
 def _largest(errors: list[float | None]) -> float | None:
-    """The largest error, None when there is one that is no number."""
+    """Return the largest error, None when there is one that is no number."""
     numbers = [error for error in errors if error is not None]
     return max(numbers) if len(numbers) == len(errors) else None
 

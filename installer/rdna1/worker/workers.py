@@ -70,7 +70,7 @@ class Workers:
         return len(self.unkillable) > self._limits.unkillable
 
     def take(self) -> tuple[Worker, Ready]:
-        """A worker that has opened the device: the present one, or a new one.
+        """Return a worker that has opened the device: the present one, or a new one.
 
         Raises:
             LossError: a new one does not start.
