@@ -7,6 +7,7 @@ file; a scenario is a machine of its own. Left to the alphabet, the last of them
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -68,7 +69,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     taken = {name: round(seconds, 1) for name, seconds in longest}
     MEASURED.parent.mkdir(parents=True, exist_ok=True)
     kept = known_seconds() | taken
-    MEASURED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    # Whole at any moment: another run in this checkout may read it now.
+    draft = MEASURED.with_name(f"{MEASURED.name}.{os.getpid()}")
+    draft.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    draft.replace(MEASURED)
     if taken:
         terminalreporter.section("seconds of files and scenarios")
         for name, seconds in taken.items():
