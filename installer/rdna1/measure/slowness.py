@@ -13,7 +13,8 @@ what the device can do; it is the expected time.
 A case is slow when it takes more than `FACTOR` times that, and more than `FLOOR_SECONDS`. Kernels
 for odd shapes reach a small part of the arithmetic that others do, hence the factor. The floor
 is for noise: small cases take milliseconds. What a process waits for a processor on a busy machine
-is not counted.
+is not counted; of the time of the other cases a tenth at least is, as threads that wait for a
+device may want a processor, too.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def expected_seconds(case: ConvCase, results: Sequence[CaseResult]) -> float | N
     """
     return min(
         (
-            other.seconds * _work_ratio(case, other.case)
+            max(_own(other), other.seconds / FACTOR) * _work_ratio(case, other.case)
             for other in results
             if other.outcome in RIGHT and other.case.dtype == case.dtype
         ),
@@ -67,7 +68,7 @@ def mark_slow(results: Sequence[R]) -> list[R]:
 
 
 def _assessed(result: R, results: Sequence[R]) -> R:
-    own = result.seconds - result.waited_seconds
+    own = _own(result)
     if result.outcome != "pass" or own <= FLOOR_SECONDS:
         return result
     # Its own time is among the bounds and never makes it slow.
@@ -78,6 +79,10 @@ def _assessed(result: R, results: Sequence[R]) -> R:
         return result
     detail = f"took {own:.2g} s; {expected:.2g} s is what the other cases lead to expect"
     return msgspec.structs.replace(result, outcome="slow", detail=detail)
+
+
+def _own(result: CaseResult) -> float:
+    return result.seconds - result.waited_seconds
 
 
 def _work_ratio(case: ConvCase, other: ConvCase) -> float:

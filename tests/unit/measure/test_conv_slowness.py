@@ -83,6 +83,16 @@ def test_the_factor(seconds: float, outcome: str) -> None:
     assert [result.outcome for result in marked] == ["pass", outcome]
 
 
+def test_what_other_cases_waited_for_a_processor_does_not_hide_a_slow_one() -> None:
+    waited = msgspec.structs.replace(took(0.3, n=2), waited_seconds=0.29)
+    assert [result.outcome for result in mark_slow([waited, took(1.0)])] == ["pass", "slow"]
+
+
+def test_a_tenth_of_what_other_cases_took_counts_however_long_they_waited() -> None:
+    waited = msgspec.structs.replace(took(0.3, n=2), waited_seconds=0.3)
+    assert expected_seconds(LAYER, [waited]) == pytest.approx(0.03)
+
+
 def test_the_detail_names_both_times() -> None:
     slow = mark_slow([took(1.0021), took(0.0021, n=2)])[0]
     assert slow.detail == "took 1 s; 0.0021 s is what the other cases lead to expect"
