@@ -64,15 +64,21 @@ def mark_slow(results: Sequence[R]) -> list[R]:
         The same in the same order; those that passed and are slow have the outcome ``slow`` and
         a detail that says by how much.
     """
-    return [_assessed(result, results) for result in results]
+    # Its own time is among the bounds and never makes a result slow.
+    return [assess(result, results) for result in results]
 
 
-def _assessed(result: R, results: Sequence[R]) -> R:
+def assess(result: R, others: Sequence[CaseResult]) -> R:
+    """Assess a result as `mark_slow` does.
+
+    Args:
+        result: that passed, or did not.
+        others: of the same run.
+    """
     own = _own(result)
     if result.outcome != "pass" or own <= FLOOR_SECONDS:
         return result
-    # Its own time is among the bounds and never makes it slow.
-    expected = expected_seconds(result.case, results)
+    expected = expected_seconds(result.case, others)
     if expected is None:
         return result
     if own <= FACTOR * expected:

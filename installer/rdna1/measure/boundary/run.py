@@ -20,7 +20,7 @@ from rdna1.measure.boundary.routes import VARIABLES, search_route
 from rdna1.measure.conditions import Conditions, observe
 from rdna1.measure.head import INTERRUPTED
 from rdna1.measure.journal import STOPPED_MACHINE, Journal, OtherRunError, Session
-from rdna1.measure.slowness import FLOOR_SECONDS, mark_slow
+from rdna1.measure.slowness import assess
 from rdna1.worker.supervisor import WAIT_SECONDS, DeviceLostError, Supervisor
 
 
@@ -298,12 +298,10 @@ class _Resumed:
 def _judged(
     run: Callable[[ConvCase], CaseResult], case: ConvCase, earlier: Sequence[CaseResult]
 ) -> CaseResult:
-    """Run a case; once more if it looks slow beside earlier ones, as the machine may be busy."""
+    """Run a case; once more if it looks slow next to earlier ones, as the machine may be busy."""
     result = run(case)
-    if result.outcome != "pass" or result.seconds - result.waited_seconds <= FLOOR_SECONDS:
-        return result
-    if mark_slow([*earlier, result])[-1].outcome == "slow":
+    if assess(result, earlier).outcome == "slow":
         again = run(case)
         if again.outcome != "pass" or again.seconds < result.seconds:
             result = again
-    return mark_slow([*earlier, result])[-1]
+    return assess(result, earlier)
