@@ -161,7 +161,8 @@ def test_a_limit_below_the_documented_one_is_a_warning(box: Box) -> None:
 
 def test_no_limit_is_said_plainly(box: Box) -> None:
     rules(box, '- {when: "h > 9999", outcome: hang}')
-    played = box.play(*SIMULATED, playbook=VALIDATE)
+    routes = '--extra-vars={"validate_boundary_routes": ["matmul"]}'
+    played = box.play(*SIMULATED, routes, playbook=VALIDATE)
     assert played.returncode == 0, played.stdout
     said = " ".join(played.stdout.split())
     assert "NO LIMIT up to 64 pixels" in said
@@ -169,6 +170,8 @@ def test_no_limit_is_said_plainly(box: Box) -> None:
     # What was not tried is not allowed.
     written = envelope(box)
     assert written["max_side"] == 64
+    assert written["routes"].keys() == {"matmul"}
+    assert written["routes"]["matmul"]["max_side"] == 64
     made = msgspec.convert(written, Envelope)
     assert allows(made, ConvCase(64, 64, 42, 42, 3, 3, padding=1))
     assert not allows(made, ConvCase(64, 64, 65, 65, 3, 3, padding=1))
