@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.layout import HOME, SYSTEM
 from ansible.module_utils.rdna1.target.facts.dpkg import is_relevant
 from ansible.module_utils.rdna1.target.facts.system import reboot_required
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
@@ -90,10 +91,6 @@ names:
 """
 
 
-# Where the environments are, of a machine and of a home.
-_PREFIX, _HOME_PREFIX = "opt/rdna1", ".local/share/rdna1"
-
-
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
@@ -149,11 +146,12 @@ def write_before(module: AnsibleModule, folder: Path) -> bool:
     whether the run changed anything.
     """
     stack = str(module.params["stack"])
-    prefix = Path(module.params["home"] or "/", _HOME_PREFIX if module.params["home"] else _PREFIX)
+    home = str(module.params["home"])
+    prefix = Path(HOME.below(home).environments if home else SYSTEM.environments)
     obstacle = foreign(prefix, stack)
     if obstacle:
         module.fail_json(msg=obstacle)
-    users, home = [str(user) for user in module.params["users"]], str(module.params["home"])
+    users = [str(user) for user in module.params["users"]]
     earlier = list_runs(folder)
     if module.check_mode:
         return not earlier

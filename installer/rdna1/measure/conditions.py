@@ -8,14 +8,14 @@ from datetime import datetime, timezone
 import msgspec
 
 from rdna1.conv.result import DeviceInfo
+from rdna1.layout import SYSTEM
 from rdna1.target.facts.gpu import displays
 from rdna1.target.facts.system import kernel_release
 from rdna1.target.facts.unknown import Unknown
 from rdna1.target.rootfs import RootFs, UnreadableError
 from rdna1.worker.variables import BYPASS_VARIABLE, IMMEDIATE_VARIABLE, MATMUL_VARIABLE
 
-# What the environment role writes down (roles/environment/tasks/main.yml).
-STACK_FILE = "/etc/rdna1/stack.json"
+STACK_FILE = SYSTEM.stack_file
 
 _PREFIXES = (
     *("HSA_", "MIOPEN_", "PYTORCH_MIOPEN_"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rdna1.catalog.stacks import Stack
+from rdna1.layout import SYSTEM
 from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.envelope import (
     Envelope,
@@ -57,7 +58,7 @@ def limit_warning(boundary: BoundaryReport, stack: Stack) -> str | None:
         return (
             f"the measured limit, {_shown(measured)}, is below the one documented for "
             f"{stack.name}, {_shown(documented)}, in {_listed(below)}. Remedy: keep layers within "
-            "/etc/rdna1/envelope.json, or look for better variables with rdna1-validate tune"
+            f"{SYSTEM.envelope}, or look for better variables with rdna1-validate tune"
         )
     return None
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from typing import Callable
 
+from ...layout import HOME, SYSTEM
 from ..printable import printable, printable_json
 from ..rootfs import RootFs, UnreadableError
 from . import accounts
 from .unknown import Unknown
 
-_SYSTEM = "/etc/rdna1/envelope.json"
-_USER = ".config/rdna1/envelope.json"
 # One of all classes of layers takes up to 200 KiB; files of the form's first version took 1 MiB.
 _LARGEST = 2 * 1024 * 1024
 _LONGEST = 8192
@@ -39,7 +38,7 @@ def envelopes(rootfs: RootFs, names: tuple[str, ...], unknown: Unknown) -> list[
     """
     homes = accounts.open_homes(rootfs, names, unknown, "envelopes")
     found: list[dict[str, object]] = []
-    for path in [_SYSTEM, *(f"{home}/{_USER}" for home in homes)]:
+    for path in [SYSTEM.envelope, *(HOME.below(home).envelope for home in homes)]:
         fact = f"envelopes.{path}"
         if unknown.collect(fact, rootfs.exists, path):
             content = unknown.collect(fact, _content, rootfs, path)

@@ -7,16 +7,17 @@ import stat
 from fnmatch import fnmatchcase
 from typing import Iterator
 
+from ...layout import COMMAND_START, PROFILES, SYSTEM
 from ..rootfs import RootFs
 from . import accounts
 
 # Those of the whole machine. None of another program matches.
 PLACES = (
-    "/etc/profile.d/rocm-rdna1-*.sh",
-    "/etc/rdna1",
-    "/etc/rdna1/*",
-    "/etc/rdna1/*/*",
-    "/usr/local/bin/rdna1-*",
+    PROFILES,
+    SYSTEM.settings,
+    f"{SYSTEM.settings}/*",
+    f"{SYSTEM.settings}/*/*",
+    f"{SYSTEM.commands}/{COMMAND_START}*",
 )
 
 

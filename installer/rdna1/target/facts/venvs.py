@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...layout import HOME, SYSTEM
 from ..printable import printable
 from ..rootfs import RootFs, UnreadableError
 from ..venvs.contents import Difference, differences, marker, python_version
@@ -9,8 +10,6 @@ from ..venvs.ownership import closed
 from . import accounts
 from .unknown import Unknown
 
-_SYSTEM = "/opt/rdna1"
-_USER = ".local/share/rdna1"
 _FOLDER = "environments"
 _MOST_LINKS = 50
 
@@ -32,10 +31,10 @@ def environments(
     Raises:
         UnreadableError: /etc/passwd cannot be read.
     """
-    found = _in_folder(rootfs, _SYSTEM, unknown)
+    found = _in_folder(rootfs, SYSTEM.environments, unknown)
     for home in accounts.open_homes(rootfs, names, unknown, "environments"):
         with unknown.of_home("environments", home) as reasons:
-            found += _in_folder(rootfs, f"{home}/{_USER}", reasons)
+            found += _in_folder(rootfs, f"{home}/{HOME.environments}", reasons)
     return found
 
 
@@ -72,7 +71,7 @@ def _environment(rootfs: RootFs, path: str, unknown: Unknown) -> dict[str, objec
     asked = (rootfs, path, packages, cleared)
     altered = (unknown.collect(fact, differences, *asked) or []) if kept else []
     # One in a home is for its owner alone.
-    if kept and path.startswith(f"{_SYSTEM}/"):
+    if kept and path.startswith(f"{SYSTEM.environments}/"):
         altered += unknown.collect(fact, _closed, rootfs, path) or []
     return {
         "path": path,

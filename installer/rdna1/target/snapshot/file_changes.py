@@ -5,36 +5,45 @@ from __future__ import annotations
 import fnmatch
 from typing import Any, NamedTuple
 
+from ...layout import (
+    COMMAND_START,
+    HOME,
+    HOME_SESSION_FOLDER,
+    HOME_SESSION_START,
+    PROFILE_START,
+    SYSTEM,
+)
 from .files import Entry, same
 from .runs import Run
 from .state import State
 from .watch import BACKUP, COMMON_FOLDER, covers
 
+_IN_A_HOME = HOME.below("/*")
 # Written by programs of this project between two runs.
-_ALWAYS_OWN = ("/etc/rdna1/envelope.json", "/*/.config/rdna1/envelope.json")
+_ALWAYS_OWN = (SYSTEM.envelope, _IN_A_HOME.envelope)
 # What an interrupted run may have made: it could not say what it did.
 _OWN = (
     "/etc/apt/*rdna1*",
     "/etc/apt/*rocm*",
     "/etc/apt/*amdgpu*",
     "/etc/mod*rdna1*",
-    "/etc/profile.d/rocm-rdna1-*",
-    "/etc/rdna1",
-    "/etc/rdna1/*",
-    "/opt/rdna1",
-    "/opt/rdna1/*",
-    "/usr/local/bin/rdna1-*",
+    f"{PROFILE_START}*",
+    SYSTEM.settings,
+    f"{SYSTEM.settings}/*",
+    SYSTEM.environments,
+    f"{SYSTEM.environments}/*",
+    f"{SYSTEM.commands}/{COMMAND_START}*",
     "/*/.config",
-    "/*/.config/environment.d",
-    "/*/.config/environment.d/rdna1-*",
-    "/*/.config/rdna1",
-    "/*/.config/rdna1/*",
+    f"/*/{HOME_SESSION_FOLDER}",
+    f"/*/{HOME_SESSION_START}*",
+    _IN_A_HOME.settings,
+    f"{_IN_A_HOME.settings}/*",
     "/*/.local",
-    "/*/.local/bin",
-    "/*/.local/bin/rdna1-*",
+    _IN_A_HOME.commands,
+    f"{_IN_A_HOME.commands}/{COMMAND_START}*",
     "/*/.local/share",
-    "/*/.local/share/rdna1",
-    "/*/.local/share/rdna1/*",
+    _IN_A_HOME.environments,
+    f"{_IN_A_HOME.environments}/*",
     "/*/.local/state",
     f"*{BACKUP}*",
 )

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
+from ...layout import SYSTEM
 from ..folders import FOR_ALL, FOR_ITS_OWNER, make_folders
 from .intended import NOTHING, Intended, from_json, to_json
 from .markdown import to_markdown
@@ -28,7 +29,7 @@ from .watch import Place
 
 SCHEMA_VERSION = 1
 # Of the runs that change a whole machine.
-SYSTEM_FOLDER = "/var/lib/rdna1/snapshots"
+SYSTEM_FOLDER = SYSTEM.snapshots
 _OWN = "rdna1"
 _BEFORE, _AFTER, _PAGE = "before.json", "after.json", "before.md"
 _INTENDED = "intended.json"

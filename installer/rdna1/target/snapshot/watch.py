@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Dict, Iterable, Iterator, List, NamedTuple
 
+from ...layout import COMMAND_START, HOME, HOME_SESSION_FOLDER, MODULES_FOLDER, SYSTEM
 from ..facts import accounts, miopen, variables
 from ..facts.unknown import Unknown
 from ..homes import Tree
@@ -21,27 +22,25 @@ _FOLDERS = (
     ("/etc/apt", 3),
     ("/etc/environment.d", 1),
     ("/etc/modprobe.d", 1),
-    ("/etc/modules-load.d", 1),
+    (MODULES_FOLDER, 1),
     ("/etc/profile.d", 1),
-    ("/etc/rdna1", 3),
+    (SYSTEM.settings, 3),
     ("/etc/systemd/system", 2),
     ("/etc/systemd/system.conf.d", 1),
-    ("/opt/rdna1", 2),
+    (SYSTEM.environments, 2),
 )
 # dpkg removes it with the last package that has files in it, though no package brought it.
 COMMON_FOLDER = "/opt"
 # Below a home, for one who provisions it without root.
 _HOME_FOLDERS = (
-    (".config/environment.d", 1),
-    (".config/rdna1", 3),
-    (".local/share/rdna1", 2),
+    (HOME_SESSION_FOLDER, 1),
+    (HOME.settings, 3),
+    (HOME.environments, 2),
 )
 # A folder that is written down without what is in it, which is not this project's.
 _ALONE = -1
 _HOME_PARENTS = (".config", ".local", ".local/bin", ".local/share", ".local/state")
 _MODULES = "/etc/modules"
-_COMMANDS, _COMMAND_START = "/usr/local/bin", "rdna1-"
-_HOME_COMMANDS = ".local/bin"
 # A folder with more was filled by somebody on purpose.
 _MOST_NAMES = 10_000
 # Passwords of archives: no role touches them, so no copy of them is made.
@@ -75,9 +74,9 @@ def places(users: tuple[str, ...], earlier: Iterable[Place] = ()) -> Iterator[Pl
     for path in _resolved(tree, [_MODULES, *forbidding]):
         yield Place(path, 0)
         yield from _backups(tree, path, listed)
-    for name in _names(tree, _COMMANDS, listed):
-        if name.startswith(_COMMAND_START):
-            yield Place(f"{_COMMANDS}/{name}", 0)
+    for name in _names(tree, SYSTEM.commands, listed):
+        if name.startswith(COMMAND_START):
+            yield Place(f"{SYSTEM.commands}/{name}", 0)
     for user in accounts.users(rootfs):
         if user.name in users:
             yield from _miopen_places(tree, user.home, listed)
@@ -98,9 +97,9 @@ def home_places(home: str) -> Iterator[Place]:
         yield Place(f"{home}/{name}", _ALONE)
     for name, depth in _HOME_FOLDERS:
         yield Place(f"{home}/{name}", depth)
-    commands = f"{home}/{_HOME_COMMANDS}"
+    commands = f"{home}/{HOME.commands}"
     for name in _names(tree, commands, listed):
-        if name.startswith(_COMMAND_START):
+        if name.startswith(COMMAND_START):
             yield Place(f"{commands}/{name}", 0)
     yield from _miopen_places(tree, home, listed)
 
@@ -130,8 +129,8 @@ def _miopen_places(tree: Tree, home: str, listed: Names) -> Iterator[Place]:
 def covers(path: str, places: Iterable[Place]) -> bool:
     """Return whether a record of these places would hold a path, if there was anything."""
     commands, _, name = path.rpartition("/")
-    if name.startswith(_COMMAND_START) and (
-        commands == _COMMANDS or commands.endswith(f"/{_HOME_COMMANDS}")
+    if name.startswith(COMMAND_START) and (
+        commands == SYSTEM.commands or commands.endswith(f"/{HOME.commands}")
     ):
         return True
     origin = path.partition(BACKUP)[0]
