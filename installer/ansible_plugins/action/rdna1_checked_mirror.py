@@ -56,6 +56,7 @@ def _checked(path: Path, expected: set[Expected], cache: Path) -> dict[str, Any]
     except (InputError, MirrorError) as error:
         return printable(str(error))
     return {
+        "path": str(path),
         "archive": str(mirror.archive),
         "folder": str(mirror.folder),
         "sha256": mirror.sha256,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomllib
+import msgspec
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from rdna1.catalog.cards import card_list
-from rdna1.catalog.stacks import Stack, load_stack
 from rdna1.errors import InputError
 from rdna1.mirror import MirrorError, check_mirror_lock, download_wheels
+from rdna1.plan.options import Options, Request
+from rdna1.plan.wheels import wheels_plan
+from rdna1.preflight import load_facts
 from rdna1.target.exclusive_lock import ExclusiveLockError, exclusive_lock, lock_file
 from rdna1.target.printable import printable_lines
 from rdna1.wheels import (
-    ChoiceError,
     LockError,
     Wanted,
-    choose_gfx_target,
-    choose_python,
     locked_files,
     make_lock,
     read_lock,
@@ -48,7 +47,6 @@ ARGUMENTS = {
     # Where to put the wheels of the lock; empty to leave them where they are.
     "download": {"type": "str", "default": ""},
 }
-_PLATFORM = "x86_64-linux"
 
 
 class ActionModule(ActionBase):
@@ -64,25 +62,13 @@ class ActionModule(ActionBase):
         arguments: dict[str, Any] = validated[1]
         facts = variables["ansible_facts"]["rdna1"]
         try:
-            stack = load_stack(arguments["stack"]).of_channel(arguments["channel"])
-            python = choose_python(facts["pythons"] or [], stack.pytorch)
-            gfx_target = _gfx_target(stack, facts, arguments["gfx_target"])
-            wanted = Wanted(
-                stack.wheels(gfx_target),
-                _own_requirements(Path(arguments["project"]), stack),
-                python.version,
-                arguments["index_url"] or stack.pytorch.index_url,
-                arguments["project_index_url"],
-                stack.sources(gfx_target),
-                arguments["allow_http"],
-            )
+            wheels = wheels_plan(_request(arguments, facts), Path(arguments["project"]))
+            wanted = wheels.wanted
             # Of a mirror no index is asked.
             if arguments["make"]:
                 for url in (wanted.index_url, wanted.project_index_url):
                     refuse_insecure(url, http=arguments["allow_http"])
-            kind = [stack.name, arguments["channel"], python.version, _PLATFORM, gfx_target]
-            name = "-".join(filter(None, kind))
-            path = Path(arguments["folder"]) / f"{name}.txt"
+            path = Path(arguments["folder"]) / wheels.lock_name
             text, made = self._lock(path, wanted, arguments)
             if not arguments["make"]:
                 own = Path(arguments["own_folder"]) / path.name
@@ -90,19 +76,19 @@ class ActionModule(ActionBase):
             if arguments["download"]:
                 files = locked_files(text, wanted, Path(arguments["uv"]))
                 download_wheels(files, Path(arguments["download"]))
-        except (ChoiceError, ExclusiveLockError, InputError, LockError, MirrorError) as error:
+        except (ExclusiveLockError, InputError, LockError, MirrorError) as error:
             raise AnsibleActionFail(printable_lines(str(error))) from error
         return {
             **result,
             "changed": made,
             "content": text,
             "path": str(path),
-            "python": python.version,
-            "python_path": python.path,
+            "python": wanted.python,
+            "python_path": wheels.python_path,
             # Ansible shows it; another index, whose address may hold a password, the caller knows.
-            "index_url": stack.pytorch.index_url,
+            "index_url": wheels.index_url,
             "sources": [{"name": s.name, "environment": s.environment} for s in wanted.sources],
-            "execstack": stack.glibc.to_clear(facts["glibc"]),
+            "execstack": wheels.execstack,
             "msg": f"{path}: {'made' if made else 'fits'}",
         }
 
@@ -129,23 +115,10 @@ class ActionModule(ActionBase):
             return text, True
 
 
-def _gfx_target(stack: Stack, facts: dict[str, Any], wanted: str) -> str:
-    """Return the gfx target that the stack's wheels depend on; empty where they depend on none."""
-    if not stack.pytorch.depends_on_gfx_target:
-        return ""
-    target = wanted or choose_gfx_target(facts["displays"] or [], card_list())
-    if target not in stack.gfx_targets:
-        raise ChoiceError(
-            f"the stack {stack.name} has no wheels for {target!r}. "
-            f"Remedy: set pytorch_gfx_target to one of {', '.join(stack.gfx_targets)}"
-        )
-    return target
-
-
-def _own_requirements(project: Path, stack: Stack) -> list[str]:
-    """Return what this project itself imports, and runs on the stack's libraries."""
-    described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
-    requirements: list[str] = described["dependencies"]
-    # Whatever the glibc: one lock serves all hosts.
-    tools: list[str] = described["optional-dependencies"]["execstack"]
-    return requirements + (tools if stack.glibc.execstack else [])
+def _request(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> Request:
+    """Return the request to the plan, whose options have the role's name in front."""
+    of_role = ("channel", "gfx_target", "index_url", "project_index_url", "allow_http")
+    options = {f"pytorch_{name}": arguments[name] for name in of_role}
+    return Request(
+        msgspec.convert({"stack": arguments["stack"], **options}, Options), load_facts(facts)
+    )

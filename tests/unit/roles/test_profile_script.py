@@ -6,13 +6,10 @@ import os
 import pty
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jinja2.nativetypes import NativeEnvironment
 
 from rdna1.plan.profile_files import settings_file
 from support.examples import examples
@@ -211,33 +208,3 @@ def test_a_service_of_a_user_has_the_caches(home: str, tmp_path: Path) -> None:
     assert "UnsetEnvironment=MIOPEN_FIND_ENFORCE HSA_OVERRIDE_GFX_VERSION\n" in file.read_text()
     done = source("dash", file, 'printf %s "${TRITON_CACHE_DIR-unset}"')
     assert done.stdout.decode() == (f"{home}/rocm-5.7/triton" if home else "unset")
-
-
-def test_every_board_of_the_card_list_is_matched() -> None:
-    variables: dict[str, Any] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
-    cards = yaml.safe_load(
-        (ROLE.parents[1] / "installer" / "rdna1" / "catalog" / "data" / "cards.yml").read_text()
-    )
-    template = variables["__environment_pci_ids"]
-    environment = NativeEnvironment()
-    environment.filters["flatten"] = lambda lists: [item for part in lists for item in part]
-    environment.filters["regex_replace"] = lambda text, _start, prefix: prefix + text
-    ids = environment.from_string(template).render(__environment_cards=cards)
-    assert list(ids) == sorted(
-        f"0x1002:0x{device}" for chip in cards["chips"] for device in chip["boards"]
-    )
-
-
-@pytest.mark.parametrize(("switch", "expected"), [(False, {}), (True, {"RDNA1_GUARD": "1"})])
-def test_the_guard_is_a_variable_that_the_owner_may_replace(
-    switch: bool, expected: dict[str, str]
-) -> None:
-    variables: dict[str, Any] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
-    environment = NativeEnvironment()
-    environment.filters["bool"] = bool
-    template = environment.from_string(variables["__environment_guard"])
-    rendered: Any = template.render(environment_guard=switch)
-    assert rendered == expected
-    names = ("__environment_stack_variables", "__environment_guard", "environment_variables")
-    order = [variables["__environment_variables"].index(name) for name in names]
-    assert order == sorted(order)

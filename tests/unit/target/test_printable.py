@@ -47,8 +47,8 @@ def test_json_on_a_terminal_steers_nothing_and_says_the_same() -> None:
 )
 def test_messages_of_roles_filter_names_that_others_chose(role: str) -> None:
     chosen_by_others = (
-        *("attribute='place'", "stdout_lines", "__rollback_shown", "__rollback_left"),
-        *("__rocm_old.mixed", "__rocm_others", "__rocm_unknown_users", "offline_missing"),
+        *("plan.forbidden", "stdout_lines", "__rollback_shown", "__rollback_left"),
+        *("rocm_plan.others", "__rocm_others_needed_by", "__rocm_unknown_users"),
         *(".errors[",),
     )
     for path in (ROOT / "roles" / role / "tasks").glob("*.yml"):

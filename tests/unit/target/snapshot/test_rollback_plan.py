@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from rdna1.target.snapshot import rollback
 from rdna1.target.snapshot.intended import Intended
@@ -140,11 +139,6 @@ def test_the_users_of_a_run_that_goes_on_are_added_to_the_record(tmp_path: Any) 
     begin(tmp_path, run(state(), None, users=("ada",)), "now", FACTS)
     begin(tmp_path, run(state(), None, "2", users=("bob", "ada")), "now", FACTS)
     assert [(r.name, r.users) for r in list_runs(tmp_path)] == [("1", ["ada", "bob"])]
-
-
-def test_the_groups_are_those_of_the_role() -> None:
-    variables = yaml.safe_load((ROLES / "rocm" / "vars" / "main.yml").read_text())
-    assert frozenset(variables["__rocm_device_groups"]) == rollback.DEVICE_GROUPS
 
 
 def test_files_go_back_to_before_the_first_run_that_changed_them() -> None:
