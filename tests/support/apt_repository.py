@@ -21,7 +21,6 @@ from rdna1.catalog.yaml_data import load
 
 ARCHIVES = Path(__file__).with_name("archives")
 FILE_SIZE = 1 << 20
-DIST_PACKAGES = "usr/lib/python3/dist-packages"
 DESCRIPTION = "a fake for tests of rdna1, not the real package"
 
 
@@ -30,7 +29,6 @@ class FakePackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         file: a path that it installs, so that it takes room on a disk.
-        modules: how many Python modules it installs into ``DIST_PACKAGES / name``.
         scripts: of its maintainer, by name, as ``postinst``.
     """
 
@@ -39,7 +37,6 @@ class FakePackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depends: str = ""
     provides: str = ""
     file: str = ""
-    modules: int = 0
     scripts: dict[str, str] = {}
 
 
@@ -150,11 +147,6 @@ def build_package(pool: Path, package: FakePackage) -> None:
             payload = folder / package.file.lstrip("/")
             payload.parent.mkdir(parents=True)
             payload.write_bytes(bytes(FILE_SIZE))
-        if package.modules:
-            modules = folder / DIST_PACKAGES / package.name
-            modules.mkdir(parents=True)
-            for number in range(package.modules):
-                modules.joinpath(f"module_{number}.py").write_text("ANSWER = 42\n")
         command = ["dpkg-deb", "--build", "--root-owner-group", "-Znone", name, str(pool)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from rdna1.errors import InputError
 from rdna1.target.printable import printable, printable_lines
-from rdna1.target.venvs.spec import Spec, digest
+from rdna1.target.venvs.spec import digest
 from rdna1.wheels.project import project_wheel
 
 
@@ -29,15 +29,12 @@ class ActionModule(ActionBase):
         try:
             wheel = project_wheel(project, uv)
             arguments["wheel_digest"] = digest(wheel)
-            found = _known(arguments, variables["ansible_facts"].get("rdna1", {}))
-            if found is None or not found["fits"]:
-                arguments |= _places(arguments["prefix"], uv, wheel)
+            arguments |= _places(arguments["prefix"], uv, wheel)
         except InputError as error:
             raise AnsibleActionFail(printable_lines(str(error))) from error
         except OSError as error:
             raise AnsibleActionFail(printable(f"{error.filename}: {error.strerror}")) from error
-        if found is None or (self._task.check_mode and not found["fits"]):
-            found = self._module({**arguments, "compare": True}, variables)
+        found = self._module({**arguments, "compare": True}, variables)
         if found.get("failed") or found["fits"] or self._task.check_mode:
             return {**result, **found}
         return {**result, **self._build(found["missing"], uv, wheel, arguments, variables)}
@@ -79,35 +76,3 @@ def _places(prefix: str, uv: Path, wheel: Path) -> dict[str, str]:
         "uv_digest": digest(uv),
         "wheel": f"{prefix}/wheels/{wheel.name}",
     }
-
-
-def _known(arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the module would find, where the facts tell; None where only the machine can."""
-    environments = facts.get("environments")
-    if environments is None:
-        return None
-    path = f"{arguments['prefix']}/{arguments['stack']}"
-    found = next((each for each in environments if each["path"] == path), None)
-    if found is None:
-        return {"fits": False, "missing": ["uv", "wheel"]}
-    if found["altered"] or found["identity"] != _identity(arguments):
-        return None
-    told = {"python": found["python"], "packages": found["packages"]}
-    return {
-        "changed": False,
-        "fits": True,
-        "missing": [],
-        "removed": [],
-        "msg": "as it should be",
-        "ansible_facts": {"rdna1_environment": told},
-    }
-
-
-def _identity(arguments: Mapping[str, Any]) -> str:
-    """Return what the environment's record holds where it is as it should be."""
-    nowhere = Path()
-    text = {name: str(arguments[name]) for name in ("stack", "wheel_digest", "python")}
-    chosen = {name: str(arguments.get(name, "")) for name in ("python_path", "lock")}
-    sources = arguments.get("sources", [])
-    spec = Spec(prefix=nowhere, uv=nowhere, wheel=nowhere, sources=sources, **text, **chosen)
-    return spec._replace(execstack=arguments.get("execstack", [])).identity()

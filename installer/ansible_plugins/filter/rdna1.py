@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from rdna1.catalog.failures import explain
-from rdna1.catalog.repositories import distribution
 from rdna1.catalog.stacks import load_stack
 from rdna1.measure.boundary.report import BoundaryReport
 from rdna1.measure.envelope import EnvelopeError, documented_envelope, measured_envelope
@@ -48,19 +47,6 @@ def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
     return to_json(renewed(earlier, found)) if found else ""
 
 
-def rdna1_pytorch_packages(stack: str, source: str = "") -> list[str]:
-    """Return packages of the distribution's PyTorch and of what this project imports as well.
-
-    Args:
-        stack: its name.
-        source: of PyTorch; empty for the stack's own. None are needed for another than distro.
-    """
-    pytorch = load_stack(stack).pytorch
-    if (source or pytorch.source) != "distro" or not pytorch.distro_packages:
-        return []
-    return [*pytorch.distro_packages, *distribution().own_requirements]
-
-
 class FilterModule:
     """What Ansible looks for in a filter file."""
 
@@ -70,5 +56,4 @@ class FilterModule:
             "rdna1_envelope": rdna1_envelope,
             "rdna1_failure": rdna1_failure,
             "rdna1_printable": rdna1_printable,
-            "rdna1_pytorch_packages": rdna1_pytorch_packages,
         }

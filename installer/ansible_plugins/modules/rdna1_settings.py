@@ -16,9 +16,8 @@ module: rdna1_settings
 short_description: Write the files and links of a stack's settings
 description:
   - Writes files and links, makes the folders that they are in, and removes files of other stacks.
-  - One call does what C(template), C(copy) and C(file) do in a dozen, each of which starts a Python
-    on the machine and sends it its library.
-  - A file is replaced in one step, so that no program reads half of it.
+  - A file is replaced in one step, so that no program reads half of it, and differences are shown
+    in check mode also for folders that are not there yet.
 options:
   files:
     description:

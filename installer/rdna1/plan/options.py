@@ -37,7 +37,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         rocm_replace: whether those of other sources are removed.
         rocm_packages: what the packages are for; empty for tools and runtime.
         rocm_more_packages: further packages for the same transaction.
-        rocm_installed: packages that were installed since the facts were collected.
         rocm_dkms: whether AMD's own kernel driver is built.
         rocm_amd_url: root of a mirror of AMD's repository.
         rocm_amd_key_file: file on the controller with AMD's key.
@@ -61,7 +60,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     rocm_replace: bool = False
     rocm_packages: list[Purpose] = []
     rocm_more_packages: list[str] = []
-    rocm_installed: list[str] = []
     rocm_dkms: bool = False
     rocm_amd_url: str = ""
     rocm_amd_key_file: str = ""
@@ -141,5 +139,4 @@ class Request(NamedTuple):
     def installed(self) -> set[str]:
         """Packages that are installed and configured."""
         apt = self.facts.apt
-        named = set(apt.packages or {}) - set(apt.half_configured or [])
-        return named | set(self.options.rocm_installed)
+        return set(apt.packages or {}) - set(apt.half_configured or [])

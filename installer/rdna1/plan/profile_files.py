@@ -1,6 +1,6 @@
 """Files of settings for shells and services, made from the templates of the role environment.
 
-By Jinja itself: Ansible's lookup of templates copies all variables of the host for each of them.
+By Jinja itself: the plan knows the text without Ansible, and tests run it in real shells.
 """
 
 from __future__ import annotations

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from support.apt_repository import DIST_PACKAGES, FakePackage, publish, signing_key
 from support.box_fleet import play_refused
 from support.box_state import difference, state
 from support.boxes import ROOT, Box
@@ -18,32 +14,6 @@ from support.boxes import ROOT, Box
 ROCM = ("--tags=rocm",)
 
 MakeBox = Callable[..., Box]
-
-# Fails unless something else compiles the modules.
-POSTINST = f"""#!/bin/sh
-for second in $(seq 30); do
-    [ "$(ls /{DIST_PACKAGES}/python3-many/__pycache__ 2>/dev/null | wc -l)" = 200 ] && exit 0
-    sleep 1
-done
-exit 1
-"""
-# dpkg unpacks others meanwhile. As it ends, it replaces its list of packages, and who asks it in
-# that moment is told that there is no such package.
-PREINST = "#!/bin/sh\nsleep 2\n"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository of a package with 200 Python modules, and of one that is unpacked after it."""
-    packages = [
-        FakePackage("python3-many", modules=200, scripts={"postinst": POSTINST}),
-        FakePackage("others", depends="python3-many", scripts={"preinst": PREINST}),
-    ]
-    with signing_key() as key:
-        publish(tmp_path, "fake", packages, key, origin="tests")
-        tmp_path.chmod(0o755)
-        tmp_path.joinpath("key.asc").write_bytes(key.public)
-    return tmp_path
 
 
 def test_what_is_misspelt_or_impossible_is_refused_before_any_change(make_box: MakeBox) -> None:
@@ -127,15 +97,3 @@ def test_an_interrupted_dpkg_is_finished_first(make_box: MakeBox) -> None:
     played = box.play(*ROCM)
     assert played.returncode == 0, played.stdout
     assert box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "libnuma1") == "installed"
-
-
-def test_modules_are_compiled_before_their_package_is_configured(
-    make_box: MakeBox, repository: Path
-) -> None:
-    box = make_box(f"--volume={repository}:/srv:ro")
-    source = "deb [signed-by=/srv/key.asc] file:/srv fake main"
-    box.run("sh", "-c", f"echo '{source}' > /etc/apt/sources.list.d/tests.list; apt-get -qq update")
-    chosen = {"rdna1_rocm_source": "none", "rocm_more_packages": ["others"]}
-    played = box.play(*ROCM, f"--extra-vars={json.dumps(chosen)}")
-    assert played.returncode == 0, played.stdout
-    assert box.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "python3-many") == "installed"
