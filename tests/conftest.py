@@ -9,5 +9,8 @@ import signal
 # the programs that the tests interrupt, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests read all of Ansible's output, and not what rdna1_progress leaves of it for users.
+os.environ["ANSIBLE_STDOUT_CALLBACK"] = "default"
+
 # Tests run one to a core: torch's threads for each core would wait for those of the other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -56,7 +56,13 @@ class Play:
         inventory = machine.inventory(**(variables or {}))
         # An earlier commit has its own Ansible, and plugins that import its own package.
         path = f"{machine.checkout}/.venv/bin:{os.environ['PATH']}"
-        own = {"ANSIBLE_NOCOLOR": "1", "COLUMNS": "100", "PATH": path, MARK: self.mark}
+        own = {
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_STDOUT_CALLBACK": "default",
+            "COLUMNS": "100",
+            "PATH": path,
+            MARK: self.mark,
+        }
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [*prefix, f"--inventory={inventory}", *playbook],

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ansible.utils.display import Display
+
 from rdna1.cli.waiting_action import WaitingAction
 from rdna1.target.credentials import text_without_credentials
 
@@ -48,6 +50,7 @@ class ActionModule(WaitingAction):
             ready = self.when_free(_MODULE, question, variables, deadline)
             if ready.get("failed"):
                 return ready
+            _announce(ready, variables)
             wanted = dict(arguments)
             if ready["lists_from_the_future"] and "cache_valid_time" in wanted:
                 wanted["cache_valid_time"] = 0
@@ -78,6 +81,15 @@ def _without_credentials(failure: Mapping[str, Any]) -> dict[str, Any]:
         if name in ("msg", "stderr", "stdout")
     }
     return {**failure, **said}
+
+
+def _announce(ready: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+    """Say what is going to be fetched, before a step that may last."""
+    if ready.get("packages"):
+        size = ready["bytes"] / 2**20
+        fetched = f"{size:.0f} MiB to fetch" if size >= 1 else "less than 1 MiB to fetch"
+        host = variables["inventory_hostname"]
+        Display().display(f"  [{host}] {ready['packages']} packages, {fetched}")
 
 
 def _question(arguments: Mapping[str, Any]) -> dict[str, Any]:

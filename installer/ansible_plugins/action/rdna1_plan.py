@@ -14,7 +14,7 @@ from rdna1.catalog.stacks import requested_packages
 from rdna1.errors import InputError
 from rdna1.mirror import MirrorError
 from rdna1.mirror.installation import CheckedMirror, Installation, installation
-from rdna1.plan.options import ROOT, Options, Request, User
+from rdna1.plan.options import ROOT, Options, Part, Request, User
 from rdna1.plan.parts import PARTS
 from rdna1.plan.pytorch import PytorchPlan
 from rdna1.plan.rocm import RocmPlan
@@ -89,9 +89,9 @@ def _offline(request: Request, made_from: Mapping[str, Any]) -> Installation:
     return installation(request, mirror, rocm, msgspec.convert(made_from["pytorch"], PytorchPlan))
 
 
-def _plain(plan: msgspec.Struct) -> dict[str, Any]:
+def _plain(plan: Part) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(plan)
-    return plain
+    return {**plain, "msg": plan.summary}
 
 
 def _user(facts: Mapping[str, Any]) -> User:

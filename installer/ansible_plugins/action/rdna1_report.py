@@ -18,8 +18,9 @@ from rdna1.measure.smoke import SmokeReport, is_required
 from rdna1.preflight import Report
 from rdna1.report.json import to_json
 from rdna1.report.limit import limit_line, limit_warning
-from rdna1.report.provision import ProvisionReport, provision_text
+from rdna1.report.provision import ProvisionReport, next_step, provision_text
 from rdna1.report.smoke import smoke_advice
+from rdna1.target.printable import printable_lines
 
 # The files that the commands make as well.
 _MEASUREMENTS = {"validation": "smoke.json", "boundary": "boundary.json"}
@@ -36,6 +37,7 @@ class ActionModule(ReportAction):
         "boundary_left_out": {"type": "str", "default": ""},
         "earlier": {"type": "dict", "default": {}},
         "destination": {"type": "str", "required": True},
+        "activate": {"type": "str", "required": True},
     }
 
     def report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +70,8 @@ class ActionModule(ReportAction):
         write(to_json(report), path)
         style = terminal_style()
         text = provision_text(report, width=style.width, colour=style.colour)
-        Display().display(f"\n{text}\nReport: {_short(path)}")
+        then = printable_lines(next_step(report, str(arguments["activate"])))
+        Display().display(f"\n{text}\nReport: {_short(path)}\n\n{then}")
         warnings = [
             smoke_advice(report.validation),
             limit_warning(boundary, stack) if boundary else None,

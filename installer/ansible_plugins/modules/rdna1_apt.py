@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rdna1.target.apt_fetch import bytes_to_fetch
 from ansible.module_utils.rdna1.target.dpkg_locks import LockedError, wait_until_free
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
@@ -63,6 +64,14 @@ holder:
   description: Who holds a lock that was waited for; empty when it was free.
   returned: failure
   type: str
+packages:
+  description: How many packages are installed or get another version.
+  returned: with packages to install
+  type: int
+bytes:
+  description: How much is fetched for them.
+  returned: with packages to install
+  type: int
 """
 
 # What ansible.builtin.apt takes for the time of the lists.
@@ -102,16 +111,21 @@ def ready(module: AnsibleModule) -> dict[str, Any]:
         OSError: a lock or the record cannot be opened.
     """
     wait_until_free(module.params["wait"])
+    told: dict[str, int] = {}
     if module.params["simulate"]:
         run: Callable[[list[str]], tuple[int, str, str]] = module.run_command
         intended = simulate(run, module.params["simulate"], module.params["name"])
         intend(Path(SYSTEM_FOLDER), intended)
         if intended.install or intended.upgrade:
+            told = {
+                "packages": len(intended.install) + len(intended.upgrade),
+                "bytes": bytes_to_fetch(run, module.params["simulate"], module.params["name"]),
+            }
             # What a removal before it left is taken back; marks are this one's now.
             removing.forget(Path(SYSTEM_FOLDER))
         else:
             removing.write_down(Path(SYSTEM_FOLDER), intended.remove, RootFs())
-    return {"holder": "", "lists_from_the_future": any(map(_is_from_the_future, _LISTS))}
+    return {"holder": "", **told, "lists_from_the_future": any(map(_is_from_the_future, _LISTS))}
 
 
 def _is_from_the_future(path: str) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from rdna1.layout import SYSTEM
 from rdna1.mirror.keyrings import signed_by
 from rdna1.mirror.manifest import AMD_KEY, Manifest, MirrorArchive, MirrorError
-from rdna1.plan.options import Request
+from rdna1.plan.options import Part, Request
 from rdna1.plan.pytorch import PytorchPlan
 from rdna1.plan.rocm import RocmPlan
 
@@ -45,7 +45,7 @@ class CheckedMirror(msgspec.Struct, frozen=True):
     manifest: Manifest
 
 
-class Installation(msgspec.Struct, frozen=True):
+class Installation(Part, frozen=True):
     """How a machine installs from a mirror.
 
     Attributes:

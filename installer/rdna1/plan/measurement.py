@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
-from rdna1.plan.options import Request
+from rdna1.plan.options import Part, Request
 
 _SIMULATION = re.compile("sim:(.*)", re.DOTALL)
 
 
-class MeasurementPlan(msgspec.Struct, frozen=True):
+class MeasurementPlan(Part, frozen=True):
     """Where a measurement is made and what it leaves.
 
     Attributes:
         program: that measures.
         profile: script with the stack's variables.
+        activate: script that enters the environment as well.
         reports: folder of the results.
         depends_on: packages, what every login gets, the stack's variables and environment, the
             rules of a simulation; a result holds as long as none of them changed.
@@ -28,6 +27,7 @@ class MeasurementPlan(msgspec.Struct, frozen=True):
 
     program: str
     profile: str
+    activate: str
     reports: str
     depends_on: list[str]
     envelope: str
@@ -43,6 +43,7 @@ def measurement_plan(request: Request) -> MeasurementPlan:
     return MeasurementPlan(
         program=f"{request.prefix}/bin/rdna1-validate",
         profile=request.profile,
+        activate=request.activate,
         reports=layout.reports,
         depends_on=[
             "/var/lib/dpkg/status",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -76,6 +77,21 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     validate_device: str = "auto"
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A part of a plan."""
+
+    @property
+    def summary(self) -> str:
+        """What users are told of it; empty for nothing."""
+        return ""
+
+
+def packages_text(packages: Sequence[str], missing: Sequence[str]) -> str:
+    """Return how many packages there are, and how many of them have to be installed."""
+    todo = f"{len(missing)} to install" if missing else "all installed"
+    return f"{len(packages)} {'package' if len(packages) == 1 else 'packages'}, {todo}"
+
+
 class User(NamedTuple):
     """Who owns what is written; of a home its owner."""
 
@@ -120,6 +136,11 @@ class Request(NamedTuple):
         """File with the stack's variables for shells."""
         is_system = self.options.scope == "system"
         return self.stack.environment.profile if is_system else self.layout.profile
+
+    @property
+    def activate(self) -> str:
+        """Script that sets the variables and enters the environment."""
+        return f"{self.layout.settings}/{self.options.stack}/activate.sh"
 
     @property
     def release(self) -> OperatingSystem:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from rdna1.catalog.repositories import distribution
 from rdna1.catalog.stacks import PytorchSource
-from rdna1.plan.options import PlanError, Request
+from rdna1.plan.options import Part, PlanError, Request, packages_text
 
 _SYSTEM_PYTHON = "/usr/bin/python3"
 _REMEDY = "Remedy: leave rdna1_pytorch_source empty, or set it to index."
 
 
-class PytorchPlan(msgspec.Struct, frozen=True):
+class PytorchPlan(Part, frozen=True):
     """What is done for PyTorch.
 
     Attributes:
@@ -31,6 +29,13 @@ class PytorchPlan(msgspec.Struct, frozen=True):
     environments: str
     python: str
     python_path: str
+
+    @property
+    def summary(self) -> str:
+        """Where PyTorch comes from."""
+        if self.source == "index":
+            return "PyTorch: wheels of the stack"
+        return f"PyTorch of the distribution: {packages_text(self.packages, self.missing)}"
 
 
 def pytorch_plan(request: Request) -> PytorchPlan:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 from packaging.version import Version
 
 from rdna1.catalog.cards import card_list
@@ -12,7 +11,7 @@ from rdna1.catalog.repositories import amd_repository
 from rdna1.catalog.stacks import DEFAULT_PURPOSES, Driver, PackageSet, Purpose, RocmSource
 from rdna1.layout import MODULES_FILE
 from rdna1.plan.amd_files import COLLECTION, Abandoned, AmdPlan, abandoned, amd_plan
-from rdna1.plan.options import PlanError, Request
+from rdna1.plan.options import Part, PlanError, Request, packages_text
 from rdna1.preflight.facts import Facts
 from rdna1.preflight.rocm_parts import not_of
 from rdna1.target.snapshot.rollback import DEVICE_GROUPS
@@ -23,7 +22,7 @@ _KEEP = "Remedy: leave rocm_dkms out, the kernel's own driver serves the card"
 _BROKEN = "reinstreq"
 
 
-class RocmPlan(msgspec.Struct, frozen=True):
+class RocmPlan(Part, frozen=True):
     """What is done for ROCm.
 
     Attributes:
@@ -61,6 +60,15 @@ class RocmPlan(msgspec.Struct, frozen=True):
     device_groups: list[str]
     modules_file: str
     reboot_required: bool
+
+    @property
+    def summary(self) -> str:
+        """Where ROCm comes from."""
+        if self.source == "none":
+            return "ROCm: no packages; PyTorch's wheels bring what they need"
+        names = {"amd": "AMD's repository", "distro": "the distribution"}
+        counted = packages_text(self.transaction, self.missing)
+        return f"ROCm of {names[self.source]}: {counted}"
 
 
 def rocm_plan(request: Request) -> RocmPlan:

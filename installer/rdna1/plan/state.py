@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from rdna1.layout import of_scope
+from rdna1.plan.options import Part
 from rdna1.preflight.model import Scope
 
 # The modules expand it, with the rights of the user who it stands for.
 _HOME = "~"
 
 
-class StatePlan(msgspec.Struct, frozen=True):
+class StatePlan(Part, frozen=True):
     """Where the records of runs are.
 
     Attributes:

@@ -13,7 +13,7 @@ import msgspec
 from rdna1.catalog.cards import card_list
 from rdna1.catalog.stacks import MiopenProfile, Stack
 from rdna1.layout import COMMANDS, HOME_SESSION_START, PROFILES
-from rdna1.plan.options import Options, PlanError, Request
+from rdna1.plan.options import Options, Part, PlanError, Request
 from rdna1.plan.profile_files import settings_file
 
 FORBIDDEN = "MIOPEN_FIND_ENFORCE"
@@ -37,7 +37,7 @@ class ProfileFile(msgspec.Struct, frozen=True):
     backup: bool
 
 
-class VariablesPlan(msgspec.Struct, frozen=True):
+class VariablesPlan(Part, frozen=True):
     """What is written for shells, scripts and services.
 
     Attributes:
@@ -162,7 +162,7 @@ def _files(request: Request, variables: Mapping[str, str]) -> list[ProfileFile]:
     }
     templates = {
         request.profile: "profile.sh.j2",
-        f"{layout.settings}/{stack.name}/activate.sh": "activate.sh.j2",
+        request.activate: "activate.sh.j2",
         f"{layout.settings}/{stack.name}.env": "environment.env.j2",
     }
     files = [

@@ -96,6 +96,30 @@ def provision_text(report: ProvisionReport, *, width: int, colour: bool) -> str:
     )
 
 
+def next_step(report: ProvisionReport, activate: str) -> str:
+    """Return the verdict, what to do next, and the command for it.
+
+    Args:
+        report: of one machine.
+        activate: script that enters the environment.
+    """
+    cases = report.validation.cases
+    right = sum(result.outcome in RIGHT for result in cases)
+    asked = len(cases) + report.validation.not_run
+    installed = f"{report.stack} is installed, {right} of {asked} convolutions are right"
+    enter = f". {activate}"
+    if report.validation.verdict == "fail":
+        return (
+            f"FAIL {installed}\nNext: find a stack that fits this machine:  rdna1-preflight advise"
+        )
+    todo = "work in the environment"
+    if report.reboot_required:
+        todo, enter = "start the machine again, for its driver", "sudo reboot"
+    elif report.relogin_required:
+        todo = "log in again, for the groups of the card; then"
+    return f"PASS {installed}\nNext: {todo}:  {enter}"
+
+
 def _preflight(report: Report | None) -> Text:
     if report is None:
         return Text("left out", "yellow")
