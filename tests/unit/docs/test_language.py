@@ -63,8 +63,6 @@ NOUN_PHRASE = re.compile(
     r"(?:The|A|An|What|Whether|How|Why|Where|Who|Which|Those|All|Each|Every|One)\b"
     r"|(?:Paths?|Names? (?:of|to))\b|`|[a-z/]"
 )
-# Rooms whose docstrings are still to be looked through.
-OPEN_ROOMS = ("measure/boundary",)
 
 
 def docstrings(source: Path) -> Iterator[tuple[str, str]]:
@@ -81,17 +79,13 @@ def docstrings(source: Path) -> Iterator[tuple[str, str]]:
                 yield node.name, text.partition("\n")[0]
 
 
-def sources() -> list[Path]:
-    """Return the modules of all rooms but the open ones."""
-    package = ROOT / "installer" / "rdna1"
-    rooms = tuple(str(package / room) for room in OPEN_ROOMS)
-    return [s for s in (ROOT / "installer").rglob("*.py") if not str(s).startswith(rooms)]
+SOURCES = sorted((ROOT / "installer").rglob("*.py"))
 
 
 def test_docstrings_begin_with_a_verb() -> None:
     assert [
         f"{source.relative_to(ROOT)}: {name}: {line}"
-        for source in sources()
+        for source in SOURCES
         for name, line in docstrings(source)
         if NOUN_PHRASE.match(line)
     ] == []
@@ -109,7 +103,7 @@ def texts(source: Path) -> Iterator[str]:
 def test_texts_of_the_source_are_in_plain_words() -> None:
     found = {
         str(source.relative_to(ROOT)): words
-        for source in sources()
+        for source in SOURCES
         if (words := [word for text in texts(source) for word in FORBIDDEN.findall(text)])
     }
     assert found == {}

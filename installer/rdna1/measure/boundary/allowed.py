@@ -29,7 +29,7 @@ class Allowed(NamedTuple):
     caps: dict[str, int]
 
     def __contains__(self, case: object) -> bool:
-        """Whether a layer is allowed."""
+        """Tell whether a layer is allowed."""
         return (
             isinstance(case, ConvCase)
             and any(case in box for box in self.boxes)
@@ -38,7 +38,7 @@ class Allowed(NamedTuple):
 
 
 def worst(results: Iterable[CaseResult]) -> dict[ConvCase, bool]:
-    """Each case, and whether it passed each time."""
+    """Return each case, and whether it passed each time."""
     found: dict[ConvCase, bool] = {}
     for result in results:
         found[result.case] = found.get(result.case, True) and result.outcome == "pass"
@@ -59,7 +59,7 @@ def form_of(case: ConvCase) -> FormKey:
 
 
 def allowed(results: Iterable[CaseResult]) -> dict[FormKey, Allowed]:
-    """What is allowed, by form.
+    """Return what is allowed, by form.
 
     Where a layer fails that is contained in one that passes, less of something is what fails, few
     channels perhaps, or size is not what decides. Then layers are allowed that lie between two of
@@ -85,7 +85,7 @@ def _allowed(passed: Sequence[ConvCase], failed: Sequence[ConvCase]) -> Allowed:
 
 
 def _largest(passed: Sequence[ConvCase]) -> list[ConvCase]:
-    """The layers that are contained in no other one."""
+    """Return the layers that are contained in no other one."""
     ordered = sorted(passed, key=lambda case: -case.n * case.c_in * case.c_out * case.h * case.w)
     found: list[ConvCase] = []
     boxes: list[Box] = []
@@ -97,7 +97,7 @@ def _largest(passed: Sequence[ConvCase]) -> list[ConvCase]:
 
 
 def _between(passed: Sequence[ConvCase]) -> list[Box]:
-    """The layers that lie between two of a class that passed."""
+    """Return the layers that lie between two of a class that passed."""
     found: list[Box] = []
     for members in _classes(passed).values():
         least = [
@@ -133,7 +133,7 @@ _MAP = ("h", "w", "depth")
 
 
 def _less(one: ConvCase, other: ConvCase) -> bool:
-    """Whether a layer stands for less of everything than another one, on a map as large."""
+    """Tell whether a layer stands for less of everything than another one, on a map as large."""
     return (
         all(getattr(one, name) <= getattr(other, name) for name in LEAST)
         and all(getattr(one, name) >= getattr(other, name) for name in _MAP)
@@ -142,7 +142,7 @@ def _less(one: ConvCase, other: ConvCase) -> bool:
 
 
 def limits_for(form: FormKey, found: Allowed) -> list[Limit]:
-    """The limits of the layers of a form, as a file holds them; none without a layer that passed.
+    """Return a form's limits, as a file holds them; none without a layer that passed.
 
     They are complete: what no layer stands for exceeds one of them.
     """

@@ -80,7 +80,7 @@ def _find(results: Sequence[CaseResult], max_side: int) -> _Finding:
 
 
 def _among_layers(results: Sequence[CaseResult]) -> _Finding:
-    """All sides of the reference layer passed, and another layer did not."""
+    """Conclude where all sides of the reference layer passed, and another layer did not."""
     cases = [result.case for result in results if result.outcome != "pass"]
     text = "the reference layer passes at every side, other layers do not"
     return _Finding("unknown", text + _listed(cases), contradicting=cases)
@@ -143,7 +143,7 @@ def _listed(cases: Sequence[ConvCase]) -> str:
 
 
 def _trait(cases: Sequence[ConvCase]) -> str:
-    """What all the cases have and the reference layer has not, if anything."""
+    """Return what all the cases have and the reference layer has not, if anything."""
     usual = layers.reference(1)
     common = []
     for name in _TRAITS:

@@ -26,7 +26,7 @@ class HangBudgetError(Exception):
 
 
 class Step(NamedTuple):
-    """What is about to be run, for people who wait.
+    """What is about to be run, for users who wait.
 
     Attributes:
         case: the case.
@@ -110,7 +110,7 @@ class Investigation:
             self._narrow()
 
     def _is_refuted(self) -> bool:
-        """Whether the smallest map that hung under a shortened deadline passes with the full one.
+        """Tell whether the smallest map that hung in a shortened time passes in the full one.
 
         Raises:
             HangBudgetError: another hang is not allowed.

@@ -32,7 +32,7 @@ class _Row(NamedTuple):
 
 
 def keys_of(cases: Iterable[ConvCase], found: Allowed) -> Keys | None:
-    """The pair of limits inside which most of the layers that were tried are allowed.
+    """Return the pair of limits inside which most of the tried layers are allowed.
 
     Beyond a row's largest square, layers are not allowed from a certain workspace on. So for each
     limit on the side there is a largest limit on the workspace; the pair is chosen that leaves the
@@ -73,7 +73,7 @@ _ROOM = 4096
 
 
 def _smallest(case: ConvCase) -> ConvCase:
-    """The layer on a map of one pixel, or the smallest that its kernel fits."""
+    """Return the layer on a map of one pixel, or the smallest that its kernel fits."""
     least = max(1, case.dilation * (case.kh - 1) + 1 - 2 * case.padding)
     return msgspec.structs.replace(case, h=least, w=least)
 
@@ -90,7 +90,7 @@ def _at_their_sides(rows: Iterable[_Row]) -> Iterable[_Row]:
 
 
 def _workspace_below(side: int, rows: Sequence[_Row]) -> int:
-    """The largest workspace up to which all maps of a side are allowed.
+    """Return the largest workspace up to which all maps of a side are allowed.
 
     A map that is not allowed is at least one pixel longer than the row's largest square, and may
     be half as high.

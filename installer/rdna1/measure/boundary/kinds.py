@@ -130,7 +130,7 @@ class Kind(NamedTuple):
         return class_of(self.case(self.template.channels[0], 1, _ROOM, _ROOM))
 
     def case(self, channels: tuple[int, int], n: int, height: int, width: int) -> ConvCase:
-        """A layer of the class."""
+        """Return a layer of the class."""
         template, (c_in, c_out) = self.template, channels
         flat, deep = template.dims == 1, template.dims == 3
         padding = 0 if template.transposed else template.dilation * (template.kernel // 2)
@@ -166,7 +166,7 @@ _ROOM = 64
 
 
 def kinds(form: Form) -> list[Kind]:
-    """The classes that are tried, in their order."""
+    """Return the classes that are tried, in their order."""
     if form == "quick":
         return [Kind(_THREE, *use) for use in (*_COMMON_USES[:3], _RARE_USES[0])]
     common = [Kind(each, *use) for use in _COMMON_USES for each in _TEMPLATES]
@@ -213,7 +213,7 @@ class Shapes:
 
 
 def ascending(kind: Kind, shapes: Shapes) -> Iterator[ConvCase]:
-    """The smallest layers of a class at some sides, smallest side first.
+    """Return the smallest layers of a class at some sides, smallest side first.
 
     Of the first class all sides are tried, as a card may fail at one and not at a larger one. Of
     the others they are far apart: what fails between two of them is found from the corners.
@@ -227,7 +227,7 @@ def ascending(kind: Kind, shapes: Shapes) -> Iterator[ConvCase]:
 
 
 def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
-    """All layers of a class that may be tried, largest first.
+    """Return all layers of a class that may be tried, largest first.
 
     A map that is not square is there to come near a limit that squares exceed, so it is tried
     only where the square around it could be.
@@ -249,13 +249,13 @@ def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
 
 
 def _fits_bare(case: ConvCase) -> bool:
-    """Whether a layer's kernel fits its map without padding."""
+    """Tell whether a layer's kernel fits its map without padding."""
     axes = zip(case.kernel_size, case.input_size, strict=True)
     return all(case.dilation * (kernel - 1) < size for kernel, size in axes)
 
 
 def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
-    """A layer for each number of channels that is usual in a class of which some were run."""
+    """Return a layer for each usual number of channels of classes of which some were run."""
     run = {class_of(result.case) for result in results}
     every = (
         kind.case(channels, 1, _ROOM, _ROOM)
@@ -300,10 +300,10 @@ def with_less(kind: Kind, passed: Sequence[ConvCase]) -> list[ConvCase]:
 
 
 def fits(kind: Kind, side: int) -> bool:
-    """Whether the kernel fits the map without its padding."""
+    """Tell whether the kernel fits the map without its padding."""
     return kind.template.dilation * (kind.template.kernel - 1) < side
 
 
 def size(case: ConvCase) -> int:
-    """How much a layer stands for: of two where one is contained in the other, the larger."""
+    """Return how much a layer stands for: the larger one, of two where one contains the other."""
     return case.n * case.c_in * case.c_out * case.h * case.w * case.depth

@@ -25,17 +25,17 @@ _MOST_ASPECT = 8
 
 
 def reference(side: int) -> ConvCase:
-    """The reference layer on a square map; ``side`` in pixels."""
+    """Return the reference layer on a square map; ``side`` in pixels."""
     return sized(_REFERENCE, side, side)
 
 
 def sized(layer: ConvCase, height: int, width: int) -> ConvCase:
-    """A layer on a map of this size, in pixels."""
+    """Return a layer on a map of this size, in pixels."""
     return msgspec.structs.replace(layer, h=height, w=width)
 
 
 def is_reference(case: ConvCase) -> bool:
-    """Whether a case is the reference layer on a square map."""
+    """Tell whether a case is the reference layer on a square map."""
     return case == reference(case.h)
 
 
@@ -47,7 +47,7 @@ def sides_below(limit: int) -> list[int]:
 
 
 def side_beyond(limit: int, max_side: int) -> int | None:
-    """A side that must fail if all above ``limit`` do, far beyond and in step with every tile.
+    """Return a side that must fail if all above ``limit`` do, far beyond, whatever the tile.
 
     The largest power of two within eight times the limit; None when there is none beyond.
     """
@@ -96,7 +96,7 @@ def _shapes(limit: int, max_side: int) -> Iterator[tuple[int, int]]:
 
 
 def workspaces_between(low: int, high: float, max_side: int) -> list[ConvCase]:
-    """One layer for each workspace above ``low`` and below ``high`` bytes, in their order.
+    """Return one layer for each workspace above ``low`` and below ``high`` bytes, in order.
 
     Args:
         low: of a layer that passed.
@@ -120,6 +120,6 @@ def workspaces_between(low: int, high: float, max_side: int) -> list[ConvCase]:
 
 
 def affordable(case: ConvCase) -> bool:
-    """Whether the CPU computes the reference of a case in a few seconds at most."""
+    """Tell whether the CPU computes the reference of a case in a few seconds at most."""
     taps = case.c_in * case.c_out * case.kh * case.kw
     return case.n * taps * case.h_out * case.w_out <= _MOST_MULTIPLICATIONS

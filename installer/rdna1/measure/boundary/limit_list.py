@@ -1,4 +1,4 @@
-"""The limits that allow the layers inside of boxes and no others, as few as can be read."""
+"""The limits that allow the layers inside of some ranges and no others, as few as can be read."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class _Node(NamedTuple):
 
 
 class _Size(NamedTuple):
-    """How far a box goes: the largest of each of `_SIZES` and the largest width."""
+    """How far a `Box` goes: the largest of each of `_SIZES` and the largest width."""
 
     most: tuple[int, ...]
     width: int
 
 
 def limits_of(boxes: Sequence[Box], *, absent: Sequence[str] = ()) -> list[Limit]:
-    """Limits that allow the layers inside of boxes and no others.
+    """Return limits that allow the layers inside of each `Box` and no others.
 
     A limit that holds for all classes is said once, and one that another implies is left out.
 
@@ -95,7 +95,7 @@ def _grown(names: Sequence[str], boxes: tuple[Box, ...], inside: Mapping[str, Sp
 
 
 def _split(name: str, boxes: tuple[Box, ...]) -> list[tuple[_Value, tuple[Box, ...]]]:
-    """The values of an attribute between which nothing changes, and the boxes that have them."""
+    """Return values of an attribute between which nothing changes, with what has them."""
     if name in _WORDS:
         return [
             ((word,), tuple(box for box in boxes if box.words[name] == word))
@@ -131,7 +131,7 @@ def _joined(branches: Iterable[tuple[_Value, _Tree]]) -> tuple[tuple[_Value, _Tr
 
 @functools.lru_cache(maxsize=4096)
 def _lines(sizes: frozenset[_Size], inside: tuple[Span, ...]) -> tuple[_Line, ...]:
-    """The limits of one class, whose boxes start at the least of the sizes that there are.
+    """Return the limits of one class, where each `Box` starts at the least of the sizes.
 
     Where a layer is not allowed, no larger one is. So each corner from which on only smaller
     widths are left is a limit, and there are no others.
@@ -177,7 +177,7 @@ _ENDLESS = 2**62
 
 
 def _of_maps(widths: Mapping[int, int], when: _When) -> Iterator[_Line]:
-    """The limits on maps, given the widths that are left from some heights on."""
+    """Return the limits on maps, given the widths that are left from some heights on."""
     highest = next((height - 1 for height, width in widths.items() if not width), None)
     widest = widths.get(1)
     if widest is not None and (highest == widest or not widest):
@@ -193,7 +193,7 @@ def _of_maps(widths: Mapping[int, int], when: _When) -> Iterator[_Line]:
 
 
 def _spelled(tree: _Tree, when: _When, known: tuple[_Line, ...]) -> Iterator[_Line]:
-    """All limits of a tree; what holds on all of its branches comes first and once."""
+    """Return all limits of a tree; what holds on all of its branches comes first and once."""
     if tree is None:
         yield _Line("side", 0, when)
         return
@@ -219,7 +219,7 @@ def _spelled(tree: _Tree, when: _When, known: tuple[_Line, ...]) -> Iterator[_Li
 
 @functools.lru_cache(maxsize=65536)
 def _common(tree: _Tree) -> tuple[_Line, ...]:
-    """The lines that hold for all layers of a tree that are allowed."""
+    """Return the lines that hold for all layers of a tree that are allowed."""
     if not isinstance(tree, _Node):
         return tuple(tree)
     inside = [(value, _common(rest)) for value, rest in tree.branches if rest is not None]
@@ -232,7 +232,7 @@ def _common(tree: _Tree) -> tuple[_Line, ...]:
 
 
 def _excludes(line: _Line, name: str, value: _Value) -> bool:
-    """Whether a line is about other values than these."""
+    """Tell whether a line is about other values than these."""
     wanted = dict(line.when).get(name)
     if not isinstance(wanted, Span) or not isinstance(value, Span):
         return False
@@ -244,7 +244,7 @@ def _implied(line: _Line, by: Iterable[_Line]) -> bool:
 
 
 def _implies(one: _Line, other: _Line) -> bool:
-    """Whether all that keep one limit keep the other."""
+    """Tell whether all that keep one limit keep the other."""
     same = one.quantity in (other.quantity, "side") or one.most == 0
     if not same or one.most > other.most:
         return False
@@ -253,7 +253,7 @@ def _implies(one: _Line, other: _Line) -> bool:
 
 
 def _covers(value: _Value, inside: _Value) -> bool:
-    """Whether a condition is met wherever another one is."""
+    """Tell whether a condition is met wherever another one is."""
     if not isinstance(inside, Span):
         return all(each in value for each in inside)
     if not isinstance(value, Span):
@@ -291,7 +291,7 @@ def _merged(lines: Iterable[_Line]) -> list[_Line]:
 
 
 def _widened(line: _Line, name: str, values: tuple[int | str, ...]) -> _Line:
-    """A line that holds for more values of an attribute; for all words, without a condition."""
+    """Return a line for more values of an attribute; for all words, without a condition."""
     both = {*dict(line.when)[name], *values}
     order = _WORDS.get(name) or sorted(both)
     wider = tuple(value for value in order if value in both)
@@ -313,7 +313,7 @@ def _both(when: _When, more: _When) -> _When:
 
 
 def _condition(name: str, value: _Value) -> _Value:
-    """The condition of a branch, None for one that all values meet."""
+    """Return the condition of a branch, None for one that all values meet."""
     if name in _WORDS:
         return None if len(value) == len(_WORDS[name]) else tuple(value)
     low = None if value.min == _LEAST.get(name, 1) else value.min

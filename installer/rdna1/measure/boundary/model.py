@@ -115,7 +115,7 @@ class Explanation:
         return all(map(self.survives, passed))
 
     def survives(self, case: Seen) -> bool:
-        """Whether a case that passed agrees; it is remembered."""
+        """Tell whether a case that passed agrees; it is remembered."""
         if case.traits & self.traits != self.traits:
             return True
         if len(self.quantities) == 1:
@@ -132,7 +132,7 @@ class Explanation:
         return first < self.bad[0] or second < self.bad[1]
 
     def risk(self, case: Seen) -> float:
-        """How likely a case fails if this explanation is the right one."""
+        """Return how likely a case fails if this explanation is the right one."""
         if case.traits & self.traits != self.traits:
             return 0.0
         if len(self.quantities) == 1:
@@ -148,7 +148,7 @@ class Explanation:
 
 
 def _between(value: float, good: float, bad: float) -> float:
-    """How likely a limit that is somewhere between two values is below one."""
+    """Return how likely a limit that is somewhere between two values is below one."""
     if value >= bad:
         return 1.0
     return math.log(value / good) / math.log(bad / good) if value > good else 0.0
@@ -179,7 +179,7 @@ class Model:
             self.version += 1
 
     def risk(self, case: ConvCase) -> float:
-        """How likely a case is to fail."""
+        """Return how likely a case is to fail."""
         look = seen(case)
         safe = 1.0
         for number, group in enumerate(self._groups):
@@ -212,7 +212,7 @@ class Model:
         self._groups.append(self._explanations([look]))
 
     def _explanations(self, failed: list[Seen]) -> list[Explanation]:
-        """All that explain some failures, the heaviest of them."""
+        """Return all that explain some failures, the heaviest of them."""
         common = functools.reduce(lambda one, other: one & other, (each.traits for each in failed))
         bits = [1 << number for number in range(len(_TRAITS)) if common >> number & 1]
         found: list[Explanation] = []

@@ -63,7 +63,7 @@ class Fit(NamedTuple):
         return self.largest_pass < self.smallest_bad
 
     def expects(self, case: ConvCase) -> bool | None:
-        """Whether a case should pass; None when the limit is not known well enough."""
+        """Tell whether a case should pass; None when the limit is not known well enough."""
         value = self.quantity.measure(case)
         if value <= self.largest_pass:
             return True
@@ -83,7 +83,7 @@ def fit(quantity: Quantity, results: Iterable[CaseResult]) -> Fit:
 
 
 def agreeing(results: Iterable[CaseResult]) -> list[Fit]:
-    """The quantities a limit on which explains all results."""
+    """Return the quantities a limit on which explains all results."""
     listed = list(results)
     return [each for each in (fit(q, listed) for q in QUANTITIES) if each.agrees]
 

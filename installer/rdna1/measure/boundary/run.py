@@ -243,11 +243,11 @@ class _Resumed:
             self._known.setdefault(result.case, []).append(result)
 
     def __contains__(self, case: object) -> bool:
-        """Whether a case hung under a shortened deadline, in any session."""
+        """Tell whether a case hung under a shortened deadline, in any session."""
         return case in self._supervisor.hurried or case in self._hurried
 
     def max_hangs(self) -> int:
-        """How many hangs were allowed when the next case was chosen, be it in an earlier session.
+        """Return how many hangs were allowed when the next case was chosen, in whatever session.
 
         What is tried depends on it, so the search takes the same way again.
         """
@@ -261,7 +261,7 @@ class _Resumed:
             self._on_step(step)
 
     def measure(self, case: ConvCase) -> CaseResult:
-        """The result of a case."""
+        """Return the result of a case."""
         known = bool(self._known.get(case))
         result = self._result(case, self._supervisor.run)
         if known and result.outcome == "hang" and 0 < result.seconds < self._plan.timeout:
@@ -269,7 +269,7 @@ class _Resumed:
         return result
 
     def confirm(self, case: ConvCase) -> CaseResult:
-        """The result of a case that is given the full timeout."""
+        """Return the result of a case that is given the full timeout."""
         return self._result(case, lambda each: self._supervisor.run(each, patient=True))
 
     def _result(self, case: ConvCase, run: Callable[[ConvCase], CaseResult]) -> CaseResult:

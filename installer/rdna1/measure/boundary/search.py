@@ -29,7 +29,7 @@ LOSS_COST = 32
 
 
 def next_question(values: int) -> int:
-    """Which of ``values`` ordered values to try next.
+    """Return which of ``values`` ordered values to try next.
 
     Args:
         values: how many are between the largest that passed and the smallest that did not; at
@@ -43,7 +43,7 @@ def next_question(values: int) -> int:
 
 
 def most_losses(values: int) -> int:
-    """The most questions that can be lost until the limit among ``values`` is known."""
+    """Return the most questions that can be lost until a limit among ``values`` is known."""
     return (len(_coverage(values)) - 1) // LOSS_COST
 
 

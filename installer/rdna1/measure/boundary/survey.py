@@ -194,7 +194,7 @@ _SAME = (
 
 
 def _open(case: ConvCase, boxes: Sequence[Box], failed: Sequence[ConvCase]) -> bool:
-    """Whether nothing is known of a layer: no larger one has passed, no smaller one failed."""
+    """Tell whether nothing is known of a layer: no larger one passed, no smaller one failed."""
     return not any(case in box for box in boxes) and not any(
         one in contained_in(case) for one in failed
     )

@@ -36,7 +36,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tried(results: Iterable[CaseResult]) -> list[Tried]:
-    """The classes of results, in the order of their first ones."""
+    """Return the classes of results, in the order of their first ones."""
     classes: dict[tuple[str, str], list[tuple[ConvCase, bool]]] = {}
     for case, passed in worst(results).items():
         classes.setdefault((layers_of(case), use_of(case)), []).append((case, passed))
@@ -59,12 +59,12 @@ def _class(layers: str, use: str, cases: list[tuple[ConvCase, bool]]) -> Tried:
 
 
 def class_of(case: ConvCase) -> str:
-    """What a layer's class is called."""
+    """Return what a layer's class is called."""
     return f"{layers_of(case)} {use_of(case)}"
 
 
 def layers_of(case: ConvCase) -> str:
-    """What a layer's class is called, dtype and direction apart."""
+    """Return what a layer's class is called, dtype and direction apart."""
     depthwise = case.groups == case.c_in > 1
     parts = [
         f"{case.dims}d" if case.dims != _TWO_DIMENSIONS else "",
