@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import tomllib
 
 from rdna1.catalog.cards import card_list
 from rdna1.catalog.stacks import Stack
@@ -87,6 +86,9 @@ def _gfx_target(request: Request, stack: Stack) -> str:
 
 def _own_requirements(project: Path, stack: Stack) -> list[str]:
     """Return what this project itself imports, and runs on the stack's libraries."""
+    # Planning takes Python 3.11, as ansible-core does; the package is imported by 3.10, too.
+    import tomllib
+
     described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     requirements: list[str] = described["dependencies"]
     # Whatever the glibc: one lock serves all hosts.
