@@ -33,6 +33,8 @@ ALL = len(smoke_cases())
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 USERS = '--extra-vars={"rdna1_users": ["ada"]}'
 SNAPSHOTS = "/var/lib/rdna1/snapshots"
+HOOK = "/etc/apt/apt.conf.d/99-wait"
+WAIT = "touch /run/removed; while test -e /run/removed; do sleep 0.1; done"
 THINGS_OF_THE_OWNER = f"""
 echo MINE=1 > {PROFILE}
 echo OTHER=1 > /etc/profile.d/rocm-rdna1-52.sh
@@ -273,10 +275,14 @@ def test_rollback_after_an_interrupted_one_leaves_no_difference(
     # The run after a rollback that left something, itself interrupted after its packages.
     again = box.play(USERS, "--tags=rocm")
     assert again.returncode == 0, again.stdout
+    # apt does not end before it is looked at, however busy this machine is.
+    box.run("sh", "-euc", f"echo 'DPkg::Post-Invoke {{\"{WAIT}\";}};' > {HOOK}")
     with box.start(playbook="playbooks/rollback.yml") as running:
-        while "rocm-smi" in box.run("dpkg-query", "-W", "-f", PACKAGE):
-            assert running.poll() is None, "it ended before it could be interrupted"
+        while not box.run("find", "/run", "-name", "removed"):
+            assert running.poll() is None, "it ended without removing packages"
         running.kill()
+    box.run("rm", HOOK, "/run/removed")
+    assert "rocm-smi" not in box.run("dpkg-query", "-W", "-f", PACKAGE)
     undone = box.play(playbook="playbooks/rollback.yml")
     assert undone.returncode == 0, undone.stdout
     found = difference(provisioned.before, state(box))
