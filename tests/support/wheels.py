@@ -125,7 +125,7 @@ def _hash(content: bytes) -> str:
     return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-class _QuietHandler(SimpleHTTPRequestHandler):
+class QuietHandler(SimpleHTTPRequestHandler):
     """The listing of a folder of wheels is a page of the simple repository API (PEP 503)."""
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
@@ -142,7 +142,7 @@ def serve(folder: Path, before: Callable[[str], object] = str, lacking: int = 40
         lacking: the status of an answer for what is not there.
     """
 
-    class Handler(_QuietHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             before(self.path)
             super().do_GET()
@@ -150,7 +150,14 @@ def serve(folder: Path, before: Callable[[str], object] = str, lacking: int = 40
         def send_error(self, code: int, *more: Any) -> None:
             super().send_error(lacking if code == 404 else code, *more)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    with running(Handler, folder) as address:
+        yield address
+
+
+@contextmanager
+def running(handler: type[QuietHandler], folder: Path) -> Iterator[str]:
+    """Run a server of a folder on loopback that answers in its own way; gives its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from integration.venvs.conftest import UV
 from rdna1.catalog.failures import explain
-from support.wheels import write_fake_wheel
+from support.wheels import QuietHandler, running, write_fake_wheel
 
 Answer = Callable[[SimpleHTTPRequestHandler, bytes], None]
 COMMAND = ["--no-config", "--cache-dir=cache", "pip", "compile", "--generate-hashes", "in.txt"]
@@ -50,30 +47,18 @@ def ask_to_log_in(handler: SimpleHTTPRequestHandler, _wheel: bytes) -> None:
     send(handler, page, len(page))
 
 
-@contextmanager
-def serving(folder: Path, answer: Answer) -> Iterator[str]:
-    """Serve an index on loopback that answers in its own way for a wheel."""
+def answering(answer: Answer) -> type[QuietHandler]:
+    """A server that answers in its own way for a wheel."""
 
-    class Handler(SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the name is that of the library
             if self.path.endswith(".whl"):
                 self.close_connection = True
                 answer(self, Path(self.translate_path(self.path)).read_bytes())
             else:
                 super().do_GET()
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-            """Keep the output free of requests."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return Handler
 
 
 @pytest.mark.parametrize(
@@ -89,7 +74,7 @@ def test_cause_and_remedy(tmp_path: Path, answer: Answer, cause: str) -> None:
     write_fake_wheel(tmp_path / "index", "demo", "1.0")
     (tmp_path / "in.txt").write_text("demo==1.0\n")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
-    with serving(tmp_path / "index", answer) as address:
+    with running(answering(answer), tmp_path / "index") as address:
         done = subprocess.run(
             [UV, *COMMAND, "--default-index", address],
             cwd=tmp_path,
