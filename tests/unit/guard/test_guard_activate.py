@@ -277,9 +277,9 @@ def quantised() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_torchs_error_on_quantised_tensors_stays_what_it_is() -> None:
     x, weight = quantised()
-    with pytest.raises(NotImplementedError) as expected:
+    with pytest.raises(RuntimeError) as expected:
         nn.functional.conv2d(x, weight)
-    with pytest.raises(NotImplementedError, match=re.escape(str(expected.value)[:60])):
+    with pytest.raises(type(expected.value), match=re.escape(str(expected.value)[:60])):
         guard.conv2d(x, weight, envelope=Envelope(8))
 
 

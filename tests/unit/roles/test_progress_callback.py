@@ -20,9 +20,9 @@ PLAY = """
   gather_facts: false
   tasks:
     - name: Look for nothing
-      ansible.builtin.assert: {that: true}
+      ansible.builtin.stat: {path: FOLDER}
     - name: Leave this out
-      ansible.builtin.assert: {that: true}
+      ansible.builtin.stat: {path: FOLDER}
       when: false
     - name: Include more
       ansible.builtin.include_tasks: more.yml
