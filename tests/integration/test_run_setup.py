@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -14,6 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from support.apt_repository import FakePackage, build_package
+from support.interrupted_dpkg import DpkgRoot
 
 ROOT = Path(__file__).parents[2]
 # In the place of uv: it makes what ./run looks for, says when it is at work, and ends when it may.
@@ -159,3 +163,61 @@ def test_a_lock_that_is_not_ones_own_names_the_remedy(checkout: Path) -> None:
         assert process.wait(LIMIT_SECONDS) == 1
     assert f"{lock} cannot be written" in log.read_text()
     assert "Remedy" in log.read_text()
+
+
+@pytest.fixture
+def apt_machine(tmp_path: Path) -> dict[str, str]:
+    """The environment in which the real apt-get works on a machine of its own.
+
+    The program that says which packages are installed is a fake: none is.
+    """
+    root = DpkgRoot(tmp_path / "machine").root
+    pool = tmp_path / "pool"
+    for name in ("ca-certificates", "python3-venv"):
+        build_package(pool, FakePackage(name))
+    index = subprocess.run(
+        ["apt-ftparchive", "packages", "."], cwd=pool, check=True, capture_output=True
+    )
+    (pool / "Packages").write_bytes(index.stdout)
+    for name in ("etc/apt/apt.conf.d", "etc/apt/preferences.d", "var/lib/apt/lists/partial"):
+        (root / name).mkdir(parents=True)
+    for name in ("var/cache/apt/archives/partial", "var/log/apt"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{pool} ./\n")
+    settings = tmp_path / "apt.conf"
+    settings.write_text(
+        f'Dir "{root}/";\nDir::State::status "{root}/var/lib/dpkg/status";\n'
+        f'DPkg::Options {{ "--root={root}"; "--log={root}/log"; }};\n'
+    )
+    fakes = tmp_path / "fakes"
+    fakes.mkdir()
+    (fakes / "dpkg-query").write_text("#!/bin/sh\nexit 1\n")
+    (fakes / "dpkg-query").chmod(0o755)
+    return {"APT_CONFIG": str(settings), "PATH": f"{fakes}:{os.environ['PATH']}"}
+
+
+def test_another_apt_is_waited_for(
+    checkout: Path, tmp_path: Path, apt_machine: dict[str, str]
+) -> None:
+    (checkout / "go").touch()
+    root = tmp_path / "machine"
+    with (root / "var/lib/apt/lists/lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        with started(checkout, "preflight", **apt_machine) as (process, log):
+            wait_for(process, log, f"Could not get lock {root}/var/lib/apt/lists/lock")
+            assert f"held by process {os.getpid()}" in log.read_text()
+            fcntl.lockf(lock, fcntl.LOCK_UN)
+            assert process.wait(LIMIT_SECONDS) == 0, log.read_text()
+    assert log.read_text().count("Waiting for apt, up to 10 minutes") == 1
+    assert "Package: python3-venv" in (root / "var/lib/dpkg/status").read_text()
+
+
+def test_what_apt_says_is_shown_with_a_remedy(
+    checkout: Path, tmp_path: Path, apt_machine: dict[str, str]
+) -> None:
+    (tmp_path / "machine" / "etc/apt/sources.list").write_text("deb nonsense\n")
+    with started(checkout, "preflight", **apt_machine) as (process, log):
+        assert process.wait(LIMIT_SECONDS) == 1
+    said = log.read_text()
+    assert "Malformed entry 1" in said
+    assert "Remedy: check the network and /etc/apt/sources.list*" in said
