@@ -15,10 +15,11 @@ from rdna1.measure.boundary import layers
 from rdna1.measure.boundary.conclusion import conclude
 from rdna1.measure.boundary.investigation import HangBudgetError, Investigation, Step
 from rdna1.measure.boundary.kinds import Form
-from rdna1.measure.boundary.quantity import QUANTITIES, Quantity
+from rdna1.measure.boundary.quantity import QUANTITIES, SIDE, WORKSPACE, Quantity, fit
 from rdna1.worker.supervisor import DeviceLostError
 from support.convolutions import investigate, losses, pretend
 from support.examples import examples
+from support.rules import MAX_SIDE, Rule
 
 # One example is a whole search.
 SOME = settings(max_examples=examples(15), deadline=None)
@@ -172,6 +173,18 @@ def test_what_matters_besides_size_is_named(
     assert result.rule == "unknown"
     assert common in result.explanation
     assert result.contradicting
+
+
+def test_cases_in_the_gap_that_the_reference_layer_leaves_are_named_when_they_disagree() -> None:
+    # Of 1500 random rules the one whose cases all lie between two sides of the reference layer.
+    rule = Rule(conditions=(), limits=(("work", 139392), ("workspace", 14400)), every=True)
+    result, cases = investigate(pretend(rule.fails), MAX_SIDE, max_hangs=6, form="full")
+    assert result.explanation.startswith("no single quantity explains all cases")
+    assert result.contradicting
+    named = set(result.contradicting)
+    kept = [each for each in cases if each.case not in named]
+    nearest = next(q for q in (SIDE, WORKSPACE) if f"the {q.name} explains" in result.explanation)
+    assert fit(nearest, kept).agrees
 
 
 def test_a_limit_that_leaves_no_room_is_undecided() -> None:

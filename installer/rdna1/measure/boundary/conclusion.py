@@ -128,12 +128,17 @@ def _refuted(results: Sequence[CaseResult]) -> _Finding:
 
 
 def _contradicting(quantity: Quantity, results: Sequence[CaseResult]) -> list[ConvCase]:
-    """Cases that go against the limit that the reference layer puts on a quantity."""
+    """Return the fewest cases against a limit on a quantity that the reference layer agrees to."""
     safe, bad = bracket(results)
     low = quantity.measure(layers.reference(safe)) if safe else 0
     high = quantity.measure(layers.reference(bad)) if bad else math.inf
-    reference = Fit(quantity, low, high)
-    return [r.case for r in results if reference.expects(r.case) == (r.outcome != "pass")]
+    values = {quantity.measure(result.case) for result in results}
+    limits = [low, *sorted(value for value in values if low < value < high)]
+    against = (
+        [r.case for r in results if (quantity.measure(r.case) <= limit) == (r.outcome != "pass")]
+        for limit in limits
+    )
+    return min(against, key=len)
 
 
 def _listed(cases: Sequence[ConvCase]) -> str:
