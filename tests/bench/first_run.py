@@ -65,7 +65,8 @@ def plain_script() -> float:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    site = ["ansible-playbook", "-i", "inventory/sandbox.yml", "site.yml"]
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    site = [program, "-i", "inventory/sandbox.yml", "site.yml"]
     names = ("plain script", "first run", "second run", "measuring again")
     figures: dict[str, list[float]] = {name: [] for name in names}
     for number in range(1, rounds + 1):
