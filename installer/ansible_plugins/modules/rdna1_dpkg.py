@@ -17,7 +17,7 @@ from ansible.module_utils.rdna1.target.dpkg_locks import (
     first_holder,
     wait_until_free,
 )
-from ansible.module_utils.rdna1.target.facts.dpkg import Status
+from ansible.module_utils.rdna1.target.facts.dpkg import JOURNAL, Status
 from ansible.module_utils.rdna1.target.facts.dpkg_unfinished import Unfinished, unfinished
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
@@ -114,6 +114,8 @@ _DPKG = ["dpkg", "--force-confdef", "--force-confold"]
 # Where packages have files.
 _PACKAGED = ("/etc", "/opt", "/usr", "/var")
 _ARCHIVES = "/var/cache/apt/archives"
+# What dpkg writes an entry of its journal into; one that was killed leaves it, the next removes it.
+_DRAFT = os.path.join(JOURNAL, "tmp.i")
 _REPAIR = ["--fix-broken", "--no-install-recommends", "install"]
 
 
@@ -158,7 +160,8 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
     found = state()
     marks = [(mark, module.params[mark]) for mark in ("auto", "manual") if module.params[mark]]
     leavings = removing.leavings(Path(SYSTEM_FOLDER), RootFs())
-    asked = bool(module.params["discard"] or marks or any(leavings))
+    draft = os.path.lexists(_DRAFT)
+    asked = bool(module.params["discard"] or marks or any(leavings) or draft)
     if not (module.check_mode or any(leavings)):
         # Of a removal that came to its end.
         removing.forget(Path(SYSTEM_FOLDER))
@@ -180,7 +183,7 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
             verb = "--purge" if module.params["purge"] else "--remove"
             dpkg(module, outputs, "--force-remove-reinstreq", verb, *broken)
             drafts = drafts_below(_PACKAGED)
-        if state():
+        if state() or draft:
             dpkg(module, outputs, "--configure", "-a")
         take_back(module, outputs, leavings)
         for mark, packages in marks:

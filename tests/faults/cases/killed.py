@@ -77,6 +77,17 @@ def group_killed_rollback(bench: Bench) -> list[str]:
     return bench.follow("rollback", _interrupted_transaction(bench, "group"))
 
 
+def journal_draft_rollback(bench: Bench) -> list[str]:
+    """dpkg killed before its first entry in the journal, whose draft stays; then a rollback."""
+    machine = bench.machine()
+    play = bench.start(machine, log="1-killed")
+    wait_for_phase(play, "provision", "repository")
+    play.kill_group()
+    # No kill meets the moment at will: the draft is made as dpkg makes it (lib/dpkg/dbmodify.c).
+    machine.run("truncate", "--size=16384", "/var/lib/dpkg/updates/tmp.i")
+    return bench.follow("rollback", machine)
+
+
 def removal_killed(bench: Bench, way: str) -> list[str]:
     """apt-get killed alone while a rollback removes packages."""
     machine = bench.machine(image=bench.reference.provisioned)

@@ -53,6 +53,7 @@ def _killed() -> Iterator[Case]:
     yield Case("power-lost-rollback", killed.power_lost_rollback)
     yield Case("group-killed-rerun", killed.group_killed_rerun)
     yield Case("group-killed-rollback", killed.group_killed_rollback)
+    yield Case("journal-draft-rollback", killed.journal_draft_rollback)
     for way in _WAYS:
         yield Case(f"removal-killed-{way}", partial(killed.removal_killed, way=way))
     yield Case("between-apt-and-snapshot", killed.between_apt_and_snapshot)
