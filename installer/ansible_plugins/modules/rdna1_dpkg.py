@@ -115,7 +115,7 @@ _DPKG = ["dpkg", "--force-confdef", "--force-confold"]
 _PACKAGED = ("/etc", "/opt", "/usr", "/var")
 _ARCHIVES = "/var/cache/apt/archives"
 # What dpkg writes an entry of its journal into; one that was killed leaves it, the next removes it.
-_DRAFT = os.path.join(JOURNAL, "tmp.i")
+_DRAFT = Path(JOURNAL) / "tmp.i"
 _REPAIR = ["--fix-broken", "--no-install-recommends", "install"]
 
 
@@ -160,7 +160,7 @@ def finish(module: AnsibleModule) -> dict[str, Any]:
     found = state()
     marks = [(mark, module.params[mark]) for mark in ("auto", "manual") if module.params[mark]]
     leavings = removing.leavings(Path(SYSTEM_FOLDER), RootFs())
-    draft = os.path.lexists(_DRAFT)
+    draft = _DRAFT.exists()
     asked = bool(module.params["discard"] or marks or any(leavings) or draft)
     if not (module.check_mode or any(leavings)):
         # Of a removal that came to its end.
