@@ -132,9 +132,9 @@ def measured_envelope(report: BoundaryReport) -> Envelope:
     """
     rule, found = report.result.rule, report.result
     # Without a rule, what passes says nothing of more channels.
-    classes = rule == "unknown" and any(each.purpose == "classes" for each in report.cases)
-    untried = channels_of_tried_classes(report.cases) if classes else []
-    envelope = envelope_of(report.cases, report.measured, untried)
+    classes = any(each.purpose == "classes" for each in report.cases)
+    untried = channels_of_tried_classes(report.cases) if classes and rule == "unknown" else []
+    envelope = envelope_of(report.cases, report.measured, untried, tries_less=classes)
     if report.routes:
         envelope = msgspec.structs.replace(envelope, routes=routes_of(report.routes))
     if rule in ("side", "workspace"):
@@ -151,6 +151,8 @@ def envelope_of(
     results: Sequence[CaseResult],
     measured: Conditions,
     also: Sequence[ConvCase] = (),
+    *,
+    tries_less: bool = False,
 ) -> Envelope:
     """Return the envelope that any results support.
 
@@ -159,11 +161,12 @@ def envelope_of(
             counts as the worst of its outcomes.
         measured: where they were measured.
         also: layers that the two keys alone must forbid unless they are known to pass.
+        tries_less: whether they are of a search that tries layers with less of something.
 
     Raises:
         EnvelopeError: no two-dimensional layer in the usual memory order passed.
     """
-    forms = allowed(results)
+    forms = allowed(results, tries_less=tries_less)
     plain = forms.get(PLAIN)
     cases = [case for case in (*worst(results), *also) if form_of(case) == PLAIN]
     keys = keys_of(cases, plain) if plain else None

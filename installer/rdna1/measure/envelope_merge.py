@@ -26,9 +26,13 @@ class _Place(msgspec.Struct):
     measured: Conditions | None = None
 
 
+class _Case(CaseResult, frozen=True):
+    purpose: str = ""
+
+
 class _Cases(_Place):
     parts: list[_Place] = []
-    cases: list[CaseResult] = []
+    cases: list[_Case] = []
     routes: list[RouteReport] = []
 
 
@@ -49,5 +53,10 @@ def combined(reports: Sequence[msgspec.Struct]) -> Combined:
             raise EnvelopeError(f"the reports are of different conditions: {'; '.join(found)}")
     results = [result for each in read for result in each.cases]
     routes = routes_of([route for each in read for route in each.routes])
-    envelope = msgspec.structs.replace(envelope_of(results, measured[0]), routes=routes)
+    envelope = envelope_of(
+        results,
+        measured[0],
+        tries_less=any(result.purpose == "classes" for result in results),
+    )
+    envelope = msgspec.structs.replace(envelope, routes=routes)
     return Combined(envelope, contradictory(results))

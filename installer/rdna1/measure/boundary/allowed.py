@@ -58,30 +58,53 @@ def form_of(case: ConvCase) -> FormKey:
     return case.dims, case.transposed, case.memory_format
 
 
-def allowed(results: Iterable[CaseResult]) -> dict[FormKey, Allowed]:
+def allowed(results: Iterable[CaseResult], *, tries_less: bool = False) -> dict[FormKey, Allowed]:
     """Return what is allowed, by form.
 
     Where a layer fails that is contained in one that passes, less of something is what fails, few
     channels perhaps, or size is not what decides. Then layers are allowed that lie between two of
     a class that passed, with no more of anything than the one and no less than the other; and none
-    that is as large in any respect as the smallest that fails so.
+    that is as large in any respect as the smallest that fails so. The same holds of a class in
+    which no layer with least of everything passed, if the search tries one in each.
+
+    Args:
+        results: of any layers.
+        tries_less: whether the search tries a layer with least of everything in each class, so that
+            one that is absent was too risky, or was not come to.
     """
     outcomes = worst(results)
     forms: dict[FormKey, Allowed] = {}
     for form in dict.fromkeys(map(form_of, outcomes)):
         passed = [case for case, good in outcomes.items() if good and form_of(case) == form]
         failed = [case for case, good in outcomes.items() if not good and form_of(case) == form]
-        forms[form] = _allowed(passed, failed)
+        forms[form] = _allowed(passed, failed, tries_less)
     return forms
 
 
-def _allowed(passed: Sequence[ConvCase], failed: Sequence[ConvCase]) -> Allowed:
+def _allowed(passed: Sequence[ConvCase], failed: Sequence[ConvCase], tries_less: bool) -> Allowed:
     boxes = [contained_in(case) for case in _largest(passed)]
     odd = [case for case in failed if any(case in box for box in boxes)]
     caps = {
         name: min(measure(case) for case in odd) - 1 for name, measure in QUANTITIES.items() if odd
     }
-    return Allowed(_between(passed) if odd else boxes, caps)
+    if odd:
+        return Allowed(_between(passed), caps)
+    unknown = [
+        case
+        for members in _classes(passed).values()
+        if tries_less and not _has_least(members)
+        for case in members
+    ]
+    known = (
+        boxes if not unknown else [contained_in(c) for c in _largest(passed) if c not in unknown]
+    )
+    return Allowed([*known, *_between(unknown)], caps)
+
+
+def _has_least(members: Sequence[ConvCase]) -> bool:
+    """Tell whether a layer of a class passed that has the fewest channels and no padding."""
+    groups = min(case.groups for case in members)
+    return any(case.c_in <= 2 * groups and case.padding == 0 for case in members)
 
 
 def _largest(passed: Sequence[ConvCase]) -> list[ConvCase]:

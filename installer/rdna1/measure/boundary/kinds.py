@@ -275,9 +275,9 @@ def _affordable(case: ConvCase) -> bool:
 def with_less(kind: Kind, passed: Sequence[ConvCase]) -> list[ConvCase]:
     """Layers that have less of something than those of a class that passed.
 
-    Few channels without padding on the largest map, of several images where they were tried; and
-    the largest layer without padding. Where large layers pass these do, too, unless a card fails
-    at little.
+    The usual numbers of channels, and one channel without padding, on the largest map, of several
+    images where they were tried; and the largest layer without padding. Where large layers pass
+    these do, too, unless a card fails at little.
 
     Args:
         kind: the class.
@@ -296,7 +296,12 @@ def with_less(kind: Kind, passed: Sequence[ConvCase]) -> list[ConvCase]:
         map_, c_in=channels[0], c_out=channels[1], padding=0, n=min(map_.n, 2)
     )
     bare = msgspec.structs.replace(most, padding=0)
-    return [case for case in (little, bare) if case not in passed]
+    usual = [
+        msgspec.structs.replace(map_, c_in=c_in, c_out=c_out)
+        for c_in, c_out in kind.template.channels
+        if not depthwise and c_in <= map_.c_in and c_out <= map_.c_out
+    ]
+    return [case for case in (*usual, little, bare) if case not in passed]
 
 
 def fits(kind: Kind, side: int) -> bool:

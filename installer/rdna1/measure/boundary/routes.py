@@ -77,7 +77,7 @@ def route_keys(route: RouteName, results: Iterable[CaseResult]) -> Keys | None:
     results = list(results)
     if route == "bypass" and all(each.outcome == "pass" for each in results if each.case.n > 1):
         results = [each for each in results if each.case.n == 1]
-    forms = allowed(results)
+    forms = allowed(results, tries_less=True)
     found = [
         keys_of([each.case for each in results if form_of(each.case) == form], allows)
         for form, allows in forms.items()

@@ -150,7 +150,11 @@ class Survey:
 
         One that fails is run on smaller maps, too: where it passes is what may be allowed.
         """
-        passed = [case for case, good in self._done.items() if good and case in _Kin(kind)]
+        passed = [
+            case
+            for case, good in self._done.items()
+            if good and case in _Kin(kind) and _grouped_alike(case, kind)
+        ]
         for case in with_less(kind, passed):
             if not self._bearable(case) or self._try(case, kind.name):
                 continue
@@ -191,6 +195,11 @@ _SAME = (
     *("kh", "kw", "kd", "stride", "dilation", "padding", "dtype", "direction", "dims"),
     *("transposed", "memory_format"),
 )
+
+
+def _grouped_alike(case: ConvCase, kind: Kind) -> bool:
+    groups = kind.template.groups
+    return case.groups == case.c_in > 1 if groups is None else case.groups == groups
 
 
 def _open(case: ConvCase, boxes: Sequence[Box], failed: Sequence[ConvCase]) -> bool:
