@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .axis import Axis, forward_axis, input_gradient_axis
 from .envelope import Envelope, Pair
-from .layer import INPUT_GRADIENT, Layer
+from .layer import INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 
 NATIVE, WHOLE, SPLIT, CPU = "native", "whole", "split", "cpu"
 # Routes: MIOpen or cuDNN as the program has set them, torch's own im2col, and matrix products.
@@ -39,6 +39,8 @@ class Plan(NamedTuple):
         route: what computes the pieces: empty for the backend as set, ``bypass`` or ``matmul``.
         contiguous: the pieces are in the usual memory order, whatever that of the layer.
         pixels: of each matrix product.
+        first_call: tiles of the first of two calls, which takes more than the second: the result is
+            not there yet. 0 where all calls take as many.
         tiles: number of the images' pieces; channels in chunks do not count.
     """
 
@@ -53,6 +55,7 @@ class Plan(NamedTuple):
     route: str = BACKEND
     contiguous: bool = False
     pixels: int = 0
+    first_call: int = 0
     tiles: int = 1
 
 
@@ -143,8 +146,12 @@ def extra_bytes(layer: Layer, plan: Plan) -> int:
         return layer.n * layer.c_out * pixels * layer.itemsize
     if plan.kind == WHOLE:
         return layer.workspace_bytes
-    piece = backend_layer(layer, plan, result_axes(layer, plan.tile), plan.per_call)
-    return piece.own_bytes
+    axes = result_axes(layer, plan.tile)
+    if not plan.first_call:
+        return backend_layer(layer, plan, axes, plan.per_call).own_bytes
+    tile = backend_layer(layer, plan, axes, 1).own_bytes
+    second = layer.n * math.prod(axis.tiles for axis in axes) - plan.first_call
+    return max(plan.first_call * tile - _source_and_result(layer)[1], second * tile)
 
 
 def result_axes(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
@@ -211,9 +218,45 @@ def _fit(
     per_call = max(1, min(tiles, memory_bytes // one.own_bytes))
     while per_call > 1 and not envelope.allows(one._replace(n=per_call)):
         per_call //= 2
-    calls = -(-tiles // per_call)
+    first = _first_call(layer, plan, axes, one, per_call)
+    if first and not envelope.allows(one._replace(n=first)):
+        first = 0
+    calls = 2 if first else -(-tiles // per_call)
     cost = _chunks(layer, plan) * (tiles * (_moved(one) + _TILE) + calls * _CALL)
-    return plan._replace(tile=tile, per_call=per_call, cost=cost)
+    return plan._replace(tile=tile, per_call=per_call, cost=cost, first_call=first)
+
+
+def _first_call(layer: Layer, plan: Plan, axes: tuple[Axis, ...], one: Layer, per_call: int) -> int:
+    """Return how many tiles the first of two calls takes; 0 where two do not do.
+
+    Args:
+        layer: the whole.
+        plan: its channels for each call.
+        axes: how it is cut.
+        one: a call with one tile.
+        per_call: tiles that the memory bound allows next to source and result.
+    """
+    counts = (layer.n, *(axis.tiles for axis in axes))
+    tiles = math.prod(counts)
+    if tiles <= per_call or layer.direction == WEIGHT_GRADIENT or _chunks(layer, plan) > 1:
+        return 0
+    source, result = _source_and_result(layer)
+    # What a tile takes: it and its values, or it and its part of a padded source.
+    tile = max(one.own_bytes, _source_and_result(one)[0] + source // tiles)
+    # With these both calls take as much, as the second one has the result next to it.
+    best = tiles / 2 + result / (2 * tile)
+    found = [tiles // count * part for count in counts for part in range(1, count)]
+    most = per_call + result // one.own_bytes
+    least = max(tiles - per_call, -(-tiles // 2))
+    fitting = [number for number in found if least <= number <= most]
+    return min(fitting, key=lambda number: abs(number - best), default=0)
+
+
+def _source_and_result(layer: Layer) -> tuple[int, int]:
+    """Return the bytes of what a direction reads and of what it gives, the weight apart."""
+    given = layer.n * layer.c_out * math.prod(layer.output_size) * layer.itemsize
+    read = layer.own_bytes - given
+    return (given, read) if layer.direction == INPUT_GRADIENT else (read, given)
 
 
 def _least_cost(layer: Layer, plan: Plan) -> float:

@@ -96,7 +96,7 @@ def program_of(layer: Layer, plan: Plan) -> Program:
         if is_gradient:
             read, written = written, read
         add = read[0] % of_group > 0
-        for block in blocks(layer.n, axes, plan.per_call):
+        for block in blocks(layer.n, axes, plan.per_call, plan.first_call):
             read_how = gather(source, read, axes, block, **memory)
             values = (read_how.batch[0], written[1], *returned)
             placed = placements(values, result, written[0], axes, block, **memory)

@@ -70,24 +70,43 @@ class Gather(NamedTuple):
     batch: tuple[int, ...]
 
 
-def blocks(images: int, axes: tuple[Axis, ...], per_call: int) -> Iterator[Block]:
+def blocks(
+    images: int, axes: tuple[Axis, ...], per_call: int, first_call: int = 0
+) -> Iterator[Block]:
     """Yield blocks of at most ``per_call`` tiles that cover all images and axes.
 
     Whole images come together where there is room, else whole rows of one image, and so on, in
-    blocks of equal size as far as it goes: a backend may search again for each shape.
+    blocks of equal size as far as it goes: a backend may search again for each shape. With
+    ``first_call`` there are two, and the first has so many tiles.
     """
     counts = [images, *(axis.tiles for axis in axes)]
-    sizes = []
-    for position, count in enumerate(counts):
-        inner = math.prod(counts[position + 1 :])
-        size = max(1, min(count, per_call // inner))
-        sizes.append(-(-count // -(-count // size)))
+    sizes = _cut_once(counts, first_call) if first_call else _cut_evenly(counts, per_call)
     ranges = [
         [(first, min(size, count - first)) for first in range(0, count, size)]
         for count, size in zip(counts, sizes, strict=True)
     ]
     for first, *rest in itertools.product(*ranges):
         yield Block(first, tuple(rest))
+
+
+def _cut_evenly(counts: Sequence[int], per_call: int) -> list[int]:
+    sizes = []
+    for position, count in enumerate(counts):
+        inner = math.prod(counts[position + 1 :])
+        size = max(1, min(count, per_call // inner))
+        sizes.append(-(-count // -(-count // size)))
+    return sizes
+
+
+def _cut_once(counts: Sequence[int], first: int) -> list[int]:
+    """Return sizes of which one alone is less than its count: that of the outermost axis it can be.
+
+    Raises:
+        StopIteration: on no axis it can be.
+    """
+    units = [math.prod(counts) // count for count in counts]
+    cut = next(position for position, unit in enumerate(units) if first % unit == 0)
+    return [first // units[cut] if number == cut else count for number, count in enumerate(counts)]
 
 
 def strides(shape: Sequence[int], *, channels_last: bool) -> tuple[int, ...]:

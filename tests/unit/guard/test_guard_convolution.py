@@ -14,6 +14,7 @@ from rdna1 import guard
 from rdna1.guard import Envelope, autograd, plan, tiles
 from rdna1.guard.convolution import convolve
 from rdna1.guard.geometry import Geometry
+from rdna1.guard.layer import Layer
 from rdna1.guard.plan import CPU, NATIVE, SPLIT, Plan
 from rdna1.guard.setting import Guard
 from support.examples import examples
@@ -308,19 +309,35 @@ def test_integers_are_left_to_torch() -> None:
     assert actual.dtype == torch.int64 and (actual == 9).all()
 
 
-def test_blocks_cover_all_tiles_once() -> None:
+# The last column: what the first of two calls takes, of five images, five rows and three columns.
+@pytest.mark.parametrize(
+    ("per_call", "first_call"),
+    [*((number, 0) for number in (1, 2, 3, 7, 14, 16, 100)), (36, 45), (20, 60), (30, 50)],
+)
+def test_blocks_cover_all_tiles_once(per_call: int, first_call: int) -> None:
     axes = plan.result_axes(
         Geometry((20, 13), (3, 3), (1, 1), (1, 1), (1, 1), 1, False, Guard(Envelope())).layer(
             "forward", 5, 1, 1, torch.empty(1, 1, 1, 1)
         ),
         (4, 5),
     )
-    for per_call in (1, 2, 3, 7, 14, 16, 100):
-        seen = [
-            (image, row, column)
-            for block in tiles.blocks(5, axes, per_call)
-            for image in range(block.images[0], sum(block.images))
-            for row in range(block.tiles[0][0], sum(block.tiles[0]))
-            for column in range(block.tiles[1][0], sum(block.tiles[1]))
-        ]
-        assert sorted(seen) == [(i, r, c) for i in range(5) for r in range(5) for c in range(3)]
+    found = list(tiles.blocks(5, axes, per_call, first_call))
+    if first_call:
+        first, second = (b.images[1] * b.tiles[0][1] * b.tiles[1][1] for b in found)
+        assert (first, second) == (first_call, 75 - first_call)
+    assert sorted(
+        (image, row, column)
+        for block in found
+        for image in range(block.images[0], sum(block.images))
+        for row in range(block.tiles[0][0], sum(block.tiles[0]))
+        for column in range(block.tiles[1][0], sum(block.tiles[1]))
+    ) == [(i, r, c) for i in range(5) for r in range(5) for c in range(3)]
+
+
+def test_of_two_calls_the_first_takes_more_and_both_stay_in_the_memory() -> None:
+    mib = 2**20
+    layer = Layer("forward", 8, 128, 256, (112, 112), (3, 3), (2, 2), (1, 1), (1, 1), 1)
+    planned = plan.make_plan(layer, Envelope(42), 64 * mib)
+    assert planned.first_call * 8 == planned.tiles * 5
+    # In equal halves it would be 42 MiB of tiles next to source and result.
+    assert plan.extra_bytes(layer, planned) < 32 * mib
