@@ -245,7 +245,9 @@ def _first_call(layer: Layer, plan: Plan, axes: tuple[Axis, ...], one: Layer, pe
     tile = max(one.own_bytes, _source_and_result(one)[0] + source // tiles)
     # With these both calls take as much, as the second one has the result next to it.
     best = tiles / 2 + result / (2 * tile)
-    found = [tiles // count * part for count in counts for part in range(1, count)]
+    # Whole images alone, where two equal calls would do as well: parts of all images are slower.
+    cut = counts if tiles > 2 * per_call else counts[:1]
+    found = [tiles // count * part for count in cut for part in range(1, count)]
     most = per_call + result // one.own_bytes
     least = max(tiles - per_call, -(-tiles // 2))
     fitting = [number for number in found if least <= number <= most]

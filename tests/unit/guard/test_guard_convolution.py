@@ -341,3 +341,9 @@ def test_of_two_calls_the_first_takes_more_and_both_stay_in_the_memory() -> None
     assert planned.first_call * 8 == planned.tiles * 5
     # In equal halves it would be 42 MiB of tiles next to source and result.
     assert plan.extra_bytes(layer, planned) < 32 * mib
+    # Two images are one for each call: 64 MiB are enough for that.
+    two = Layer("forward", 2, 256, 256, (128, 128), (3, 3), (1, 1), (1, 1), (1, 1), 1)
+    assert plan.make_plan(two, Envelope(42), 64 * mib).first_call == 16
+    # These would take three equal calls.
+    one = Layer("forward", 1, 128, 128, (512, 512), (3, 3), (1, 1), (1, 1), (1, 1), 1)
+    assert plan.make_plan(one, Envelope(42), 128 * mib).first_call > 0
