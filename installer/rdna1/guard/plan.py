@@ -248,7 +248,8 @@ def _first_call(layer: Layer, plan: Plan, axes: tuple[Axis, ...], one: Layer, pe
     # Whole images alone, where two equal calls would do as well: parts of all images are slower.
     cut = counts if tiles > 2 * per_call else counts[:1]
     found = [tiles // count * part for count in cut for part in range(1, count)]
-    most = per_call + result // one.own_bytes
+    # What a backend takes by itself grows with the tiles, so twice as many are the most.
+    most = per_call + min(per_call, result // one.own_bytes)
     least = max(tiles - per_call, -(-tiles // 2))
     fitting = [number for number in found if least <= number <= most]
     return min(fitting, key=lambda number: abs(number - best), default=0)

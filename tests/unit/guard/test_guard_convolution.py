@@ -344,6 +344,9 @@ def test_of_two_calls_the_first_takes_more_and_both_stay_in_the_memory() -> None
     # Two images are one for each call: 64 MiB are enough for that.
     two = Layer("forward", 2, 256, 256, (128, 128), (3, 3), (1, 1), (1, 1), (1, 1), 1)
     assert plan.make_plan(two, Envelope(42), 64 * mib).first_call == 16
+    # Two calls would be too large.
+    large = Layer("forward", 8, 128, 128, (224, 224), (3, 3), (1, 1), (1, 1), (1, 1), 1)
+    assert plan.make_plan(large, Envelope(42), 128 * mib).first_call == 0
     # These would take three equal calls.
     one = Layer("forward", 1, 128, 128, (512, 512), (3, 3), (1, 1), (1, 1), (1, 1), 1)
     assert plan.make_plan(one, Envelope(42), 128 * mib).first_call > 0
