@@ -86,10 +86,17 @@ def _without_credentials(failure: Mapping[str, Any]) -> dict[str, Any]:
 def _announce(ready: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
     """Say what is going to be fetched, before a step that may last."""
     if ready.get("packages"):
-        size = ready["bytes"] / 2**20
-        fetched = f"{size:.0f} MiB to fetch" if size >= 1 else "less than 1 MiB to fetch"
-        host = variables["inventory_hostname"]
-        Display().display(f"  [{host}] {ready['packages']} packages, {fetched}")
+        text = announcement(ready["packages"], ready["bytes"])
+        Display().display(f"  [{variables['inventory_hostname']}] {text}")
+
+
+def announcement(packages: int, size: int) -> str:
+    """Return what is going to be installed, and how many bytes are fetched for it."""
+    if not size:
+        # All archives are there, or apt is going to say itself why it cannot.
+        return f"{packages} packages, nothing to fetch"
+    mib = size / 2**20
+    return f"{packages} packages, {f'{mib:.0f}' if mib >= 1 else 'less than 1'} MiB to fetch"
 
 
 def _question(arguments: Mapping[str, Any]) -> dict[str, Any]:
