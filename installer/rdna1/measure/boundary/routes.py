@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import msgspec
+from msgspec.structs import replace
 
 from rdna1.conv.case import ConvCase
 from rdna1.conv.result import LOSSES, CaseResult
@@ -72,11 +73,11 @@ def route_keys(route: RouteName, results: Iterable[CaseResult]) -> Keys | None:
 
     A file has one pair for a route, so it is the smallest of all forms that were tried. torch's
     im2col computes one image after the other (aten/src/ATen/native/cuda/ConvolutionMM2d.cu): where
-    all batches passed, those of one image decide, of which larger ones were tried.
+    all batches passed, each counts as one of its images, of which larger ones were tried.
     """
     results = list(results)
     if route == "bypass" and all(each.outcome == "pass" for each in results if each.case.n > 1):
-        results = [each for each in results if each.case.n == 1]
+        results = [replace(each, case=replace(each.case, n=1)) for each in results]
     forms = allowed(results, tries_less=True)
     found = [
         keys_of([each.case for each in results if form_of(each.case) == form], allows)
