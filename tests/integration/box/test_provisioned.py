@@ -173,6 +173,8 @@ def test_no_limit_is_said_plainly(box: Box) -> None:
     written = envelope(box)
     assert written["max_side"] == 64
     assert written["routes"].keys() == {"matmul"}
+    (route,) = json.loads((box.reports / "boundary.json").read_text())["routes"]
+    assert [each for each in route["cases"] if each["outcome"] != "pass"] == []
     assert written["routes"]["matmul"]["max_side"] == 64
     made = msgspec.convert(written, Envelope)
     assert allows(made, ConvCase(64, 64, 42, 42, 3, 3, padding=1))
