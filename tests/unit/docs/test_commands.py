@@ -39,7 +39,7 @@ RUN_BY = {
         "tests/unit/guard/test_guard_page.py",
         "def test_torch_has_what_the_first_program_calls",
     ),
-    r"podman exec -it rdna1-.*": ("tests/support/boxes.py", '"exec"'),
+    r"(sudo )?podman exec -it rdna1-.*": ("tests/support/boxes.py", '"exec"'),
     r"pip install '\.\[torch\]'": ("tests/integration/venvs/test_extras.py", "torch"),
     r"rdna1-validate smoke": ("tests/integration/measure/test_validate.py", 'validate("smoke", '),
     r"rdna1-validate .*": ("tests/integration/measure/test_sweep.py", "for line in COMMANDS"),
