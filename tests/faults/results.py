@@ -16,6 +16,8 @@ from faults.summary import Summary, illegal, table
 from rdna1.report.json import to_json
 
 REPORT = "report.json"
+# What an earlier run recorded is not part of what is tried.
+_RECORDED = "docs/reliability-results.json"
 
 
 class NoReportError(Exception):
@@ -91,7 +93,12 @@ def go_on(folder: Path, seed: int, commit: str) -> Results:
 
 
 def commit_of(checkout: Path) -> str:
-    """The commit of a checkout, marked where files differ from it."""
-    shown = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
-    done = subprocess.run(shown, cwd=checkout, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    """The commit of a checkout, marked where files differ from it, those of results left out."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{_RECORDED}")
+    return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")

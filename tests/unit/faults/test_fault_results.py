@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from faults import __main__ as command
 from faults.cases.bench import Verdict
 from faults.cases.table import Case
-from faults.results import REPORT
+from faults.results import REPORT, commit_of
 from faults.steps import Step, StepOutcome
 from faults.summary import Summary
 
@@ -93,3 +94,18 @@ def test_what_cannot_be_resumed_is_said(
         command.main(["--continue", f"--output={tmp_path}"])
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_commit_is_marked_where_anything_but_results_differs(tmp_path: Path) -> None:
+    recorded, other = tmp_path / "docs" / "reliability-results.json", tmp_path / "run"
+    recorded.parent.mkdir()
+    for file in (recorded, other):
+        file.write_text("{}")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for arguments in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "-mx"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    head = commit_of(tmp_path)
+    recorded.write_text('{"more": 1}')
+    assert commit_of(tmp_path) == head
+    other.write_text("changed")
+    assert commit_of(tmp_path) == f"{head}+"
