@@ -163,7 +163,8 @@ def test_a_limit_below_the_documented_one_is_a_warning(box: Box) -> None:
 
 def test_no_limit_is_said_plainly(box: Box) -> None:
     rules(box, '- {when: "h > 9999", outcome: hang}')
-    routes = '--extra-vars={"validate_boundary_routes": ["matmul"]}'
+    # Nothing hangs, and the largest products take seconds where other tests compute, too.
+    routes = '--extra-vars={"validate_boundary_routes": ["matmul"], "validate_timeout": 60}'
     played = box.play(*SIMULATED, routes, playbook=VALIDATE)
     assert played.returncode == 0, played.stdout
     said = " ".join(played.stdout.split())
