@@ -82,7 +82,8 @@ def allowed(results: Iterable[CaseResult], *, tries_less: bool = False) -> dict[
 
 
 def _allowed(passed: Sequence[ConvCase], failed: Sequence[ConvCase], tries_less: bool) -> Allowed:
-    boxes = [contained_in(case) for case in _largest(passed)]
+    largest = _largest(passed)
+    boxes = [contained_in(case) for case in largest]
     odd = [case for case in failed if any(case in box for box in boxes)]
     caps = {
         name: min(measure(case) for case in odd) - 1 for name, measure in QUANTITIES.items() if odd
@@ -95,9 +96,7 @@ def _allowed(passed: Sequence[ConvCase], failed: Sequence[ConvCase], tries_less:
         if tries_less and not _has_least(members)
         for case in members
     ]
-    known = (
-        boxes if not unknown else [contained_in(c) for c in _largest(passed) if c not in unknown]
-    )
+    known = [box for case, box in zip(largest, boxes, strict=True) if case not in unknown]
     return Allowed([*known, *_between(unknown)], caps)
 
 
