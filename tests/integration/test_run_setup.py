@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 # In the place of uv: it makes what ./run looks for, says when it is at work, and ends when it may.
 UV = """#!/bin/sh
 set -eu
-echo "$* no-cache=${UV_NO_CACHE-}" >>calls
+echo "$* path=${PATH%%:*} no-cache=${UV_NO_CACHE-}" >>calls
 case "$*" in
 *" venv "*)
     mkdir .venv || { echo "two set up at once" >&2; exit 1; }
@@ -122,6 +122,15 @@ def test_many_at_once_from_the_very_beginning(checkout: Path) -> None:
             assert process.wait(LIMIT_SECONDS) == 0, log.read_text()
             assert log.read_text().endswith("looked\n")
     assert (checkout / "calls").read_text().count(" venv ") == 1
+
+
+def test_the_distributions_python_comes_before_one_of_the_shell(checkout: Path) -> None:
+    (checkout / "go").touch()
+    others = f"/opt/conda/bin:{os.environ['PATH']}"
+    with started(checkout, "preflight", PATH=others) as (process, log):
+        assert process.wait(LIMIT_SECONDS) == 0, log.read_text()
+    (made,) = (each for each in (checkout / "calls").read_text().splitlines() if " venv " in each)
+    assert "path=/usr/bin " in made
 
 
 def test_after_a_kill_the_next_one_goes_on(checkout: Path) -> None:
