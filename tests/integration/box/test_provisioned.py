@@ -26,7 +26,7 @@ SIMULATED = (
     "--extra-vars=validate_device=sim:/root/rules.yml",
     "--extra-vars=validate_timeout=2",
     "--extra-vars=validate_boundary=true",
-    "--extra-vars=validate_boundary_max_side=64",
+    "--extra-vars=validate_boundary_max_side=48",
     "--extra-vars=validate_boundary_quick=true",
 )
 ALL = len(smoke_cases())
@@ -168,18 +168,18 @@ def test_no_limit_is_said_plainly(box: Box) -> None:
     played = box.play(*SIMULATED, routes, playbook=VALIDATE)
     assert played.returncode == 0, played.stdout
     said = " ".join(played.stdout.split())
-    assert "NO LIMIT up to 64 pixels" in said
+    assert "NO LIMIT up to 48 pixels" in said
     assert "everything beyond the documented 42 pixels" in said
     # What was not tried is not allowed.
     written = envelope(box)
-    assert written["max_side"] == 64
+    assert written["max_side"] == 48
     assert written["routes"].keys() == {"matmul"}
     (route,) = json.loads((box.reports / "boundary.json").read_text())["routes"]
     assert [each for each in route["cases"] if each["outcome"] != "pass"] == []
-    assert written["routes"]["matmul"]["max_side"] == 64
+    assert written["routes"]["matmul"]["max_side"] == 48
     made = msgspec.convert(written, Envelope)
     assert allows(made, ConvCase(64, 64, 42, 42, 3, 3, padding=1))
-    assert not allows(made, ConvCase(64, 64, 65, 65, 3, 3, padding=1))
+    assert not allows(made, ConvCase(64, 64, 49, 49, 3, 3, padding=1))
 
 
 def test_where_nothing_passes_there_is_no_envelope(box: Box) -> None:

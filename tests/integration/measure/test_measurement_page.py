@@ -39,7 +39,7 @@ def test_the_page_is_readable_in_a_browser(tmp_path: Path, command: list[str], w
     rules.write_text(f'- {{when: "{when}", outcome: wrong}}\n')
     page = tmp_path / "page.html"
     done = validate(
-        *command, f"--device=sim:{rules}", "--max-side=64", "--format=html", f"--output={page}"
+        *command, f"--device=sim:{rules}", "--max-side=40", "--format=html", f"--output={page}"
     )
     assert page.exists(), done.stderr
     rendering = render(page, tmp_path, widths=(400, 1280))
