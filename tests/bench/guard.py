@@ -56,7 +56,7 @@ LAYERS = (
     (2, 256, 256, 128, 3, 1),
 )
 # Name, what makes it, images.
-MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32), ("ResNet-50", resnet50, 128))
+MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
 MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
 # Kernel, side: 64->64 in float16, four strips.
 STRIPS = ((3, 512), (5, 512), (7, 512), (3, 1024), (5, 1024), (7, 1024))
