@@ -10,7 +10,7 @@ from .axis import Axis
 from .tiles import Block, Copy, copy_of, strides, view
 
 # A padded copy of more is made in two halves, as it lies in memory next to the batch.
-_LARGE_BYTES = 24 * 1024 * 1024
+_LARGE_BYTES = 16 * 1024 * 1024
 
 
 class Slice(NamedTuple):
