@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .gather import Gather
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 from .plan import BYPASS, CPU, MATMUL, NATIVE, WHOLE, Plan
 from .products import multiply
 from .steps import Channels, Program, program_of, sums_of
-from .tiles import Copy, View
+from .tiles import Gather, View
 
 _HALF = (torch.float16, torch.bfloat16)
 # Integers as which neighbours are moved at once, by their bytes.
@@ -84,7 +83,8 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
             elif program.is_summed:
                 _at(result, placement.target).copy_(_at(values, placement.source))
             else:
-                _copy(placement, values, result)
+                target = _at(result, placement.target, placement.width)
+                target.copy_(_at(values, placement.source, placement.width))
         # The next call needs as much again.
         del values
     return (_empty(source, program, dtype, order) if result is None else result).to(source.dtype)
@@ -114,18 +114,17 @@ def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tenso
 
 
 def _batch(source: Tensor, how: Gather, channels_last: bool) -> Tensor:
-    batch = source.new_empty(how.batch)
-    padded = source.new_zeros(how.padded) if how.padded else source
-    for fill, windows in how.slices:
-        if fill:
-            _copy(fill, source, padded)
-        _copy(windows, padded, batch)
+    dtype = source.dtype
+    if how.fill:
+        padded = source.new_zeros(how.padded)
+        _at(padded, how.fill.target, how.fill.width).copy_(
+            _at(source, how.fill.source, how.fill.width)
+        )
+        source = padded
+    batch = _at(source, how.windows, how.width).contiguous()
+    batch = batch.view(dtype) if batch.dtype != dtype else batch
+    batch = batch.view(how.batch)
     return batch.movedim(-1, 1) if channels_last else batch
-
-
-def _copy(how: Copy, source: Tensor, target: Tensor) -> None:
-    part = _at(source, how.source, how.width)
-    _at(target, how.target, how.width).copy_(part)
 
 
 def _empty(

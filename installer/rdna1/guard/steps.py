@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .axis import gradient_windows
-from .gather import Gather, gather
 from .layer import INPUT_GRADIENT, Layer
 from .plan import Plan, backend_layer, result_axes
-from .tiles import Block, Copy, blocks, placements
+from .tiles import Block, Copy, Gather, blocks, gather, placements
 
 
 class Channels(NamedTuple):

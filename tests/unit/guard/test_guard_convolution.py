@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from rdna1 import guard
-from rdna1.guard import Envelope, autograd, gather, plan, tiles
+from rdna1.guard import Envelope, autograd, plan, tiles
 from rdna1.guard.convolution import convolve
 from rdna1.guard.geometry import Geometry
 from rdna1.guard.layer import Layer
@@ -25,7 +25,6 @@ from support.guarded import (
     assert_same,
     calls,
     envelopes,
-    padded_in_halves,
     planted,
 )
 
@@ -43,27 +42,6 @@ def test_values_and_gradients_are_those_of_torch(
     call: Call, envelope: Envelope, memory: int
 ) -> None:
     assert_same(call, Guard(envelope, memory_bytes=memory))
-
-
-@settings(max_examples=examples(30), deadline=None)
-@given(calls(), envelopes(), MEMORY)
-def test_padded_copies_in_halves_give_the_same(call: Call, envelope: Envelope, memory: int) -> None:
-    with padded_in_halves():
-        assert_same(call, Guard(envelope, memory_bytes=memory))
-
-
-def test_large_padded_copies_alone_are_made_in_halves() -> None:
-    slices = []
-    for images in (2, 5):
-        layer = Layer("forward", images, 128, 8, (112, 112), (3, 3), (1, 1), (1, 1), (1, 1), 1)
-        axes = plan.result_axes(layer, (40, 40))
-        (block,) = tiles.blocks(images, axes, 100)
-        shape = (images, 128, 112, 112)
-        found = gather.gather(shape, (0, 128), axes, block, channels_last=False, itemsize=4)
-        # The map, a pixel of padding, and what the last tile is larger than what is left.
-        assert found.padded == images * 128 * 122 * 122 // len(found.slices)
-        slices.append(len(found.slices))
-    assert slices == [1, 2]
 
 
 @settings(max_examples=examples(30), deadline=None)
