@@ -38,6 +38,29 @@ def test_help_names_every_verb() -> None:
         assert f"\n  {verb} " in done.stdout
 
 
+@pytest.mark.parametrize("verb", ["demo", "provision", "test", "lint", "clean", "checkout"])
+def test_help_for_a_verb_does_nothing_else(verb: str) -> None:
+    done = run(verb, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"\n  {verb} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--stakc=therock", "ansible-playbook: error: unrecognized arguments: --stakc=therock"),
+        ("-e{rdna1_stack: [", "YAML parsing failed"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_a_sandbox_is_made(option: str, said: str) -> None:
+    done = run("demo", option)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Remedy: options of ansible-playbook, as in: ./run demo -e" in done.stderr
+    assert "usage:" not in done.stderr
+    assert "rdna1-sandbox" not in done.stderr
+
+
 def test_rootless_provisioning_is_not_for_root() -> None:
     # As root, which these tests need, the play stops before it looks at the machine.
     done = run("provision", "--rootless", "--check")
