@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[3]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "tests"))
 
-from support.boxes import Box, remove_box, start_box  # noqa: E402 - found by the line above
+from rdna1.catalog.repositories import distribution  # noqa: E402 - found by the line above
+from support.boxes import Box, remove_box, start_box  # noqa: E402 - as above
 
 ROOTS = "/etc/rdna1-private"
 PRELOAD = "/etc/ld.so.preload"
@@ -104,7 +105,7 @@ class Machine:
 
     def fix(self) -> str:
         """Run ``fix`` as root; return what it says, whatever came of it."""
-        program = [f"PYTHONPATH={self._checkout}/installer", sys.executable]
+        program = [f"PYTHONPATH={self._checkout}/installer", "python3"]
         options = ["-m", "rdna1.cli.preflight", "fix", "--only-settings", "--all-users", "--yes"]
         done = subprocess.run(
             ["podman", "exec", self._box.name, "env", *program, *options],
@@ -151,17 +152,17 @@ class Machine:
 
 @contextmanager
 def machine(checkout: Path, folder: Path) -> Iterator[Machine]:
-    """A machine that can run the programs of a checkout with the Python of this process.
+    """A machine that can run the programs of a checkout with its own Python.
 
     Args:
         checkout: of the project.
         folder: for files of this process.
     """
     name = f"rdna1-test-{os.getpid()}-attacks"
-    # Its environment, what that is made of, and the project: each where it is here.
-    needed = {Path(sys.prefix), Path(sys.base_prefix), checkout}
     try:
-        box = start_box(name, folder, [f"--volume={path}:{path}:ro" for path in needed])
+        box = start_box(name, folder, [f"--volume={checkout}:{checkout}:ro"])
+        box.run("apt-get", "-qq", "update")
+        box.run("apt-get", "-qq", "--yes", "install", *distribution().own_requirements)
         yield Machine(box, checkout)
     finally:
         remove_box(name)

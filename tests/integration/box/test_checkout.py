@@ -76,7 +76,10 @@ def packed() -> bytes:
 
 
 def owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    return entry.replace(uid=0, gid=0, uname="root", gname="root")
+    # Python 3.11.2 of Debian 12 has no TarInfo.replace.
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
 
 
 @pytest.fixture
