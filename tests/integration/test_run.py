@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -109,10 +111,25 @@ def test_what_needs_root_says_so(verb: str) -> None:
     assert f"Remedy: sudo ./run {verb}" in done.stderr
 
 
+def box(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = ROOT / "sandbox" / "box"
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_machine_that_is_there_already_is_said_to_be() -> None:
+    # Another checkout may have made it.
+    name = f"rdna1-test-{os.getpid()}-again"
+    try:
+        assert f"==> Starting the box {name}\n" in box("create", name).stdout
+        again = box("create", name)
+    finally:
+        box("remove", name)
+    assert again.returncode == 0
+    assert re.fullmatch(rf"==> Going on with the box {name} of [-0-9]+ [0-9:]+\n", again.stdout)
+
+
 def test_the_sandbox_script_shows_its_usage() -> None:
-    done = subprocess.run(
-        [ROOT / "sandbox" / "box", "craete"], capture_output=True, text=True, check=False
-    )
+    done = box("craete")
     assert done.returncode == 2
     assert "usage: sandbox/box image" in done.stderr
 
