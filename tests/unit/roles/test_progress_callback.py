@@ -129,9 +129,10 @@ from rdna1.cli.progress import Progress
 os.environ["COLUMNS"] = "{columns}"
 progress = Progress({follower})
 progress.begin("rocm: Install ROCm's packages, and all that comes with them and with others")
-time.sleep(3.5)
+while not progress._shown:
+    time.sleep(0.05)
 progress.end()
-time.sleep(1.5)
+time.sleep(1.2)
 """
     try:
         subprocess.run([sys.executable, "-c", program], pass_fds=[follower], check=True)
@@ -144,4 +145,5 @@ time.sleep(1.5)
     assert lines
     assert all(line.startswith("  rocm: Install ROCm's") for line in lines)
     assert all(len(line) < columns for line in lines)
-    assert lines[-1].endswith(" ... 3 s")
+    # On a busy machine more of them have passed.
+    assert re.search(r" \.\.\. [0-9]+ s$", lines[-1])

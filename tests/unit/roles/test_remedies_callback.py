@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
+PROGRAM = Path(sys.executable).with_name("ansible-playbook")
 PLAY = """\
 - name: Ask the machine
   hosts: all
@@ -28,7 +30,7 @@ def played(folder: Path, **variables: str) -> str:
     config.touch()
     plugins = ROOT / "installer/ansible_plugins/callback"
     done = subprocess.run(
-        ["ansible-playbook", "--inventory=box,", "--connection=local", *given, str(playbook)],
+        [PROGRAM, "--inventory=box,", "--connection=local", *given, str(playbook)],
         # Without ansible.cfg: the plugin is what is tested.
         cwd=folder,
         env={
