@@ -128,8 +128,10 @@ import os, time
 from rdna1.cli.progress import Progress
 os.environ["COLUMNS"] = "{columns}"
 progress = Progress({follower})
+written, write = [], progress._write
+progress._write = lambda text: (write(text), written.append(text))
 progress.begin("rocm: Install ROCm's packages, and all that comes with them and with others")
-while not progress._shown:
+while not written:
     time.sleep(0.05)
 progress.end()
 time.sleep(1.2)
