@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,7 +133,7 @@ progress = Progress({follower})
 written, write = [], progress._write
 progress._write = lambda text: (write(text), written.append(text))
 progress.begin("rocm: Install ROCm's packages, and all that comes with them and with others")
-now = 3.5
+now = 3.0
 while not written:
     time.sleep(0.05)
 progress.end()
