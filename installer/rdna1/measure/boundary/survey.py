@@ -121,7 +121,8 @@ class Survey:
     def _reach(self, kind: Kind, cases: Iterable[ConvCase]) -> None:
         """Run the largest layers of a class that are likely enough to pass."""
         left = [case for case in cases if case not in self._done]
-        seen = [case for case in self._done if case in _Kin(kind)]
+        kin = _Kin(kind)
+        seen = [case for case in self._done if case in kin]
         boxes = [contained_in(case) for case in seen if self._done[case]]
         failed = [case for case in seen if not self._done[case]]
         left = [case for case in left if _open(case, boxes, failed)]
@@ -150,10 +151,11 @@ class Survey:
 
         One that fails is run on smaller maps, too: where it passes is what may be allowed.
         """
+        kin = _Kin(kind)
         passed = [
             case
             for case, good in self._done.items()
-            if good and case in _Kin(kind) and _grouped_alike(case, kind)
+            if good and case in kin and _grouped_alike(case, kind)
         ]
         for case in with_less(kind, passed):
             if not self._bearable(case) or self._try(case, kind.name):
