@@ -127,19 +127,26 @@ def try_on(machine: MachineTree, finding: Finding, counts: Counter[str]) -> None
         counts[f"exempt: {reason}"] += 1
 
 
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Case, list[Finding]]]:
+    """What is found on each machine of the reports."""
+    root = tmp_path_factory.mktemp("machines")
+    return [(case, remedies(case, root / f"{number}")) for number, case in enumerate(CASES)]
+
+
 def test_every_remedy_works_on_its_machine(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reported: list[tuple[Case, list[Finding]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts: Counter[str] = Counter()
     tried: set[str] = set()
-    for number, case in enumerate(CASES):
-        found = remedies(case, tmp_path / f"{number}")
+    for number, (case, found) in enumerate(reported):
         first = [finding for finding in found if finding.id == "apt-state"]
         for place, finding in enumerate(found):
             counts["remedies"] += 1
             tried.add(finding.id)
             if not commands_of(finding):
                 counts["without a command"] += 1
+                continue
             machine = case.build(tmp_path / f"{number}-{place}")
             machine.done()
             if "apt-state" in finding.remedy:
@@ -208,13 +215,11 @@ def rows_findings(make_facts: MakeFacts) -> Iterator[Finding]:
 
 
 def test_a_remedy_that_can_harm_says_so(
-    tmp_path: Path, make_facts: MakeFacts, capsys: pytest.CaptureFixture[str]
+    reported: list[tuple[Case, list[Finding]]],
+    make_facts: MakeFacts,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    trees = (
-        finding
-        for number, case in enumerate(CASES)
-        for finding in remedies(case, tmp_path / f"{number}")
-    )
+    trees = (finding for _, found in reported for finding in found)
     found = {f.remedy: f for f in [*trees, *rows_findings(make_facts)] if f.remedy}
     counts = Counter(words for finding in found.values() for words in harm_of(finding))
     silent = [
