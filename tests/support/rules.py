@@ -13,6 +13,7 @@ from rdna1.conv.case import ConvCase, Direction, DType
 from rdna1.conv.limits import QUANTITIES
 from rdna1.measure import envelope
 from rdna1.measure.boundary.kinds import Shapes, corners, kinds
+from rdna1.measure.boundary.report import BoundaryCase
 from rdna1.measure.conditions import Conditions
 from support.convolutions import investigate, losses, pretend
 
@@ -121,6 +122,11 @@ class Held(NamedTuple):
 def held(fails: Callable[[ConvCase], bool], max_hangs: int = 12) -> Held:
     """Search on a device on which some layers fail, and hold the envelope against those."""
     _, cases = investigate(pretend(fails), max_side=MAX_SIDE, max_hangs=max_hangs, form="full")
+    return held_after(cases, fails)
+
+
+def held_after(cases: list[BoundaryCase], fails: Callable[[ConvCase], bool]) -> Held:
+    """Hold the envelope of a search against the layers that fail."""
     lost = losses(cases)
     try:
         made = envelope.envelope_of(cases, Conditions(), tries_less=True)
