@@ -219,7 +219,8 @@ class Model:
         for number in range(_MOST_TRAITS + 1):
             for chosen in itertools.combinations(bits, number):
                 traits = sum(chosen)
-                inside = [each for each in self._passed if each.traits & traits == traits]
+                # The last ones are the largest: what contradicts is found among them.
+                inside = [each for each in reversed(self._passed) if each.traits & traits == traits]
                 weight = _FOR_TRAIT**number
                 found += _by_one(traits, weight, failed, inside)
                 if number < _MOST_TRAITS and not found:
