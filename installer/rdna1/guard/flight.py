@@ -87,9 +87,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._begun = self._ended = 0
 
-    def begin(self, layer: Layer, plan: Plan, site: str) -> int:
-        """Write that a call begins; returns its number for `end`."""
-        text = _text(layer, plan, site)
+    def begin(self, text: bytes) -> int:
+        """Write that a call of a `text_of` begins; returns its number for `end`."""
         now = time.monotonic()
         with self._lock:
             number = self._begun
@@ -152,7 +151,14 @@ def _entry(content: bytes) -> Entry | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _text(layer: Layer, plan: Plan, site: str) -> bytes:
+def text_of(layer: Layer, plan: Plan, site: str) -> bytes:
+    """Return what is written of a call.
+
+    Args:
+        layer: that is computed.
+        plan: how.
+        site: where the program called it.
+    """
     room = _ENTRY_BYTES - _ENTRY.size
     fields = [layer.label, layer.dtype, site, describe(plan), plan.reason]
     text = json.dumps(fields).encode()

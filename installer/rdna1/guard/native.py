@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from .envelope import Envelope
+from .flight import text_of
 from .layer import Layer
 from .plan import NATIVE, Plan
-from .setting import Guard
+from .setting import Flown, Guard
 
 # Before torch 2.0 nothing can be told of a gradient before it is computed.
 CAN_RECORD = hasattr(getattr(torch.autograd.graph, "Node", None), "register_prehook")
@@ -28,35 +29,34 @@ def run(guard: Guard, layer: Layer, site: str, call: Callable[[], Tensor]) -> Te
         site: where the program called it.
         call: the function with its arguments.
     """
-    if guard.flight is None or min(layer.output_size) < 1:
+    if guard.flight is None:
         return call()
-    with guard.flown(layer, _plan(layer, guard.envelope), site):
+    texts = _texts(layer, guard.envelope, site)
+    if texts is None:
+        return call()
+    forward, backward = texts
+    with Flown(guard.flight, guard.wait, forward):
         result = call()
     node = _convolution(result.grad_fn)
     if node is not None:
-        _record_gradient(guard, layer._replace(direction="backward"), site, node)
+        gradient = Flown(guard.flight, guard.wait, backward)
+        node.register_prehook(gradient.begin)
+        node.register_hook(gradient.end)
     return result
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan(layer: Layer, envelope: Envelope) -> Plan:
-    """Return what is told of a layer that runs as it is."""
-    return Plan(NATIVE, reason=envelope.broken_limit(layer) or "")
+def _texts(layer: Layer, envelope: Envelope, site: str) -> tuple[bytes, bytes] | None:
+    """Return what is told of a layer that runs as it is and of its gradient; None without output.
 
-
-def _record_gradient(guard: Guard, layer: Layer, site: str, node: Any) -> None:
-    plan = _plan(layer, guard.envelope)
-    flying: list[Any] = []
-
-    def begin(*_: object) -> None:
-        flying.append(guard.flown(layer, plan, site))
-        flying[-1].__enter__()
-
-    def end(*_: object) -> None:
-        flying.pop().__exit__(None, None, None)
-
-    node.register_prehook(begin)
-    node.register_hook(end)
+    One look into a cache: all of it is for each layer of each step.
+    """
+    if min(layer.output_size) < 1:
+        return None
+    gradient = layer._replace(direction="backward")
+    plans = (Plan(NATIVE, reason=envelope.broken_limit(each) or "") for each in (layer, gradient))
+    forward, backward = plans
+    return text_of(layer, forward, site), text_of(gradient, backward, site)
 
 
 def _convolution(node: Any) -> Any:

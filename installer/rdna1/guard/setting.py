@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from .envelope import Envelope
-from .flight import Recorder
+from .flight import Recorder, text_of
 from .layer import Layer
 from .plan import NATIVE, Plan, make_plan
 
@@ -31,9 +31,11 @@ def default_memory(device: torch.device) -> int:
 
 
 @functools.lru_cache(maxsize=4096)
-def _memory_of(layer: Layer, most: int) -> int:
-    """Return what the tiles of a call may take: half of what the layer itself takes, or little."""
-    return min(most, max(_LITTLE_BYTES, layer.own_bytes // 2))
+def _plan(layer: Layer, device: torch.device, envelope: Envelope, memory: int | None) -> Plan:
+    if memory is None:
+        # Half of what the layer itself takes, or little.
+        memory = min(default_memory(device), max(_LITTLE_BYTES, layer.own_bytes // 2))
+    return make_plan(layer, envelope, memory)
 
 
 class Guard(NamedTuple):
@@ -64,29 +66,40 @@ class Guard(NamedTuple):
         """Return how a layer is computed on a device."""
         if self.observe:
             return Plan(NATIVE, reason=self.envelope.broken_limit(layer) or "")
-        memory = self.memory_bytes
-        if memory is None:
-            memory = _memory_of(layer, default_memory(device))
-        return make_plan(layer, self.envelope, memory)
+        return _plan(layer, device, self.envelope, self.memory_bytes)
 
     def flown(self, layer: Layer, plan: Plan, site: str) -> AbstractContextManager[object]:
         """Return a context that tells the flight recorder of a call, if there is one."""
-        return _Flown(self, layer, plan, site) if self.flight else _NOTHING
+        if self.flight is None:
+            return _NOTHING
+        return Flown(self.flight, self.wait, text_of(layer, plan, site))
 
 
-class _Flown:
-    def __init__(self, guard: Guard, layer: Layer, plan: Plan, site: str) -> None:
-        self._guard, self._call = guard, (layer, plan, site)
+class Flown:
+    """Tells a flight recorder of a call that may run several times, also at once.
 
-    def __enter__(self) -> None:
-        flight = self._guard.flight
-        self._number = flight.begin(*self._call) if flight else 0
+    Args:
+        flight: is told.
+        wait: as that of a `Guard`.
+        text: of `rdna1.guard.flight.text_of`.
+    """
 
-    def __exit__(self, *_: object) -> None:
-        if self._guard.wait:
-            self._guard.wait()
-        if self._guard.flight:
-            self._guard.flight.end(self._number)
+    def __init__(self, flight: Recorder, wait: Callable[[], None] | None, text: bytes) -> None:
+        """Tell nothing yet."""
+        self._flight, self._wait, self._text = flight, wait, text
+        self._running: list[int] = []
+
+    def begin(self, *_: object) -> None:
+        """Tell that it begins."""
+        self._running.append(self._flight.begin(self._text))
+
+    def end(self, *_: object) -> None:
+        """Tell that it returned."""
+        if self._wait:
+            self._wait()
+        self._flight.end(self._running.pop())
+
+    __enter__, __exit__ = begin, end
 
 
 _NOTHING = nullcontext()

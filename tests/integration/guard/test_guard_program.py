@@ -158,8 +158,8 @@ def test_the_recorder_keeps_the_last_of_many(tmp_path: Path) -> None:
     recorder = flight.Recorder(file)
     plan = Plan(NATIVE, reason="side 9 above 8")
     for _ in range(200):
-        recorder.end(recorder.begin(LAYER, plan, "a.py:1"))
-    recorder.begin(LAYER, plan, "b" * 5000 + ".py:41")
+        recorder.end(recorder.begin(flight.text_of(LAYER, plan, "a.py:1")))
+    recorder.begin(flight.text_of(LAYER, plan, "b" * 5000 + ".py:41"))
     log = flight.read(file)
     assert (log.begun, log.ended, log.process) == (201, 200, os.getpid())
     assert [entry.number for entry in log.entries] == list(range(137, 201))
@@ -173,7 +173,7 @@ def test_a_recorder_that_is_being_written_is_read_as_far_as_it_is(tmp_path: Path
     file = tmp_path / "flight"
     flight.create(file)
     recorder = flight.Recorder(file)
-    recorder.begin(LAYER, Plan(NATIVE), "a.py:1")
+    recorder.begin(flight.text_of(LAYER, Plan(NATIVE), "a.py:1"))
     content = bytearray(file.read_bytes())
     content[content.index(b"conv2d") - 1] = 0
     file.write_bytes(content)
