@@ -13,7 +13,7 @@ from .envelope import Envelope
 from .flight import text_of
 from .layer import Layer
 from .plan import NATIVE, Plan
-from .setting import Flown, Guard
+from .setting import Guard
 
 # Before torch 2.0 nothing can be told of a gradient before it is computed.
 CAN_RECORD = hasattr(getattr(torch.autograd.graph, "Node", None), "register_prehook")
@@ -35,13 +35,13 @@ def run(guard: Guard, layer: Layer, site: str, call: Callable[[], Tensor]) -> Te
     if texts is None:
         return call()
     forward, backward = texts
-    with Flown(guard.flight, guard.wait, forward):
+    with guard.flight.call_of(forward):
         result = call()
     node = _convolution(result.grad_fn)
     if node is not None:
-        gradient = Flown(guard.flight, guard.wait, backward)
-        node.register_prehook(gradient.begin)
-        node.register_hook(gradient.end)
+        gradient = guard.flight.call_of(backward)
+        node.register_prehook(gradient.tell_begin)
+        node.register_hook(gradient.tell_end)
     return result
 
 

@@ -44,9 +44,8 @@ def run(options: argparse.Namespace) -> int:
         options.strict,
         int(options.memory * _MIB) if options.memory else None,
         record,
-        Recorder(Path(file)) if file else None,
+        Recorder(Path(file), _synchronize if options.synchronize else None) if file else None,
         options.record_only,
-        _synchronize if options.synchronize else None,
     )
     script = Path(options.script)
     sys.argv = [options.script, *options.arguments]

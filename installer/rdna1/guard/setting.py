@@ -51,7 +51,6 @@ class Guard(NamedTuple):
         record: is told each layer and its plan.
         flight: is told when each begins and ends, gradients of all layers among them.
         observe: compute everything as the program asks, whatever the envelope says.
-        wait: is called before `flight` is told of an end, for a device to be done.
     """
 
     envelope: Envelope
@@ -60,7 +59,6 @@ class Guard(NamedTuple):
     record: Callable[[Layer, Plan], None] | None = None
     flight: Recorder | None = None
     observe: bool = False
-    wait: Callable[[], None] | None = None
 
     def plan(self, layer: Layer, device: torch.device) -> Plan:
         """Return how a layer is computed on a device."""
@@ -72,34 +70,7 @@ class Guard(NamedTuple):
         """Return a context that tells the flight recorder of a call, if there is one."""
         if self.flight is None:
             return _NOTHING
-        return Flown(self.flight, self.wait, text_of(layer, plan, site))
-
-
-class Flown:
-    """Tells a flight recorder of a call that may run several times, also at once.
-
-    Args:
-        flight: is told.
-        wait: as that of a `Guard`.
-        text: of `rdna1.guard.flight.text_of`.
-    """
-
-    def __init__(self, flight: Recorder, wait: Callable[[], None] | None, text: bytes) -> None:
-        """Tell nothing yet."""
-        self._flight, self._wait, self._text = flight, wait, text
-        self._running: list[int] = []
-
-    def begin(self, *_: object) -> None:
-        """Tell that it begins."""
-        self._running.append(self._flight.begin(self._text))
-
-    def end(self, *_: object) -> None:
-        """Tell that it returned."""
-        if self._wait:
-            self._wait()
-        self._flight.end(self._running.pop())
-
-    __enter__, __exit__ = begin, end
+        return self.flight.call_of(text_of(layer, plan, site))
 
 
 _NOTHING = nullcontext()
