@@ -14,6 +14,7 @@ holds for its process, so --no-search is a run of its own.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import importlib
 import inspect
@@ -21,7 +22,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ LAYERS = (
 # Name, what makes it, images.
 MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
 MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
+# Of a training that is timed as a whole, and how often that is compared at least.
+_STEPS, _LEAST_PAIRS = 10, 15
 # Kernel, side: 64->64 in float16, four strips.
 STRIPS = ((3, 512), (5, 512), (7, 512), (3, 1024), (5, 1024), (7, 1024))
 
@@ -195,33 +198,82 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
 
 
 def recorder_percent(clock: Clock, train: Run, recorded: Guard) -> float:
-    """Return what the recorder adds to a step, in percent: the median of pairs of steps."""
+    """Return what the recorder adds to a step, in percent: the median of pairs of trainings.
+
+    Each is of several steps in a row, as a program that trains does not wait for the GPU after
+    each, and the processor is ahead of it.
+    """
+
+    def steps() -> None:
+        for _ in range(_STEPS if clock.device.type == "cuda" else 1):
+            train()
+
     ratios = []
-    for _ in range(clock.repeats):
-        alone = clock.milliseconds(train, repeats=1)
+    for _ in range(max(clock.repeats, _LEAST_PAIRS)):
+        alone = clock.milliseconds(steps, repeats=1)
         with entered(recorded):
-            ratios.append(clock.milliseconds(train, repeats=1) / alone)
+            ratios.append(clock.milliseconds(steps, repeats=1) / alone)
     return round((statistics.median(ratios) - 1) * 100, 1)
 
 
-def recorder_microseconds(layers: int = 10, repeats: int = 150) -> float:
-    """Return what the flight recorder adds to a layer of a training step, in processor time."""
+def recorder_microseconds(layers: int = 10, repeats: int = 20) -> dict[str, float]:
+    """Return what is added to a layer of a training step, in processor time.
+
+    Returns:
+        By what adds it: the flight recorder to the guard, and two of torch's hooks on the gradient
+        that do nothing to no guard.
+    """
     model = nn.Sequential(*(nn.Conv2d(4, 4, 3, padding=1) for _ in range(layers)))
     x = torch.rand(1, 4, 8, 8)
     # Threads that wait take processor time, too.
     torch.set_num_threads(1)
-    times: dict[bool, list[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
         recorder = Recorder(Path(folder) / "flight")
-        for step in range(2 * repeats):
-            is_recorded = step % 2 == 1
-            with entered(Guard(guard.Envelope(), flight=recorder if is_recorded else None)):
-                start = time.process_time()
-                torch.autograd.backward(model(x).sum())
-                times[is_recorded].append(time.process_time() - start)
-    more = statistics.median(times[True]) - statistics.median(times[False])
-    return round(more / layers * 1e6, 1)
+        ways: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
+            "native": contextlib.nullcontext,
+            "hooks": _two_hooks,
+            "guard": lambda: entered(Guard(guard.Envelope())),
+            "recorder": lambda: entered(Guard(guard.Envelope(), flight=recorder)),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(repeats):
+            for name, way in ways.items():
+                with way():
+                    # Python is slower in the first ones, as functions were replaced.
+                    for _ in range(_STEPS):
+                        torch.autograd.backward(model(x).sum())
+                    start = time.process_time()
+                    for _ in range(_STEPS):
+                        torch.autograd.backward(model(x).sum())
+                    times[name].append((time.process_time() - start) / _STEPS)
+    each = {name: statistics.median(values) / layers * 1e6 for name, values in times.items()}
+    return {
+        "recorder": round(each["recorder"] - each["guard"], 1),
+        "two hooks": round(each["hooks"] - each["native"], 1),
+    }
+
+
+@contextlib.contextmanager
+def _two_hooks() -> Iterator[None]:
+    """Add to each convolution what no recorder of gradients can do without."""
+    native = nn.functional.conv2d
+
+    def nothing(*_: object) -> None:
+        pass
+
+    def hooked(*inputs: Any) -> Tensor:
+        result = native(*inputs)
+        node: Any = result.grad_fn
+        node.register_prehook(nothing)
+        node.register_hook(nothing)
+        return result
+
+    nn.functional.conv2d = hooked  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        nn.functional.conv2d = native
 
 
 def planner_microseconds(repeats: int = 2000) -> float:
@@ -295,8 +347,8 @@ def main() -> None:
     parser.add_argument("--recorder", action="store_true", help="the flight recorder alone")
     options = parser.parse_args()
     if options.recorder:
-        more = recorder_microseconds()
-        print(f"{more} microseconds more for each layer of a training step")
+        for what, more in recorder_microseconds().items():
+            print(f"{what}: {more} microseconds more for each layer of a training step")
         return
     found = {
         "command": f"tests/bench/guard.py --device {options.device} --repeats {options.repeats}"
