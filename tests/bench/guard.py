@@ -323,6 +323,8 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
     clock = Clock(device, repeats)
     is_cuda = device.type == "cuda"
     processor = f"{processor_name()}, {torch.get_num_threads()} threads"
+    # Whatever is first is slower.
+    layer_row(clock, LAYERS[0])
     layers = [layer_row(clock, layer) for layer in (LAYERS if is_cuda else LAYERS[:3])]
     strips = [strip_row(clock, *strip) for strip in STRIPS] if is_cuda else []
     models = [model_row(clock, *model) for model in (MODELS if is_cuda else MODELS_OF_CPU)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rdna1.guard import Envelope, FallbackWarning, Limit, Pair, steps
+from rdna1.guard import Envelope, FallbackWarning, Limit, Pair, gather, steps
 from rdna1.guard.axis import Axis
 from rdna1.guard.convolution import convolve, convolve_transposed
 from rdna1.guard.layer import Layer
@@ -167,12 +167,25 @@ def planted(mistake: str) -> Iterator[None]:
     def wrong(layer: Layer, tile: tuple[int, ...]) -> tuple[Axis, ...]:
         return tuple(map(change, result_axes(layer, tile)))
 
+    with mock.patch.object(steps, "result_axes", wrong), _computed_anew():
+        yield
+
+
+@contextlib.contextmanager
+def padded_in_halves() -> Iterator[None]:
+    """Have every padded copy made in two halves, not large ones alone, in the ``with`` block."""
+    with mock.patch.object(gather, "_LARGE_BYTES", 0), _computed_anew():
+        yield
+
+
+@contextlib.contextmanager
+def _computed_anew() -> Iterator[None]:
+    """Keep no plan's calls from before the ``with`` block, nor afterwards those from within."""
     caches = steps.program_of, steps.sums_of
     for each in caches:
         each.cache_clear()
     try:
-        with mock.patch.object(steps, "result_axes", wrong):
-            yield
+        yield
     finally:
         for each in caches:
             each.cache_clear()

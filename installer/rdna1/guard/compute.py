@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .gather import Gather
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 from .plan import BYPASS, CPU, MATMUL, NATIVE, WHOLE, Plan
 from .products import multiply
-from .steps import Channels, Program, program_of, sums_of
-from .tiles import Gather, View
+from .steps import Channels, Program, Step, program_of, sums_of
+from .tiles import Copy, View
 
 _HALF = (torch.float16, torch.bfloat16)
 # Integers as which neighbours are moved at once, by their bytes.
@@ -62,6 +63,7 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
     program = program_of(layer, plan)
     dtype = torch.float32 if program.is_summed and source.dtype in _HALF else source.dtype
     result = None
+    waiting: list[tuple[Step, Tensor]] = []
     for step in program.steps:
         values = torch.convolution(
             _batch(source, step.gather, layer.channels_last),
@@ -74,20 +76,28 @@ def _map(layer: Layer, plan: Plan, source: Tensor, weight: Tensor) -> Tensor:
             program.missing,
             step.channels.groups,
         ).contiguous(memory_format=order)
+        waiting.append((step, values))
+        # The next call needs as much again.
+        del values
+        if program.is_late and step is not program.steps[-1]:
+            continue
         if result is None:
             # Not before the first call, whose batch and workspace would be there at the same time.
             result = _empty(source, program, dtype, order)
-        for placement in step.placements:
-            if step.add:
-                _at(result, placement.target).add_(_at(values, placement.source))
-            elif program.is_summed:
-                _at(result, placement.target).copy_(_at(values, placement.source))
-            else:
-                target = _at(result, placement.target, placement.width)
-                target.copy_(_at(values, placement.source, placement.width))
-        # The next call needs as much again.
-        del values
+        while waiting:
+            _place(result, *waiting.pop(), is_summed=program.is_summed)
     return (_empty(source, program, dtype, order) if result is None else result).to(source.dtype)
+
+
+def _place(result: Tensor, step: Step, values: Tensor, *, is_summed: bool) -> None:
+    """Bring what a call gave to its place."""
+    for placement in step.placements:
+        if step.add:
+            _at(result, placement.target).add_(_at(values, placement.source))
+        elif is_summed:
+            _at(result, placement.target).copy_(_at(values, placement.source))
+        else:
+            _copy(placement, values, result)
 
 
 def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tensor:
@@ -114,17 +124,18 @@ def _weight_gradient(layer: Layer, plan: Plan, x: Tensor, grad: Tensor) -> Tenso
 
 
 def _batch(source: Tensor, how: Gather, channels_last: bool) -> Tensor:
-    dtype = source.dtype
-    if how.fill:
-        padded = source.new_zeros(how.padded)
-        _at(padded, how.fill.target, how.fill.width).copy_(
-            _at(source, how.fill.source, how.fill.width)
-        )
-        source = padded
-    batch = _at(source, how.windows, how.width).contiguous()
-    batch = batch.view(dtype) if batch.dtype != dtype else batch
-    batch = batch.view(how.batch)
+    batch = source.new_empty(how.batch)
+    padded = source.new_zeros(how.padded) if how.padded else source
+    for fill, windows in how.slices:
+        if fill:
+            _copy(fill, source, padded)
+        _copy(windows, padded, batch)
     return batch.movedim(-1, 1) if channels_last else batch
+
+
+def _copy(how: Copy, source: Tensor, target: Tensor) -> None:
+    part = _at(source, how.source, how.width)
+    _at(target, how.target, how.width).copy_(part)
 
 
 def _empty(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .axis import gradient_windows
+from .gather import Gather, gather
 from .layer import INPUT_GRADIENT, Layer
 from .plan import Plan, backend_layer, result_axes
-from .tiles import Block, Copy, Gather, blocks, gather, placements
+from .tiles import Block, Copy, blocks, placements
+
+_TWO = 2
 
 
 class Channels(NamedTuple):
@@ -53,6 +57,8 @@ class Program(NamedTuple):
         is_summed: whether several calls add up to a value.
         padding: zeros around each tile, by axis.
         missing: pixels after those that products reach, where the stride exceeds the kernel.
+        is_late: whether the result is made after the last of two calls, what the first gave waiting
+            for it: where that is less than what the last one's tiles take.
     """
 
     steps: tuple[Step, ...]
@@ -60,6 +66,7 @@ class Program(NamedTuple):
     is_summed: bool
     padding: tuple[int, ...]
     missing: tuple[int, ...]
+    is_late: bool
 
 
 class Sum(NamedTuple):
@@ -108,7 +115,13 @@ def program_of(layer: Layer, plan: Plan) -> Program:
         else 0
         for axis, stride, reach in zip(axes, layer.stride, layer.reach, strict=True)
     ]
-    return Program(tuple(steps), result, is_summed, called.padding, tuple(missing))
+    is_late = len(steps) == _TWO and not is_summed and math.prod(result) < _taken(steps[1].gather)
+    return Program(tuple(steps), result, is_summed, called.padding, tuple(missing), is_late)
+
+
+def _taken(how: Gather) -> int:
+    """Return how many elements a batch and its padded copy take."""
+    return how.padded + math.prod(how.batch)
 
 
 @functools.lru_cache(maxsize=1024)

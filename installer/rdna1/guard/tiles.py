@@ -1,4 +1,4 @@
-"""Where tiles lie in a tensor and in the batch of another: sizes and strides, without tensors.
+"""Where tiles lie in tensors: sizes and strides, without tensors.
 
 They are computed once for each plan: for small layers the views would take longer than the
 convolution.
@@ -51,25 +51,6 @@ class Copy(NamedTuple):
     width: int
 
 
-class Gather(NamedTuple):
-    """How the windows of a block become a batch.
-
-    Attributes:
-        padded: number of elements of a padded part of the source; 0 where nothing is padded.
-        fill: the part's copy to its place among zeros; None where nothing is padded.
-        windows: view of the padded part, else of the source, in the order of the batch in memory.
-        width: bytes that may be moved at once, likewise.
-        batch: shape of the copied view: tiles times images, channels, windows; the channels
-            last where they vary fastest.
-    """
-
-    padded: int
-    fill: Copy | None
-    windows: View
-    width: int
-    batch: tuple[int, ...]
-
-
 def blocks(
     images: int, axes: tuple[Axis, ...], per_call: int, first_call: int = 0
 ) -> Iterator[Block]:
@@ -119,49 +100,6 @@ def strides(shape: Sequence[int], *, channels_last: bool) -> tuple[int, ...]:
     return tuple(result)
 
 
-def gather(
-    shape: Sequence[int],
-    channels: tuple[int, int],
-    axes: tuple[Axis, ...],
-    block: Block,
-    *,
-    channels_last: bool,
-    itemsize: int,
-) -> Gather:
-    """Return how the windows of a block become a batch, the tiles before the images.
-
-    Args:
-        shape: of the source, which is dense.
-        channels: the first one and their number.
-        axes: how the spatial axes are cut.
-        block: which windows.
-        channels_last: whether the channels vary fastest in memory.
-        itemsize: bytes of an element.
-    """
-    starts, sizes, befores, afters = zip(*map(_reach, axes, block.tiles), strict=True)
-    part = (block.images[1], channels[1], *sizes)
-    steps = strides(shape, channels_last=channels_last)
-    offset = sum(map(int.__mul__, (block.images[0], channels[0], *starts), steps))
-    padded, fill = 0, None
-    if any((*befores, *afters)):
-        inside = _view(part, steps, offset, channels_last=channels_last)
-        whole = (*part[:2], *map(sum, zip(sizes, befores, afters, strict=True)))
-        padded, steps = math.prod(whole), strides(whole, channels_last=channels_last)
-        offset = sum(map(int.__mul__, befores, steps[2:]))
-        target = _view(part, steps, offset, channels_last=channels_last)
-        fill, offset = Copy(inside, target, _width(itemsize, inside, target)), 0
-    counts = [count for _, count in block.tiles]
-    windows = [axis.window for axis in axes]
-    tile_steps = [axis.step * step for axis, step in zip(axes, steps[2:], strict=True)]
-    of_tile = _view(
-        (part[1], *windows), (steps[1], *steps[2:]), offset, channels_last=channels_last, channel=0
-    )
-    view = View((*counts, part[0], *of_tile.size), (*tile_steps, steps[0], *of_tile.stride), offset)
-    batch = (math.prod(counts) * part[0], *of_tile.size)
-    dense = View(batch, strides(batch, channels_last=False), 0)
-    return Gather(padded, fill, view, _width(itemsize, view, dense), batch)
-
-
 def placements(
     values: Sequence[int],
     result: Sequence[int],
@@ -209,15 +147,15 @@ def placements(
             piece.start * step for piece, step in zip(pieces, wanted[2:], strict=True)
         )
         across = [axis.tile * step for axis, step in zip(axes, wanted[2:], strict=True)]
-        source = _view(
+        source = view(
             size, (*batch_steps, *given[1:]), offset, channels_last=channels_last, channel=n + 1
         )
-        target = _view(size, (*across, *wanted), begin, channels_last=channels_last, channel=n + 1)
-        placed.append(Copy(source, target, _width(itemsize, source, target)))
+        target = view(size, (*across, *wanted), begin, channels_last=channels_last, channel=n + 1)
+        placed.append(copy_of(source, target, itemsize))
     return tuple(placed)
 
 
-def _view(
+def view(
     size: Sequence[int],
     stride: Sequence[int],
     offset: int,
@@ -230,6 +168,11 @@ def _view(
     if channels_last:
         order.append(order.pop(channel))
     return View(tuple(size[dim] for dim in order), tuple(stride[dim] for dim in order), offset)
+
+
+def copy_of(source: View, target: View, itemsize: int) -> Copy:
+    """Return a copy of one view to the other, of elements of so many bytes."""
+    return Copy(source, target, _width(itemsize, source, target))
 
 
 def _width(itemsize: int, *views: View) -> int:
@@ -246,25 +189,6 @@ def _width(itemsize: int, *views: View) -> int:
             return width
         width //= 2
     return itemsize
-
-
-class _Reach(NamedTuple):
-    """Pixels of an axis that the windows of a block read, and the zeros around them."""
-
-    start: int
-    size: int
-    before: int
-    after: int
-
-
-def _reach(axis: Axis, tiles: tuple[int, int]) -> _Reach:
-    first, count = tiles
-    start = first * axis.step - axis.before
-    stop = start + (count - 1) * axis.step + axis.window
-    low = min(max(start, 0), axis.source)
-    high = max(low, min(stop, axis.source))
-    before = min(max(-start, 0), stop - start)
-    return _Reach(low, high - low, before, stop - start - before - (high - low))
 
 
 class _Piece(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from rdna1 import guard
-from rdna1.guard import Envelope, autograd, plan, tiles
+from rdna1.guard import Envelope, autograd, gather, plan, steps, tiles
 from rdna1.guard.convolution import convolve
 from rdna1.guard.geometry import Geometry
 from rdna1.guard.layer import Layer
@@ -25,6 +25,7 @@ from support.guarded import (
     assert_same,
     calls,
     envelopes,
+    padded_in_halves,
     planted,
 )
 
@@ -42,6 +43,27 @@ def test_values_and_gradients_are_those_of_torch(
     call: Call, envelope: Envelope, memory: int
 ) -> None:
     assert_same(call, Guard(envelope, memory_bytes=memory))
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(calls(), envelopes(), MEMORY)
+def test_padded_copies_in_halves_give_the_same(call: Call, envelope: Envelope, memory: int) -> None:
+    with padded_in_halves():
+        assert_same(call, Guard(envelope, memory_bytes=memory))
+
+
+def test_large_padded_copies_alone_are_made_in_halves() -> None:
+    slices = []
+    for images in (2, 5):
+        layer = Layer("forward", images, 128, 8, (112, 112), (3, 3), (1, 1), (1, 1), (1, 1), 1)
+        axes = plan.result_axes(layer, (40, 40))
+        (block,) = tiles.blocks(images, axes, 100)
+        shape = (images, 128, 112, 112)
+        found = gather.gather(shape, (0, 128), axes, block, channels_last=False, itemsize=4)
+        # The map, a pixel of padding, and what the last tile is larger than what is left.
+        assert found.padded == images * 128 * 122 * 122 // len(found.slices)
+        slices.append(len(found.slices))
+    assert slices == [1, 2]
 
 
 @settings(max_examples=examples(30), deadline=None)
@@ -343,7 +365,13 @@ def test_of_two_calls_the_first_takes_more_and_both_stay_in_the_memory() -> None
     assert plan.extra_bytes(layer, planned) < 32 * mib
     # Two images are one for each call: 64 MiB are enough for that.
     two = Layer("forward", 2, 256, 256, (128, 128), (3, 3), (1, 1), (1, 1), (1, 1), 1)
-    assert plan.make_plan(two, Envelope(42), 64 * mib).first_call == 16
+    planned_two = plan.make_plan(two, Envelope(42), 64 * mib)
+    assert planned_two.first_call == 16
+    # What the first gave waits, where it is less than the whole result next to the second's tiles.
+    assert steps.program_of(two, planned_two).is_late
+    small_rest = two._replace(n=8, c_in=64, c_out=128, size=(112, 112))
+    planned_rest = plan.make_plan(small_rest, Envelope(42), 64 * mib)
+    assert not steps.program_of(small_rest, planned_rest).is_late
     # Two calls would be too large.
     large = Layer("forward", 8, 128, 128, (224, 224), (3, 3), (1, 1), (1, 1), (1, 1), 1)
     assert plan.make_plan(large, Envelope(42), 128 * mib).first_call == 0
