@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Enough of a file that its beginning is right.
 _KEPT_PART = 2
@@ -32,6 +33,13 @@ class Weather:
         self.down = False
         self.delay = 0.0
         self.truncated: str | None = None
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that left: it was killed on purpose."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -60,7 +68,7 @@ def weather(folder: Path) -> Iterator[Weather]:
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             """Keep the log free of requests."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server = _Server(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     thread = Thread(target=server.serve_forever)
     thread.start()
     state.address = f"http://127.0.0.1:{server.server_port}"
