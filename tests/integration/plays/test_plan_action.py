@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from support.local_play import play_here
+
 PLAY = """
 - name: Plan on a machine of which nothing is known
   hosts: localhost
@@ -30,21 +29,7 @@ PLAY = """
 
 
 def test_facts_are_collected_and_a_wrong_stack_is_refused(tmp_path: Path) -> None:
-    tmp_path.joinpath("play.yml").write_text(PLAY.replace("FOLDER", str(tmp_path)))
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            "--inventory=localhost,",
-            "--connection=local",
-            f"--extra-vars=ansible_python_interpreter={sys.executable}",
-            tmp_path / "play.yml",
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = play_here(PLAY, tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     links, schema, profile = json.loads(tmp_path.joinpath("planned.json").read_text())
     home = pwd.getpwuid(os.getuid()).pw_dir

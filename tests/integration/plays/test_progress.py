@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from support.local_play import play_here
+
 PLAY = """
 - name: Provision
   hosts: localhost
@@ -42,25 +41,9 @@ PLAY = """
 
 
 def run(folder: Path, *options: str, **variables: str) -> tuple[int, str]:
-    folder.joinpath("play.yml").write_text(PLAY.replace("FOLDER", str(folder)))
     folder.joinpath("more.yml").write_text("- name: Nothing\n  ansible.builtin.meta: noop\n")
-    environment = {n: v for n, v in os.environ.items() if n != "ANSIBLE_STDOUT_CALLBACK"}
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            "--inventory=localhost,",
-            "--connection=local",
-            f"--extra-vars=ansible_python_interpreter={sys.executable}",
-            folder / "play.yml",
-            *options,
-        ],
-        cwd=ROOT,
-        env={**environment, "ANSIBLE_NOCOLOR": "1", **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    mine = {n: v for n, v in os.environ.items() if n != "ANSIBLE_STDOUT_CALLBACK"}
+    done = play_here(PLAY, folder, *options, environment={**mine, **variables})
     # How long a task took is said of long ones, as all are on a busy machine.
     return done.returncode, re.sub(r" \([^()]* s\)$", "", done.stdout, flags=re.MULTILINE)
 
