@@ -46,7 +46,9 @@ GUARD_PAGE = ROOT / "docs" / "guard.md"
 GUARD_RESULTS = sorted((ROOT / "docs").glob("guard-bench-*.json"), reverse=True)
 _GUARD_COLUMNS = {
     "native": "native",
+    "native_gpu": "of it the GPU",
     "guard": "guard",
+    "guard_gpu": "of it the GPU",
     "without_cudnn": "without cuDNN",
     "hybrid": "hybrid",
     "native_training": "training native",
@@ -58,6 +60,22 @@ _GUARD_COLUMNS = {
     "guard_mib": "MiB guard",
     "tiles_workspace_mib": "MiB of it cuDNN's workspace",
     "recorder_percent": "recorder, %",
+}
+# Of what a guarded layer is compared with, and what the table calls it: each with the host, whose
+# part shows with small layers, and without.
+_GUARD_RATIOS = {
+    "guard / native": ("guard", "native"),
+    "on the GPU alone": ("guard_gpu", "native_gpu"),
+    "guard / without cuDNN": ("guard", "without_cudnn"),
+    "of that on the GPU alone": ("guard_gpu", "without_cudnn_gpu"),
+    "hybrid / guard": ("hybrid", "guard"),
+    "hybrid / guard on the GPU alone": ("hybrid", "guard_gpu"),
+}
+_GUARD_MEANS = {
+    "inference": "in inference",
+    "inference_gpu": "in inference on the GPU alone",
+    "training": "in training",
+    "strips": "where only the height is limited (float16)",
 }
 # What tests/bench/guard_models.py writes, and what the table calls its keys.
 GUARD_MODELS = ROOT / "docs" / "guard-models.json"
@@ -142,28 +160,47 @@ def benchmarks_table() -> str:
 
 
 def guard_tables() -> str:
-    """The Markdown tables of what the guard costs, one for each device."""
+    """The Markdown tables of what the guard costs, some for each device."""
     parts = []
     for file in GUARD_RESULTS:
         found = json.loads(file.read_text())
-        rows = [*found["layers"], *found["models"], *found["strips"]]
-        names = [name for name in _GUARD_COLUMNS if any(row.get(name) for row in rows)]
-        head = ["layer", *(_GUARD_COLUMNS[name] for name in names), "guard / native"]
-        lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
-        for row in rows:
-            cells = [f"{row[name]:.2f}" if row.get(name) else "" for name in names]
-            ratio = f"{row['guard'] / row['native']:.2f}"
-            lines.append(f"| {' | '.join([row['layer'], *cells, ratio])} |")
         means = found["geometric_means"]
-        said = [f"{means['inference']:.2f} in inference", f"{means['training']:.2f} in training"]
-        if "strips" in means:
-            said.append(f"{means['strips']:.2f} where only the height is limited (float16)")
+        said = [f"{means[name]:.2f} {text}" for name, text in _GUARD_MEANS.items() if name in means]
         parts.append(
             f"{found['device']}, torch {found['torch']}, `{found['command']}` at commit "
-            f"{found['commit']}; the layers' geometric mean of guard / "
-            f"native is {', '.join(said)}.\n\n" + "\n".join(lines)
+            f"{found['commit']}; the layers' geometric mean of guard / native is {', '.join(said)}."
         )
+        kinds = found["layers"], found["models"], found["strips"]
+        parts += [_guard_times(rows) for rows in kinds if rows]
+        compared = [row for row in (*found["layers"], *found["models"]) if "guard_gpu" in row]
+        if compared:
+            parts.append(_guard_ratios(compared))
     return "\n\n".join(parts)
+
+
+def _guard_times(rows: list[dict[str, Any]]) -> str:
+    """Return the Markdown table of what was measured of layers, or of models."""
+    names = [name for name in _GUARD_COLUMNS if any(row.get(name) for row in rows)]
+    lines = _head("layer", *(_GUARD_COLUMNS[name] for name in names), "guard / native")
+    for row in rows:
+        cells = [f"{row[name]:.2f}" if row.get(name) else "" for name in names]
+        ratio = f"{row['guard'] / row['native']:.2f}"
+        lines.append(f"| {' | '.join([row['layer'], *cells, ratio])} |")
+    return "\n".join(lines)
+
+
+def _guard_ratios(rows: list[dict[str, Any]]) -> str:
+    """Return the Markdown table of what the guard takes in comparison, in inference."""
+    lines = _head("layer", *_GUARD_RATIOS)
+    for row in rows:
+        ratios = (row[over] / row[under] for over, under in _GUARD_RATIOS.values())
+        lines.append(f"| {row['layer']} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+    return "\n".join(lines)
+
+
+def _head(first: str, *names: str) -> list[str]:
+    """Return the head of a Markdown table of numbers."""
+    return [f"| {' | '.join((first, *names))} |", "|---|" + "---:|" * len(names)]
 
 
 def guard_models_table() -> str:

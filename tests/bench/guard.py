@@ -6,7 +6,8 @@
     python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, memory is the peak of the device's allocator in MiB (CUDA alone). It needs torch alone
+milliseconds, "gpu" the part of them in which the device is at work; memory is the peak of its
+allocator in MiB (CUDA alone). It needs torch alone
 and runs anywhere; patch_conv (PyPI) is measured where it is installed. A search of cudnn.benchmark
 holds for its process, so --no-search is a run of its own.
 """
@@ -97,8 +98,11 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
         row["native"] = clock.milliseconds(lambda: native(x, weight, *options))
         row["guard"] = clock.milliseconds(lambda: guarded(x, weight))
         if clock.device.type == "cuda":
+            row["native_gpu"] = clock.on_gpu(lambda: native(x, weight, *options))
+            row["guard_gpu"] = clock.on_gpu(lambda: guarded(x, weight))
             with torch.backends.cudnn.flags(enabled=False):
                 row["without_cudnn"] = clock.milliseconds(lambda: native(x, weight, *options))
+                row["without_cudnn_gpu"] = clock.on_gpu(lambda: native(x, weight, *options))
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
             row["native_mib"] = clock.peak(lambda: native(x, weight, *options))
             row["guard_mib"] = clock.peak(lambda: guarded(x, weight))
@@ -179,10 +183,15 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
         torch.autograd.backward(model(x).square().mean())
 
     row: dict[str, Any] = {"layer": f"{name} at {images}x3x224x224"}
+    is_cuda = clock.device.type == "cuda"
     row["native"], row["native_mib"] = clock.milliseconds(infer), clock.peak(infer)
+    if is_cuda:
+        row["native_gpu"] = clock.on_gpu(infer)
     row["native_training"] = clock.milliseconds(train)
     with guard.active(guard.Envelope(SIDE)):
         row["guard"], row["guard_mib"] = clock.milliseconds(infer), clock.peak(infer)
+        if is_cuda:
+            row["guard_gpu"] = clock.on_gpu(infer)
         row["guard_training"] = clock.milliseconds(train)
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
@@ -190,9 +199,10 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
         row["recorder_percent"] = recorder_percent(clock, train, recorded)
         with entered(recorded):
             row["recorded_training"] = clock.milliseconds(train)
-    if clock.device.type == "cuda":
+    if is_cuda:
         with torch.backends.cudnn.flags(enabled=False):
             row["without_cudnn"] = clock.milliseconds(infer)
+            row["without_cudnn_gpu"] = clock.on_gpu(infer)
         row["hybrid"] = _hybrid(clock, infer)
     return row
 
@@ -332,6 +342,8 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
         "inference": geometric_mean(layers, "guard", "native"),
         "training": geometric_mean(layers, "guard_training", "native_training"),
     }
+    if is_cuda:
+        means["inference_gpu"] = geometric_mean(layers, "guard_gpu", "native_gpu")
     if strips:
         means["strips"] = geometric_mean(strips, "guard", "native")
         for name in strips[0].keys() & {"patch_conv", "patch_conv_at_once"}:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 Run = Callable[[], object]
 _MIB = 1024 * 1024
@@ -36,6 +37,25 @@ class Clock:
             self._wait()
             times.append((time.perf_counter() - start) * 1000)
         return round(statistics.median(times), 4)
+
+    def on_gpu(self, run: Run, repeats: int = 5) -> float:
+        """Return the milliseconds of a run in which a CUDA device is at work, by torch's profiler.
+
+        What it waits for the next kernel is not in it, so a slow host does not count.
+        """
+        for _ in range(2):
+            run()
+        with profile(activities=[ProfilerActivity.CUDA]) as found:
+            for _ in range(repeats):
+                run()
+            self._wait()
+        events: list[Any] = list(found.events())
+        kernels = [
+            each.time_range.elapsed_us() for each in events if each.device_type.name == "CUDA"
+        ]
+        if not kernels:
+            raise RuntimeError("torch's profiler saw no kernel")
+        return float(round(sum(kernels) / repeats / 1000, 4))
 
     def peak(self, run: Run) -> float | None:
         """Peak of the device's memory in MiB; None on a CPU."""
