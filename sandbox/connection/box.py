@@ -8,11 +8,13 @@ a run. This one pipelines and asks runc, which podman itself asks, and needs no 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible import constants as C  # noqa: N812 - the name that Ansible itself uses
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
@@ -64,7 +66,24 @@ class Connection(ConnectionBase):
         """
         if self._connected:
             return self
+        self._container, root = self._asked_once()
+        self._root = Path(root)
+        login = self._option("remote_user")
+        self._user = self._find_user(login) if login else None
+        self._connected = True
+        return self
+
+    def _asked_once(self) -> tuple[str, str]:
+        """Return id and root folder of the container, for which podman is asked once a run.
+
+        Each task is a process with a connection of its own; the folder is Ansible's for this run.
+        """
         name = self._option("remote_addr")
+        known = Path(C.DEFAULT_LOCAL_TMP, f"box-{name}.json")  # type: ignore[attr-defined]
+        if known.exists():
+            container, root, process = json.loads(known.read_text(encoding="utf-8"))
+            if Path("/proc", str(process)).exists():
+                return container, root
         asked = ["podman", "container", "inspect", name]
         found = subprocess.run(asked, capture_output=True, text=True, check=False)
         state = json.loads(found.stdout)[0] if found.returncode == 0 else {}
@@ -72,12 +91,11 @@ class Connection(ConnectionBase):
             raise AnsibleConnectionFailure(
                 f"the box {name} does not run. Remedy: sandbox/box create {name}"
             )
-        self._container = state["Id"]
-        self._root = Path(state["GraphDriver"]["Data"]["MergedDir"])
-        login = self._option("remote_user")
-        self._user = self._find_user(login) if login else None
-        self._connected = True
-        return self
+        container, root = state["Id"], state["GraphDriver"]["Data"]["MergedDir"]
+        draft = known.with_name(f"{known.name}.{os.getpid()}")
+        draft.write_text(json.dumps([container, root, state["State"]["Pid"]]), encoding="utf-8")
+        draft.replace(known)
+        return container, root
 
     def _find_user(self, login: str) -> User:
         for line in (self._root / "etc/passwd").read_text(encoding="utf-8").splitlines():
