@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -265,6 +266,8 @@ def _compile(
                 "--no-python-downloads",
             ),
             *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-extras"),
+            # Else uv starts each Python of the controller, to look for one of that version.
+            *("--python", sys.executable),
             # The oldest glibc among the releases is 2.31; this platform's is 2.28.
             *("--python-version", wanted.python, "--python-platform", "x86_64-unknown-linux-gnu"),
             # Nothing is built here: of a source that the stack names all is known.
