@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -65,6 +66,8 @@ def load(path: Path, kind: type[T]) -> T:
         ) from error
 
 
+# A stack is asked for by many who do not know of each other; nobody writes into what is returned.
+@functools.lru_cache(maxsize=32)
 def _parse(text: str) -> tuple[yaml.Node | None, object]:
     """Return the document as nodes, which know their lines, and as plain data."""
     loader = _LOADER(text)
