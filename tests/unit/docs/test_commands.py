@@ -44,7 +44,10 @@ RUN_BY = {
     r"rdna1-validate smoke": ("tests/integration/measure/test_validate.py", 'validate("smoke", '),
     r"rdna1-validate .*": ("tests/integration/measure/test_sweep.py", "for line in COMMANDS"),
     r"rdna1-audit .*": ("tests/unit/guard/test_guard_page.py", "shown_commands"),
-    r"python -m rdna1\.guard .*": ("tests/integration/guard/test_guard_page_programs.py", "shown_commands"),
+    r"python -m rdna1\.guard .*": (
+        "tests/integration/guard/test_guard_page_programs.py",
+        "shown_commands",
+    ),
     r"\. \.venv/bin/activate": ("run", "need_python"),
     r"molecule \w+ -s amd-noble( .*)?": (
         "tests/integration/molecule/test_scenarios.py",
