@@ -7,9 +7,9 @@
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
 milliseconds, "gpu" the part of them in which the device is at work; memory is the peak of its
-allocator in MiB (CUDA alone). It needs torch alone
-and runs anywhere; patch_conv (PyPI) is measured where it is installed. A search of cudnn.benchmark
-holds for its process, so --no-search is a run of its own.
+allocator in MiB (CUDA alone). It needs torch alone and runs anywhere; patch_conv (PyPI) is measured
+where it is installed. A search of cudnn.benchmark holds for its process, so --no-search is a run of
+its own.
 """
 
 from __future__ import annotations
