@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .audit import AuditError, Call, Shape
-from .convolution import directions_of
+from .call import directions_of
 from .layer import FORWARD, INPUT_GRADIENT, Layer
 
 # onnx.TensorProto.DataType: name and bytes.
@@ -119,7 +119,8 @@ def _calls(graph: Any, file: Path) -> Iterator[Call]:
             layer = _layer(node, x, weight)
             by_input, by_weight = (name in trained for name in node.input[:2])
             name = node.input[1].rpartition(".")[0] or node.name
-            yield from (Call(name, each) for each in directions_of(layer, by_input, by_weight))
+            layers = directions_of(layer, by_input=by_input, by_weight=by_weight)
+            yield from (Call(name, each) for each in layers)
         if trained.intersection(node.input):
             trained.update(node.output)
 

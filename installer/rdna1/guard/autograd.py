@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .compute import compute
-from .geometry import Geometry
+from .flight import text_of
+from .geometry import Geometry, is_channels_last
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 
 _IS_WRAPPED = getattr(getattr(torch._C, "_functorch", None), "is_functorch_wrapped_tensor", None)
@@ -26,7 +27,9 @@ def _computed(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -
     plan = guard.plan(layer, first.device)
     if guard.record:
         guard.record(layer, plan)
-    with guard.flown(layer, plan, geometry.site):
+    if guard.flight is None:
+        return compute(layer, plan, first, second)
+    with guard.flight.call_of(text_of(layer, plan, geometry.site)):
         return compute(layer, plan, first, second)
 
 
@@ -129,7 +132,7 @@ def output(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         weight: of shape (output channels, input channels of a group, *sizes).
         geometry: of the convolution.
     """
-    layer = geometry.layer(FORWARD, x.shape[0], x.shape[1], weight.shape[0], x)
+    layer = _layer(geometry, FORWARD, x, x.shape[1], weight.shape[0])
     return apply(layer, x, weight, geometry)
 
 
@@ -142,7 +145,7 @@ def input_gradient(grad: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         geometry: of the convolution.
     """
     c_in = weight.shape[1] * geometry.groups
-    layer = geometry.layer(INPUT_GRADIENT, grad.shape[0], c_in, grad.shape[1], grad)
+    layer = _layer(geometry, INPUT_GRADIENT, grad, c_in, grad.shape[1])
     return apply(layer, grad, weight, geometry)
 
 
@@ -154,8 +157,14 @@ def weight_gradient(x: Tensor, grad: Tensor, geometry: Geometry) -> Tensor:
         grad: of the output, of its shape.
         geometry: of the convolution.
     """
-    layer = geometry.layer(WEIGHT_GRADIENT, x.shape[0], x.shape[1], grad.shape[1], x)
+    layer = _layer(geometry, WEIGHT_GRADIENT, x, x.shape[1], grad.shape[1])
     return apply(layer, x, grad, geometry)
+
+
+def _layer(geometry: Geometry, direction: str, like: Tensor, c_in: int, c_out: int) -> Layer:
+    """Return the layer of a direction, with the images, element type and order of a tensor."""
+    order = is_channels_last(like, len(geometry.size))
+    return geometry.layer(direction, like.shape[0], c_in, c_out, like.dtype, channels_last=order)
 
 
 def apply(layer: Layer, first: Tensor, second: Tensor, geometry: Geometry) -> Tensor:
@@ -174,16 +183,16 @@ def apply(layer: Layer, first: Tensor, second: Tensor, geometry: Geometry) -> Te
     return result
 
 
-def _is_differentiated(*tensors: Tensor) -> bool:
+def _is_differentiated(first: Tensor, second: Tensor) -> bool:
     """Tell whether anything may ask for a derivative: autograd, forward mode or torch.func."""
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+    if torch.is_grad_enabled() and (first.requires_grad or second.requires_grad):
         return True
-    return forward_ad._current_level >= 0 or is_transformed(*tensors)
+    return forward_ad._current_level >= 0 or is_transformed(first, second)
 
 
-def is_transformed(*tensors: Tensor) -> bool:
+def is_transformed(first: Tensor, second: Tensor) -> bool:
     """Tell whether torch.func wraps a tensor, whose real size is not seen then."""
-    return _IS_WRAPPED is not None and any(map(_IS_WRAPPED, tensors))
+    return _IS_WRAPPED is not None and (_IS_WRAPPED(first) or _IS_WRAPPED(second))
 
 
 def _product_rule(

@@ -134,8 +134,11 @@ def _batch(source: Tensor, how: Gather, channels_last: bool) -> Tensor:
 
 
 def _copy(how: Copy, source: Tensor, target: Tensor) -> None:
-    part = _at(source, how.source, how.width)
-    _at(target, how.target, how.width).copy_(part)
+    part, place = _at(source, how.source), _at(target, how.target)
+    if how.width > part.element_size():
+        wide = _INTEGERS[how.width]
+        part, place = part.view(wide), place.view(wide)
+    place.copy_(part)
 
 
 def _empty(
@@ -144,10 +147,8 @@ def _empty(
     return torch.empty(program.shape, dtype=dtype, device=like.device, memory_format=order)
 
 
-def _at(tensor: Tensor, view: View, width: int = 0) -> Tensor:
-    """Return a view of a tensor, of so many bytes an element, or of its own."""
-    part = tensor.as_strided(view.size, view.stride, tensor.storage_offset() + view.offset)
-    return part if width <= part.element_size() else part.view(_INTEGERS[width])
+def _at(tensor: Tensor, view: View) -> Tensor:
+    return tensor.as_strided(view.size, view.stride, tensor.storage_offset() + view.offset)
 
 
 def _dense(tensor: Tensor, order: torch.memory_format) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import warnings
 from typing import Any
@@ -12,12 +11,15 @@ import torch.nn.functional as F  # noqa: N812 - the name that every torch progra
 from torch import Tensor
 
 from . import autograd
+from .call import Call, call_of
 from .call_site import caller
-from .geometry import Geometry, Sizes, legal_geometry
-from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
-from .native import CAN_RECORD, run
-from .plan import CPU, NATIVE, Plan
+from .geometry import Geometry, Sizes, is_channels_last
+from .layer import Layer
+from .native import CAN_RECORD, recorded
+from .plan import Plan
 from .setting import Guard
+
+_Tensors = tuple[Tensor, Tensor, Tensor | None]
 
 _PLAIN = (F.conv1d, F.conv2d, F.conv3d)
 _TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -51,19 +53,20 @@ def convolve(
         OutsideEnvelopeError: a strict guard, and no pieces inside the envelope compute it.
     """
     native = _PLAIN[dims - 1]
-    geometry = _geometry(guard, dims, x, weight, bias, stride, padding, dilation, groups)
-    if geometry is None:
+    cast = _autocast(x, weight, bias)
+    call = cast and _call(guard, dims, cast, stride, padding, dilation, groups)
+    if not cast or not call:
         return native(x, weight, bias, stride, padding, dilation, groups)
-    x, weight, bias = _autocast(x, weight, bias)
+    x, weight, bias = cast
     if padding == "same":
-        x = _padded_after(x, geometry.size)
+        x = _padded_after(x, call.geometry.size)
+    if not _needs_pieces(guard, call, x, weight):
+        arguments = x, weight, bias, stride, call.geometry.padding, dilation, groups
+        if guard.flight:
+            return recorded(guard.flight, guard.envelope, call.layer, lambda: native(*arguments))
+        return native(*arguments)
     images = x if x.dim() == dims + 2 else x.unsqueeze(0)
-    n, channels = images.shape[:2]
-    layer = geometry.layer(FORWARD, n, channels, weight.shape[0], images)
-    if not _needs_pieces(guard, layer, images, weight):
-        arguments = x, weight, bias, stride, geometry.padding, dilation, groups
-        return run(guard, layer, geometry.site, lambda: native(*arguments))
-    result = _with_bias(autograd.apply(layer, images, weight, geometry), bias)
+    result = _with_bias(autograd.apply(call.layer, images, weight, _seen(guard, call)), bias)
     return result if images is x else result.squeeze(0)
 
 
@@ -85,41 +88,38 @@ def convolve_transposed(
         OutsideEnvelopeError: a strict guard, and no pieces inside the envelope compute it.
     """
     native = _TRANSPOSED[dims - 1]
-    geometry = _geometry(
-        guard, dims, x, weight, bias, stride, padding, dilation, groups, output_padding
-    )
-    if geometry is None:
+    cast = _autocast(x, weight, bias)
+    call = cast and _call(guard, dims, cast, stride, padding, dilation, groups, output_padding)
+    if not cast or not call:
         return native(x, weight, bias, stride, padding, output_padding, groups, dilation)
-    x, weight, bias = _autocast(x, weight, bias)
-    images = x if x.dim() == dims + 2 else x.unsqueeze(0)
-    n, channels = images.shape[:2]
-    layer = geometry.layer(INPUT_GRADIENT, n, weight.shape[1] * groups, channels, images)
-    if not _needs_pieces(guard, layer, images, weight):
+    x, weight, bias = cast
+    if not _needs_pieces(guard, call, x, weight):
         arguments = x, weight, bias, stride, padding, output_padding, groups, dilation
-        return run(guard, layer, geometry.site, lambda: native(*arguments))
+        if guard.flight:
+            return recorded(guard.flight, guard.envelope, call.layer, lambda: native(*arguments))
+        return native(*arguments)
     # With output padding of a stride or more (legal below the dilation), the plain convolution
     # has more pixels than this one's input: they are zero.
-    images = _padded_after(images, layer.output_size)
-    result = _with_bias(autograd.apply(layer, images, weight, geometry), bias)
+    images = _padded_after(x if x.dim() == dims + 2 else x.unsqueeze(0), call.layer.output_size)
+    result = _with_bias(autograd.apply(call.layer, images, weight, _seen(guard, call)), bias)
     return result if x.dim() == dims + 2 else result.squeeze(0)
 
 
-def _geometry(
+def _call(
     guard: Guard,
     dims: int,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
+    tensors: _Tensors,
     stride: Sizes,
     padding: Sizes | str,
     dilation: Sizes,
     groups: int,
     output_padding: Sizes | None = None,
-) -> Geometry | None:
+) -> Call | None:
     """Return what pieces can compute; None where torch itself computes it or says what is wrong."""
-    if not _is_covered(x, weight, bias):
-        return None
-    geometry = legal_geometry(
+    x, weight, bias = tensors
+    is_grad = torch.is_grad_enabled()
+    return call_of(
+        guard,
         dims,
         x.shape,
         weight.shape,
@@ -127,21 +127,17 @@ def _geometry(
         *map(_key, (stride, padding, dilation)),
         groups,
         _key(output_padding),
+        x.dtype,
+        is_channels_last(x, dims),
+        x.device,
+        is_grad and x.requires_grad,
+        is_grad and weight.requires_grad,
     )
-    if geometry is None:
-        return None
-    return geometry._replace(guard=guard, site=caller() if guard.flight else "")
 
 
-def _is_covered(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    """Tell whether pieces can compute with such tensors."""
-    dtype, device = x.dtype, x.device
-    for each in (x, weight) if bias is None else (x, weight, bias):
-        if each.layout != torch.strided or each.dtype not in _DTYPES or each.device != device:
-            return False
-        if each.dtype != dtype and not _autocast_state(device.type)[0]:
-            return False
-    return True
+def _seen(guard: Guard, call: Call) -> Geometry:
+    """Return a call's geometry, with the place of the program where a recorder is told of it."""
+    return call.geometry._replace(site=caller()) if guard.flight else call.geometry
 
 
 def _key(sizes: Any) -> Any:
@@ -149,35 +145,23 @@ def _key(sizes: Any) -> Any:
     return sizes if isinstance(sizes, (int, str, tuple, type(None))) else tuple(sizes)
 
 
-def _needs_pieces(guard: Guard, own: Layer, x: Tensor, weight: Tensor) -> bool:
+def _needs_pieces(guard: Guard, call: Call, x: Tensor, weight: Tensor) -> bool:
     """Tell whether a call or a gradient of it that will run is not allowed as it is.
 
     Raises:
         OutsideEnvelopeError: a strict guard, and one cannot be computed inside the envelope.
     """
-    is_grad = torch.is_grad_enabled()
-    layers = directions_of(own, is_grad and x.requires_grad, is_grad and weight.requires_grad)
-    plans = [guard.plan(layer, x.device) for layer in layers]
-    for layer, plan in zip(layers, plans, strict=True):
-        if plan.kind == CPU:
-            _complain(guard, layer, plan)
-    if any(plan.kind != NATIVE for plan in plans) or autograd.is_transformed(x, weight):
+    for layer, plan in call.on_cpu:
+        _complain(guard, layer, plan)
+    if not call.is_native or autograd.is_transformed(x, weight):
         return True
     if guard.flight and not CAN_RECORD:
         # Gradients that torch computes by itself would not be in it.
         return True
     if guard.record:
-        for layer, plan in zip(layers, plans, strict=True):
+        for layer, plan in call.runs:
             guard.record(layer, plan)
     return False
-
-
-@functools.lru_cache(maxsize=4096)
-def directions_of(own: Layer, by_input: bool, by_weight: bool) -> tuple[Layer, ...]:
-    """Return a layer, and the gradients of it that will run."""
-    other = FORWARD if own.transposed else INPUT_GRADIENT
-    gradients = (other, by_input), (WEIGHT_GRADIENT, by_weight)
-    return (own, *(own._replace(direction=each) for each, is_run in gradients if is_run))
 
 
 def _complain(guard: Guard, layer: Layer, plan: Plan) -> None:
@@ -195,16 +179,24 @@ def _caller_level() -> int:
     return level + 1
 
 
-def _autocast(
-    x: Tensor, weight: Tensor, bias: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Cast as autocast casts the arguments of a convolution, if it is on."""
-    is_on, dtype = _autocast_state(x.device.type)
+def _autocast(x: Tensor, weight: Tensor, bias: Tensor | None) -> _Tensors | None:
+    """Return the arguments of a convolution, cast where autocast is on and would cast them.
+
+    Returns:
+        None where pieces cannot compute with such tensors.
+    """
+    dtype, device = x.dtype, x.device
+    is_on, wanted = _autocast_state(device.type)
+    for each in (x, weight) if bias is None else (x, weight, bias):
+        if each.layout != torch.strided or each.dtype not in _DTYPES or each.device != device:
+            return None
+        if each.dtype != dtype and not is_on:
+            return None
     if not is_on:
         return x, weight, bias
 
     def cast(tensor: Tensor) -> Tensor:
-        return tensor if tensor.dtype == torch.float64 else tensor.to(dtype)
+        return tensor if tensor.dtype == torch.float64 else tensor.to(wanted)
 
     return cast(x), cast(weight), None if bias is None else cast(bias)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Protocol
 
@@ -55,8 +56,12 @@ class TransposedConvolution(Protocol):
 
 def guard_of(envelope: Envelope | str | Path) -> Guard:
     """Return the guard of an envelope or of the path of its file."""
-    known = envelope if isinstance(envelope, Envelope) else load(envelope)
-    return Guard(known, record=record)
+    return _guard(envelope if isinstance(envelope, Envelope) else load(envelope))
+
+
+@functools.lru_cache(maxsize=64)
+def _guard(envelope: Envelope) -> Guard:
+    return Guard(envelope, record=record)
 
 
 def _plain(dims: int) -> PlainConvolution:

@@ -41,12 +41,20 @@ class Geometry(NamedTuple):
     guard: Guard = Guard(Envelope())
     site: str = ""
 
-    def layer(self, direction: str, n: int, c_in: int, c_out: int, like: Tensor) -> Layer:
-        """Return the layer of a direction, with the element type and order of a tensor."""
-        return _layer(self[:7], direction, n, c_in, c_out, like.dtype, _is_channels_last(like))
+    def layer(
+        self,
+        direction: str,
+        n: int,
+        c_in: int,
+        c_out: int,
+        dtype: torch.dtype,
+        *,
+        channels_last: bool,
+    ) -> Layer:
+        """Return the layer of a direction."""
+        return _layer(self[:7], direction, n, c_in, c_out, dtype, channels_last)
 
 
-@functools.lru_cache(maxsize=4096)
 def legal_geometry(
     dims: int,
     shape: tuple[int, ...],
@@ -58,7 +66,7 @@ def legal_geometry(
     groups: int,
     output_padding: Sizes | None,
 ) -> Geometry | None:
-    """Return what a call of ``torch.nn.functional`` is; cached, as it takes longer than to ask.
+    """Return what a call of ``torch.nn.functional`` is.
 
     Args:
         dims: spatial dimensions.
@@ -153,9 +161,10 @@ def _tuple(sizes: Sizes, dims: int) -> tuple[int, ...]:
     return values * dims if len(values) == 1 else values
 
 
-def _is_channels_last(tensor: Tensor) -> bool:
-    dims = tensor.dim() - 2
-    if dims == 1 or tensor.is_contiguous():
+def is_channels_last(x: Tensor, dims: int) -> bool:
+    """Tell whether the channels vary fastest in memory, also for an input without a batch."""
+    if dims == 1 or x.is_contiguous():
         return False
+    images = x if x.dim() == dims + 2 else x.unsqueeze(0)
     order = torch.channels_last if dims == 2 else torch.channels_last_3d
-    return tensor.is_contiguous(memory_format=order)
+    return images.dim() == dims + 2 and images.is_contiguous(memory_format=order)

@@ -9,37 +9,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .call_site import caller
 from .envelope import Envelope
-from .flight import text_of
+from .flight import Recorder, text_of
 from .layer import Layer
 from .plan import NATIVE, Plan
-from .setting import Guard
 
 # Before torch 2.0 nothing can be told of a gradient before it is computed.
 CAN_RECORD = hasattr(getattr(torch.autograd.graph, "Node", None), "register_prehook")
 _NODE = "ConvolutionBackward0"
 
 
-def run(guard: Guard, layer: Layer, site: str, call: Callable[[], Tensor]) -> Tensor:
-    """Call torch's own function.
+def recorded(
+    flight: Recorder, envelope: Envelope, layer: Layer, call: Callable[[], Tensor]
+) -> Tensor:
+    """Call torch's own function, and tell a recorder of it and of its gradient.
 
     Args:
-        guard: whose recorder is told, if it has one.
+        flight: that is told.
+        envelope: what a layer may exceed.
         layer: that is computed.
-        site: where the program called it.
         call: the function with its arguments.
     """
-    if guard.flight is None:
-        return call()
-    texts = _texts(layer, guard.envelope, site)
+    texts = _texts(layer, envelope, caller())
     if texts is None:
         return call()
     forward, backward = texts
-    with guard.flight.call_of(forward):
+    with flight.call_of(forward):
         result = call()
     node = _convolution(result.grad_fn)
     if node is not None:
-        gradient = guard.flight.call_of(backward)
+        gradient = flight.call_of(backward)
         node.register_prehook(gradient.tell_begin)
         node.register_hook(gradient.tell_end)
     return result

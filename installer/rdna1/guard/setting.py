@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
 
 from .envelope import Envelope
-from .flight import Recorder, text_of
+from .flight import Recorder
 from .layer import Layer
 from .plan import NATIVE, Plan, make_plan
 
@@ -65,12 +64,3 @@ class Guard(NamedTuple):
         if self.observe:
             return Plan(NATIVE, reason=self.envelope.broken_limit(layer) or "")
         return _plan(layer, device, self.envelope, self.memory_bytes)
-
-    def flown(self, layer: Layer, plan: Plan, site: str) -> AbstractContextManager[object]:
-        """Return a context that tells the flight recorder of a call, if there is one."""
-        if self.flight is None:
-            return _NOTHING
-        return self.flight.call_of(text_of(layer, plan, site))
-
-
-_NOTHING = nullcontext()

@@ -339,7 +339,7 @@ def test_integers_are_left_to_torch() -> None:
 def test_blocks_cover_all_tiles_once(per_call: int, first_call: int) -> None:
     axes = plan.result_axes(
         Geometry((20, 13), (3, 3), (1, 1), (1, 1), (1, 1), 1, False, Guard(Envelope())).layer(
-            "forward", 5, 1, 1, torch.empty(1, 1, 1, 1)
+            "forward", 5, 1, 1, torch.float32, channels_last=False
         ),
         (4, 5),
     )
