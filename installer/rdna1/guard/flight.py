@@ -7,12 +7,13 @@ written is there whatever kills the program. No torch, for the watcher.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import mmap
 import os
 import struct
-import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +21,14 @@ from typing import NamedTuple
 from .layer import Layer
 from .plan import CPU, MATMUL, NATIVE, SPLIT, Plan
 
-_MAGIC = b"rdna1fl1"
-# Magic, process, convolutions begun and ended, seconds (CLOCK_MONOTONIC) of the last of either.
-_HEADER = struct.Struct("<8sQQQd")
-# State, number, seconds of its beginning, length of the text that follows.
-_ENTRY = struct.Struct("<BQdH")
-_RUNNING, _ENDED = 1, 2
+_MAGIC = b"rdna1fl2"
+# Magic, process.
+_HEADER = struct.Struct("<8sQ")
+# Length of the text that follows, number, seconds (CLOCK_MONOTONIC) of its beginning and end; an
+# end of 0 is none.
+_ENTRY = struct.Struct("<HQdd")
+_END = struct.Struct("<d")
+_END_PLACE = _ENTRY.size - _END.size
 _ENTRIES, _ENTRY_BYTES = 64, 512
 _BYTES = _HEADER.size + _ENTRIES * _ENTRY_BYTES
 
@@ -35,8 +38,8 @@ class Entry(NamedTuple):
 
     Attributes:
         number: from 0, in the order of their beginnings.
-        ended: whether the call returned; a GPU may compute after that.
         began: seconds of CLOCK_MONOTONIC.
+        ended: likewise, when the call returned; a GPU may compute after that. None while it runs.
         layer: label with shapes and direction.
         dtype: of its elements.
         site: file and line of the caller, and the layer's name where it is known.
@@ -45,8 +48,8 @@ class Entry(NamedTuple):
     """
 
     number: int
-    ended: bool
     began: float
+    ended: float | None
     layer: str
     dtype: str
     site: str
@@ -59,17 +62,21 @@ class Log(NamedTuple):
 
     Attributes:
         process: that wrote; 0 as long as none did.
-        begun: number of convolutions.
-        ended: likewise.
-        last: seconds of CLOCK_MONOTONIC at which one began or ended.
         entries: the last ones, in their order.
     """
 
     process: int
-    begun: int
-    ended: int
-    last: float
     entries: tuple[Entry, ...]
+
+    @property
+    def running(self) -> list[Entry]:
+        """Those that did not end."""
+        return [entry for entry in self.entries if entry.ended is None]
+
+    @property
+    def last(self) -> float:
+        """Seconds of CLOCK_MONOTONIC at which one began or ended; 0 before the first."""
+        return max((entry.ended or entry.began for entry in self.entries), default=0.0)
 
 
 class Recorder:
@@ -88,44 +95,43 @@ class Recorder:
         """
         with file.open("r+b") as stream:
             self._memory = mmap.mmap(stream.fileno(), _BYTES)
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._begun = self._ended = 0
+        _HEADER.pack_into(self._memory, 0, _MAGIC, os.getpid())
+        self._numbers, self._last = itertools.count(), 0
         self._wait = wait
+        # A process that is forked from this one shares the memory.
+        os.register_at_fork(after_in_child=functools.partial(_write_no_more, weakref.ref(self)))
         # A step of a training runs the same layers as the one before. New objects for each would
         # have Python collect garbage, and that takes 40 ms where torch is imported.
         self.call_of = functools.lru_cache(maxsize=4096)(functools.partial(Call, self))
 
     def begin(self, text: bytes) -> int:
         """Write that a call of a `text_of` begins; returns its number for `end`."""
-        now = time.monotonic()
-        with self._lock:
-            number = self._begun
-            # A process that was forked from this one shares the memory.
-            if os.getpid() != self._process:
-                return number
-            self._begun += 1
-            place = _HEADER.size + number % _ENTRIES * _ENTRY_BYTES
-            _ENTRY.pack_into(self._memory, place, _RUNNING, number, now, len(text))
-            start = place + _ENTRY.size
-            self._memory[start : start + len(text)] = text
-            self._write_header(now)
+        self._last = number = next(self._numbers)
+        place = _place(number)
+        start = place + _ENTRY.size
+        # What is killed in between did not begin.
+        self._memory[start : start + len(text)] = text
+        _ENTRY.pack_into(self._memory, place, len(text), number, time.monotonic(), 0.0)
         return number
 
     def end(self, number: int) -> None:
         """Write that a call returned."""
         if self._wait:
             self._wait()
-        with self._lock:
-            if os.getpid() != self._process:
-                return
-            self._ended += 1
-            if self._begun - number <= _ENTRIES:
-                self._memory[_HEADER.size + number % _ENTRIES * _ENTRY_BYTES] = _ENDED
-            self._write_header(time.monotonic())
+        # Others may have taken its place since.
+        if self._last - number < _ENTRIES:
+            _END.pack_into(self._memory, _place(number) + _END_PLACE, time.monotonic())
 
-    def _write_header(self, now: float) -> None:
-        _HEADER.pack_into(self._memory, 0, _MAGIC, self._process, self._begun, self._ended, now)
+
+def _write_no_more(reference: weakref.ref[Recorder]) -> None:
+    """Give a recorder memory of its own."""
+    recorder = reference()
+    if recorder:
+        recorder._memory = mmap.mmap(-1, _BYTES)
+
+
+def _place(number: int) -> int:
+    return _HEADER.size + number % _ENTRIES * _ENTRY_BYTES
 
 
 class Call:
@@ -168,23 +174,23 @@ def read(file: Path) -> Log:
         OSError: it cannot be read.
     """
     content = file.read_bytes()
-    magic, process, begun, ended, last = _HEADER.unpack_from(content)
+    magic, process = _HEADER.unpack_from(content)
     if magic != _MAGIC:
-        return Log(0, 0, 0, 0.0, ())
+        return Log(0, ())
     places = range(_HEADER.size, len(content) - _ENTRY_BYTES + 1, _ENTRY_BYTES)
     entries = (_entry(content[place : place + _ENTRY_BYTES]) for place in places)
-    return Log(process, begun, ended, last, tuple(sorted(each for each in entries if each)))
+    return Log(process, tuple(sorted(each for each in entries if each)))
 
 
 def _entry(content: bytes) -> Entry | None:
-    state, number, began, length = _ENTRY.unpack_from(content)
+    length, number, began, ended = _ENTRY.unpack_from(content)
     text = content[_ENTRY.size : _ENTRY.size + length]
     try:
-        fields = json.loads(text) if state else None
+        fields = json.loads(text) if length else None
     except ValueError:
         # It is just being written.
         return None
-    return Entry(number, state == _ENDED, began, *fields) if fields else None
+    return Entry(number, began, ended or None, *fields) if fields else None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -56,11 +56,11 @@ def _command(options: argparse.Namespace) -> list[str]:
 
 
 def _watched(program: subprocess.Popen[bytes], file: Path, options: argparse.Namespace) -> int:
-    told: int | None = None
+    told: float | None = None
     while True:
         log = read(file)
         # Before the first convolution there is nothing to say about.
-        quiet = time.monotonic() - log.last if log.begun else 0.0
+        quiet = time.monotonic() - log.last if log.entries else 0.0
         try:
             code = program.wait(max(0.05, min(options.timeout - quiet, options.timeout / 2)))
         except subprocess.TimeoutExpired:
@@ -68,10 +68,10 @@ def _watched(program: subprocess.Popen[bytes], file: Path, options: argparse.Nam
         if code is not None:
             return _ended(code, read(file), options)
         log = read(file)
-        events = log.begun + log.ended
-        if not log.begun or time.monotonic() - log.last < options.timeout or told == events:
+        is_quiet = log.entries and time.monotonic() - log.last >= options.timeout
+        if not is_quiet or told == log.last:
             continue
-        told = events
+        told = log.last
         _say(f"no convolution began or ended for {options.timeout:g} seconds")
         _tell(log, options, "hangs")
         if options.kill:
@@ -86,14 +86,14 @@ def _ended(code: int, log: Log, options: argparse.Namespace) -> int:
         _say(f"the program was killed by {signal.Signals(-code).name}")
         _tell(log, options, "died in")
         return 128 - code
-    if code and log.begun > log.ended:
+    if code and log.running:
         _tell(log, options, "failed in")
     return code
 
 
 def _tell(log: Log, options: argparse.Namespace, verb: str) -> None:
     """Say what was at work, or came last."""
-    running = [entry for entry in log.entries if not entry.ended]
+    running = log.running
     if not log.entries:
         _say("it began no convolution")
         return
