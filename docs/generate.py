@@ -60,6 +60,7 @@ _GUARD_COLUMNS = {
     "guard_mib": "MiB guard",
     "tiles_workspace_mib": "MiB of it cuDNN's workspace",
     "recorder_percent": "recorder, %",
+    "hooks_percent": "two empty hooks, %",
 }
 # Of what a guarded layer is compared with, and what the table calls it: each with the host, whose
 # part shows with small layers, and without.

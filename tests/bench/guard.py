@@ -42,6 +42,8 @@ from rdna1.guard.steps import program_of  # noqa: E402 - as above
 from support.clock import Clock, Run, commit_of, geometric_mean, processor_name, report  # noqa: E402 - as above
 from support.models import resnet18, resnet50  # noqa: E402 - as above
 
+_Way = Callable[[], contextlib.AbstractContextManager[None]]
+
 SIDE = 42
 _MIB = 1024 * 1024
 # Images, channels, channels, side of the map, kernel, stride: those of the issue.
@@ -196,7 +198,8 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
         recorded = Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))
-        row["recorder_percent"] = recorder_percent(clock, train, recorded)
+        row["recorder_percent"] = added_percent(clock, train, lambda: entered(recorded))
+        row["hooks_percent"] = added_percent(clock, train, _two_hooks)
         with entered(recorded):
             row["recorded_training"] = clock.milliseconds(train)
     if is_cuda:
@@ -207,8 +210,8 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
     return row
 
 
-def recorder_percent(clock: Clock, train: Run, recorded: Guard) -> float:
-    """Return what the recorder adds to a step, in percent: the median of pairs of trainings.
+def added_percent(clock: Clock, train: Run, way: _Way) -> float:
+    """Return what a way to train adds to a step, in percent: the median of pairs of trainings.
 
     Each is of several steps in a row, as a program that trains does not wait for the GPU after
     each, and the processor is ahead of it.
@@ -221,18 +224,18 @@ def recorder_percent(clock: Clock, train: Run, recorded: Guard) -> float:
     def alone() -> float:
         return clock.milliseconds(steps, repeats=1)
 
-    def with_recorder() -> float:
-        with entered(recorded):
+    def in_that_way() -> float:
+        with way():
             return clock.milliseconds(steps, repeats=1)
 
     ratios = []
     for pair in range(max(clock.repeats, _LEAST_PAIRS)):
         # In turn, as a machine that gets slower would count for the second.
         if pair % 2:
-            first, second = with_recorder(), alone()
+            first, second = in_that_way(), alone()
             ratios.append(first / second)
         else:
-            first, second = alone(), with_recorder()
+            first, second = alone(), in_that_way()
             ratios.append(second / first)
     return round((statistics.median(ratios) - 1) * 100, 1)
 
@@ -251,7 +254,7 @@ def recorder_microseconds(layers: int = 10, repeats: int = 20) -> dict[str, floa
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
         recorder = Recorder(Path(folder) / "flight")
-        ways: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
+        ways: dict[str, _Way] = {
             "native": contextlib.nullcontext,
             "hooks": _two_hooks,
             "guard": lambda: entered(Guard(guard.Envelope())),
