@@ -6,10 +6,10 @@
     python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, "gpu" the part of them in which the device is at work; memory is the peak of its
-allocator in MiB (CUDA alone). It needs torch alone and runs anywhere; patch_conv (PyPI) is measured
-where it is installed. A search of cudnn.benchmark holds for its process, so --no-search is a run of
-its own.
+milliseconds, those of layers of three rounds; "gpu" is the part of them in which the device is at
+work; memory is the peak of its allocator in MiB (CUDA alone). It needs torch alone and runs
+anywhere; patch_conv (PyPI) is measured where it is installed. A search of cudnn.benchmark holds for
+its process, so --no-search is a run of its own.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ LAYERS = (
 # Name, what makes it, images.
 MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
 MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
+_ROUNDS = 3
 # Of a training that is timed as a whole, and how often that is compared at least.
 _STEPS, _LEAST_PAIRS = 10, 30
 # Kernel, side: 64->64 in float16, four strips.
@@ -112,6 +113,18 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
     row["native_training"] = clock.milliseconds(train(lambda x, w: native(x, w, *options)))
     row["guard_training"] = clock.milliseconds(train(guarded))
     return row
+
+
+def layer_rows(clock: Clock, layers: tuple[tuple[int, ...], ...]) -> list[dict[str, Any]]:
+    """Return medians of several rounds over layers: a host may be slower for half a minute."""
+    rounds = [[layer_row(clock, layer) for layer in layers] for _ in range(_ROUNDS)]
+    return [
+        {
+            name: value if isinstance(value, str) else statistics.median(row[name] for row in rows)
+            for name, value in rows[0].items()
+        }
+        for rows in zip(*rounds, strict=True)
+    ]
 
 
 def tiles_workspace(clock: Clock, x: Tensor, weight: Tensor, stride: int) -> float:
@@ -338,7 +351,7 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
     processor = f"{processor_name()}, {torch.get_num_threads()} threads"
     # Whatever is first is slower.
     layer_row(clock, LAYERS[0])
-    layers = [layer_row(clock, layer) for layer in (LAYERS if is_cuda else LAYERS[:3])]
+    layers = layer_rows(clock, LAYERS if is_cuda else LAYERS[:3])
     strips = [strip_row(clock, *strip) for strip in STRIPS] if is_cuda else []
     models = [model_row(clock, *model) for model in (MODELS if is_cuda else MODELS_OF_CPU)]
     means = {
