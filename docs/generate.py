@@ -184,7 +184,7 @@ def _guard_times(rows: list[dict[str, Any]]) -> str:
     names = [name for name in _GUARD_COLUMNS if any(row.get(name) for row in rows)]
     lines = _head("layer", *(_GUARD_COLUMNS[name] for name in names), "guard / native")
     for row in rows:
-        cells = [f"{row[name]:.2f}" if row.get(name) else "" for name in names]
+        cells = [f"{row[name] + 0.0:.2f}" if name in row else "" for name in names]
         ratio = f"{row['guard'] / row['native']:.2f}"
         lines.append(f"| {' | '.join([row['layer'], *cells, ratio])} |")
     return "\n".join(lines)
