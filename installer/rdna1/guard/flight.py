@@ -24,13 +24,17 @@ from .plan import CPU, MATMUL, NATIVE, SPLIT, Plan
 _MAGIC = b"rdna1fl2"
 # Magic, process.
 _HEADER = struct.Struct("<8sQ")
-# Length of the text that follows, number, seconds (CLOCK_MONOTONIC) of its beginning and end; an
-# end of 0 is none.
-_ENTRY = struct.Struct("<HQdd")
+# Seconds (CLOCK_MONOTONIC) of a call's end and beginning, of which 0 is none, its number, and that
+# of its text.
+_ENTRY = struct.Struct("<ddQQ")
 _END = struct.Struct("<d")
-_END_PLACE = _ENTRY.size - _END.size
-_ENTRIES, _ENTRY_BYTES = 64, 512
-_BYTES = _HEADER.size + _ENTRIES * _ENTRY_BYTES
+# Number and length of a text that follows.
+_TEXT = struct.Struct("<QH")
+# What is written for each call is a few bytes: a step of a training runs the same layers as the one
+# before, so a text is written once. Of texts there is room for more than entries can refer to.
+_ENTRIES, _TEXTS, _TEXT_BYTES = 64, 4096, 512
+_FIRST_TEXT = _HEADER.size + _ENTRIES * _ENTRY.size
+_BYTES = _FIRST_TEXT + _TEXTS * _TEXT_BYTES
 
 
 class Entry(NamedTuple):
@@ -97,21 +101,26 @@ class Recorder:
             self._memory = mmap.mmap(stream.fileno(), _BYTES)
         _HEADER.pack_into(self._memory, 0, _MAGIC, os.getpid())
         self._numbers, self._last = itertools.count(), 0
+        self._texts, self.last_text = itertools.count(), 0
         self._wait = wait
         # A process that is forked from this one shares the memory.
         os.register_at_fork(after_in_child=functools.partial(_write_no_more, weakref.ref(self)))
-        # A step of a training runs the same layers as the one before. New objects for each would
-        # have Python collect garbage, and that takes 40 ms where torch is imported.
+        # New objects for each call would have Python collect garbage, and that takes 40 ms where
+        # torch is imported.
         self.call_of = functools.lru_cache(maxsize=4096)(functools.partial(Call, self))
 
-    def begin(self, text: bytes) -> int:
-        """Write that a call of a `text_of` begins; returns its number for `end`."""
+    def keep(self, text: bytes) -> int:
+        """Write a `text_of` for `begin`, in place of the oldest; returns its number."""
+        self.last_text = number = next(self._texts)
+        place = _text_place(number)
+        self._memory[place + _TEXT.size : place + _TEXT.size + len(text)] = text
+        _TEXT.pack_into(self._memory, place, number, len(text))
+        return number
+
+    def begin(self, text: int) -> int:
+        """Write that a call of a text begins; returns its number for `end`."""
         self._last = number = next(self._numbers)
-        place = _place(number)
-        start = place + _ENTRY.size
-        # What is killed in between did not begin.
-        self._memory[start : start + len(text)] = text
-        _ENTRY.pack_into(self._memory, place, len(text), number, time.monotonic(), 0.0)
+        _ENTRY.pack_into(self._memory, _place(number), 0.0, time.monotonic(), number, text)
         return number
 
     def end(self, number: int) -> None:
@@ -120,7 +129,7 @@ class Recorder:
             self._wait()
         # Others may have taken its place since.
         if self._last - number < _ENTRIES:
-            _END.pack_into(self._memory, _place(number) + _END_PLACE, time.monotonic())
+            _END.pack_into(self._memory, _place(number), time.monotonic())
 
 
 def _write_no_more(reference: weakref.ref[Recorder]) -> None:
@@ -131,7 +140,11 @@ def _write_no_more(reference: weakref.ref[Recorder]) -> None:
 
 
 def _place(number: int) -> int:
-    return _HEADER.size + number % _ENTRIES * _ENTRY_BYTES
+    return _HEADER.size + number % _ENTRIES * _ENTRY.size
+
+
+def _text_place(number: int) -> int:
+    return _FIRST_TEXT + number % _TEXTS * _TEXT_BYTES
 
 
 class Call:
@@ -145,13 +158,18 @@ class Call:
     def __init__(self, recorder: Recorder, text: bytes) -> None:
         """Tell nothing yet."""
         self._recorder, self._text = recorder, text
+        self._number = recorder.keep(text)
         self._running: list[int] = []
         # Looked up, each would be a new object.
         self.tell_begin, self.tell_end = self.begin, self.end
 
     def begin(self, *_: object) -> None:
         """Tell that it begins."""
-        self._running.append(self._recorder.begin(self._text))
+        recorder = self._recorder
+        # Newer texts may take its place before the last entry that refers to it is gone.
+        if recorder.last_text - self._number >= _TEXTS - 2 * _ENTRIES:
+            self._number = recorder.keep(self._text)
+        self._running.append(recorder.begin(self._number))
 
     def end(self, *_: object) -> None:
         """Tell that it returned."""
@@ -177,20 +195,23 @@ def read(file: Path) -> Log:
     magic, process = _HEADER.unpack_from(content)
     if magic != _MAGIC:
         return Log(0, ())
-    places = range(_HEADER.size, len(content) - _ENTRY_BYTES + 1, _ENTRY_BYTES)
-    entries = (_entry(content[place : place + _ENTRY_BYTES]) for place in places)
+    entries = (_entry(content, _place(number)) for number in range(_ENTRIES))
     return Log(process, tuple(sorted(each for each in entries if each)))
 
 
-def _entry(content: bytes) -> Entry | None:
-    length, number, began, ended = _ENTRY.unpack_from(content)
-    text = content[_ENTRY.size : _ENTRY.size + length]
-    try:
-        fields = json.loads(text) if length else None
-    except ValueError:
-        # It is just being written.
+def _entry(content: bytes, place: int) -> Entry | None:
+    """Return an entry; None where there is none, or where it is just being written."""
+    ended, began, number, text_number = _ENTRY.unpack_from(content, place)
+    start = _text_place(text_number)
+    written, length = _TEXT.unpack_from(content, start)
+    if not began or written != text_number:
         return None
-    return Entry(number, began, ended or None, *fields) if fields else None
+    start += _TEXT.size
+    try:
+        fields = json.loads(content[start : start + length])
+    except ValueError:
+        return None
+    return Entry(number, began, ended or None, *fields)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -202,7 +223,7 @@ def text_of(layer: Layer, plan: Plan, site: str) -> bytes:
         plan: how.
         site: where the program called it.
     """
-    room = _ENTRY_BYTES - _ENTRY.size
+    room = _TEXT_BYTES - _TEXT.size
     fields = [layer.label, layer.dtype, site, describe(plan), plan.reason]
     text = json.dumps(fields).encode()
     while len(text) > room:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .call_site import caller
 from .envelope import Envelope
-from .flight import Recorder, text_of
+from .flight import Call, Recorder, text_of
 from .layer import Layer
 from .plan import NATIVE, Plan
 
@@ -31,22 +31,23 @@ def recorded(
         layer: that is computed.
         call: the function with its arguments.
     """
-    texts = _texts(layer, envelope, caller())
-    if texts is None:
+    told = _told(flight, envelope, layer, caller())
+    if told is None:
         return call()
-    forward, backward = texts
-    with flight.call_of(forward):
+    forward, gradient = told
+    with forward:
         result = call()
     node = _convolution(result.grad_fn)
     if node is not None:
-        gradient = flight.call_of(backward)
         node.register_prehook(gradient.tell_begin)
         node.register_hook(gradient.tell_end)
     return result
 
 
 @functools.lru_cache(maxsize=4096)
-def _texts(layer: Layer, envelope: Envelope, site: str) -> tuple[bytes, bytes] | None:
+def _told(
+    flight: Recorder, envelope: Envelope, layer: Layer, site: str
+) -> tuple[Call, Call] | None:
     """Return what is told of a layer that runs as it is and of its gradient; None without output.
 
     One look into a cache: all of it is for each layer of each step.
@@ -56,7 +57,10 @@ def _texts(layer: Layer, envelope: Envelope, site: str) -> tuple[bytes, bytes] |
     gradient = layer._replace(direction="backward")
     plans = (Plan(NATIVE, reason=envelope.broken_limit(each) or "") for each in (layer, gradient))
     forward, backward = plans
-    return text_of(layer, forward, site), text_of(gradient, backward, site)
+    return (
+        flight.call_of(text_of(layer, forward, site)),
+        flight.call_of(text_of(gradient, backward, site)),
+    )
 
 
 def _convolution(node: Any) -> Any:

@@ -158,8 +158,9 @@ def test_the_recorder_keeps_the_last_of_many(tmp_path: Path) -> None:
     recorder = flight.Recorder(file)
     plan = Plan(NATIVE, reason="side 9 above 8")
     for _ in range(200):
-        recorder.end(recorder.begin(flight.text_of(LAYER, plan, "a.py:1")))
-    recorder.begin(flight.text_of(LAYER, plan, "b" * 5000 + ".py:41"))
+        with recorder.call_of(flight.text_of(LAYER, plan, "a.py:1")):
+            pass
+    recorder.call_of(flight.text_of(LAYER, plan, "b" * 5000 + ".py:41")).begin()
     log = flight.read(file)
     assert log.process == os.getpid()
     assert [entry.number for entry in log.entries] == list(range(137, 201))
@@ -171,15 +172,29 @@ def test_the_recorder_keeps_the_last_of_many(tmp_path: Path) -> None:
     assert last.layer == LAYER.label
 
 
+def test_a_layer_is_named_however_many_others_ran_since_it_was_first(tmp_path: Path) -> None:
+    file = tmp_path / "flight"
+    flight.create(file)
+    recorder = flight.Recorder(file)
+    old = recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "old.py:1"))
+    for line in range(5000):
+        with recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), f"new.py:{line}")):
+            pass
+    old.begin()
+    sites = [entry.site for entry in flight.read(file).entries]
+    assert sites == [*(f"new.py:{line}" for line in range(4937, 5000)), "old.py:1"]
+
+
 def test_a_process_that_was_forked_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "flight"
     flight.create(file)
     recorder = flight.Recorder(file)
-    begun = recorder.begin(flight.text_of(LAYER, Plan(NATIVE), "a.py:1"))
+    call = recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "a.py:1"))
+    call.begin()
     child = os.fork()
     if not child:
-        recorder.begin(flight.text_of(LAYER, Plan(NATIVE), "b.py:1"))
-        recorder.end(begun)
+        recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "b.py:1")).begin()
+        call.end()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     (entry,) = flight.read(file).entries
@@ -190,7 +205,7 @@ def test_a_recorder_that_is_being_written_is_read_as_far_as_it_is(tmp_path: Path
     file = tmp_path / "flight"
     flight.create(file)
     recorder = flight.Recorder(file)
-    recorder.begin(flight.text_of(LAYER, Plan(NATIVE), "a.py:1"))
+    recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "a.py:1")).begin()
     content = bytearray(file.read_bytes())
     content[content.index(b"conv2d") - 1] = 0
     file.write_bytes(content)
