@@ -141,6 +141,7 @@ def test_nothing_of_an_others_checkout_is_run(machine: Machine, mine: str, verb:
     line = refusal(machine, f"cd /home/mallory/rdna1-{verb}; sudo ./run {verb}")
     assert "/home/mallory belongs to mallory" in line
     assert "chown" not in line, "what is somebody's home stays that"
+    assert line.endswith("use a checkout of your own, below folders of yours or root's")
 
 
 def test_who_becomes_root_later_is_refused_as_well(machine: Machine, mine: str) -> None:
