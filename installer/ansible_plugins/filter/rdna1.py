@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from rdna1.catalog.failures import explain
-from rdna1.catalog.stacks import load_stack
-from rdna1.measure.boundary.report import BoundaryReport
-from rdna1.measure.envelope import EnvelopeError, documented_envelope, measured_envelope
-from rdna1.measure.envelope_renewal import renewed
-from rdna1.report.json import to_json
 from rdna1.target.printable import printable, printable_lines
 
 
@@ -37,6 +30,15 @@ def rdna1_envelope(boundary: str, stack: str, earlier: str = "") -> str:
         stack: name of the stack, whose documented limit counts then.
         earlier: content of the file so far, empty where there is none.
     """
+    # Each task is a process that loads all filters; these imports are one filter's.
+    import msgspec
+
+    from rdna1.catalog.stacks import load_stack
+    from rdna1.measure.boundary.report import BoundaryReport
+    from rdna1.measure.envelope import EnvelopeError, documented_envelope, measured_envelope
+    from rdna1.measure.envelope_renewal import renewed
+    from rdna1.report.json import to_json
+
     if not boundary:
         found = documented_envelope(load_stack(stack))
     else:
