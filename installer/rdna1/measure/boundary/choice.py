@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 
 from rdna1.conv.case import ConvCase
-from rdna1.measure.boundary.quantity import Fit
+from rdna1.measure.boundary.quantity import Fit, values_of
 from rdna1.measure.boundary.search import LOSS_COST
 
 
@@ -29,22 +30,33 @@ def deciding_case(
     """
     done = set(tested)
     sides = {max(case.h, case.w) for case in tested}
+
+    # Cases are thousands; the answers that the fits give together, and the sides, are a few dozen.
+    @functools.cache
+    def value_of(expected: tuple[bool | None, ...]) -> float:
+        return _value(fits, expected)
+
+    @functools.cache
+    def distance_of(longest: int) -> float:
+        return min(abs(math.log(longest / side)) for side in sides)
+
     best, best_key = None, (0.0, 0.0)
     for case in cases:
-        value = _value(fits, case)
+        values = values_of(case)
+        value = value_of(tuple([each.expects(values[each.quantity.name]) for each in fits]))
         if value < best_key[0] or value == 0 or case in done:
             continue
-        distance = min(abs(math.log(max(case.h, case.w) / side)) for side in sides)
+        distance = distance_of(max(case.h, case.w))
         if (value, distance) > best_key:
             best, best_key = case, (value, distance)
     return best
 
 
-def _value(fits: Sequence[Fit], case: ConvCase) -> float:
-    """Bits for each unit of cost, rounded so that equal cases stay equal."""
+def _value(fits: Sequence[Fit], expected: Sequence[bool | None]) -> float:
+    """Bits for each unit of cost of what the fits expect, rounded so that equal ones stay equal."""
     weights = {True: 0.0, False: 0.0, None: 0.0}
-    for each in fits:
-        weights[each.expects(case)] += each.quantity.weight
+    for each, answer in zip(fits, expected, strict=True):
+        weights[answer] += each.quantity.weight
     decided = weights[True] + weights[False]
     if not weights[True] or not weights[False]:
         return 0.0

@@ -172,7 +172,7 @@ class Investigation:
         self._run(case, "classes", name, self._confirm if patient else None)
         return self.cases[-1].outcome == "pass"
 
-    def _decide(self, candidates: list[ConvCase]) -> None:
+    def _decide(self, candidates: Iterable[ConvCase]) -> None:
         """Run the cases that tell rules apart while there is more than one rule."""
         while len(fits := agreeing(self.cases)) > 1:
             case = deciding_case(fits, candidates, [each.case for each in self.cases])

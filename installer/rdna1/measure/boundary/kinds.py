@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -241,10 +241,11 @@ def corners(kind: Kind, shapes: Shapes) -> list[ConvCase]:
             pairs = [(height, width) for height, width in pairs if height <= width]
         for n in _BATCHES if kind.thorough else _BATCHES[:1]:
             for height, width in pairs:
-                if fits(kind, min(height, width)) and _affordable(
-                    kind.case(each, n, *[max(height, width)] * 2)
-                ):
-                    found.append(kind.case(each, n, height, width))
+                if not fits(kind, min(height, width)):
+                    continue
+                square = kind.case(each, n, *[max(height, width)] * 2)
+                if _affordable(square):
+                    found.append(square if height == width else kind.case(each, n, height, width))
     return sorted(found, key=size, reverse=True)
 
 
@@ -257,12 +258,18 @@ def _fits_bare(case: ConvCase) -> bool:
 def channels_of_tried_classes(results: Iterable[CaseResult]) -> list[ConvCase]:
     """Return a layer for each usual number of channels of classes of which some were run."""
     run = {class_of(result.case) for result in results}
+    return [case for name, case in _usual_layers() if name in run]
+
+
+@cache
+def _usual_layers() -> list[tuple[str, ConvCase]]:
+    """Return a layer for each usual number of channels of each class, with the class."""
     every = (
         kind.case(channels, 1, _ROOM, _ROOM)
         for kind in kinds("full")
         for channels in kind.template.channels
     )
-    return [case for case in every if class_of(case) in run]
+    return [(class_of(case), case) for case in every]
 
 
 def _affordable(case: ConvCase) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -56,7 +57,8 @@ def side_beyond(limit: int, max_side: int) -> int | None:
     return power if power > limit + 1 else None
 
 
-def candidates(limit: int, max_side: int) -> list[ConvCase]:
+@functools.lru_cache(maxsize=16)
+def candidates(limit: int, max_side: int) -> tuple[ConvCase, ...]:
     """Layers around and beyond the limit of the reference layer that may tell rules apart.
 
     Args:
@@ -65,16 +67,14 @@ def candidates(limit: int, max_side: int) -> list[ConvCase]:
     """
     shapes = sorted(set(_shapes(limit, max_side)))
     layers = itertools.product(_CHANNELS, (32, 64), (1, 2), _DTYPES)
-    return [
-        case
+    cases = (
+        msgspec.structs.replace(
+            _REFERENCE, c_in=c_in, c_out=c_out, h=height, w=width, stride=stride, dtype=dtype
+        )
         for c_in, c_out, stride, dtype in layers
         for height, width in shapes
-        if affordable(
-            case := msgspec.structs.replace(
-                _REFERENCE, c_in=c_in, c_out=c_out, h=height, w=width, stride=stride, dtype=dtype
-            )
-        )
-    ]
+    )
+    return tuple(filter(affordable, cases))
 
 
 def _shapes(limit: int, max_side: int) -> Iterator[tuple[int, int]]:
@@ -114,8 +114,9 @@ def workspaces_between(low: int, high: float, max_side: int) -> list[ConvCase]:
         for height in range(1, max_side + 1):
             least, most = low // (step * height) + 1, math.ceil(high / (step * height)) - 1
             for width in range(max(least, height), min(most, max_side, _MOST_ASPECT * height) + 1):
-                case = sized(layer, height, width)
-                found.setdefault(case.workspace_bytes, case)
+                size = step * height * width
+                if size not in found:
+                    found[size] = sized(layer, height, width)
     return [found[size] for size in sorted(found)]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from rdna1.conv.case import BYTES_PER_ELEMENT, ConvCase
@@ -62,12 +63,17 @@ class Fit(NamedTuple):
         """Whether some limit on the quantity explains all cases."""
         return self.largest_pass < self.smallest_bad
 
-    def expects(self, case: ConvCase) -> bool | None:
-        """Tell whether a case should pass; None when the limit is not known well enough."""
-        value = self.quantity.measure(case)
+    def expects(self, value: int) -> bool | None:
+        """Tell whether a case of this value should pass; None where that is not known."""
         if value <= self.largest_pass:
             return True
         return False if value >= self.smallest_bad else None
+
+
+@functools.lru_cache(maxsize=65536)
+def values_of(case: ConvCase) -> Mapping[str, int]:
+    """Return what each quantity is of a case; each step of a search asks about the same cases."""
+    return {each.name: each.measure(case) for each in QUANTITIES}
 
 
 def fit(quantity: Quantity, results: Iterable[CaseResult]) -> Fit:

@@ -7,6 +7,7 @@ layers that passed are the envelope, at any moment.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -184,16 +185,14 @@ class _Kin:
 
     def __init__(self, kind: Kind) -> None:
         channels = kind.template.channels[-1]
-        self._like = kind.case(
-            channels, 1, *[2 * kind.template.kernel * kind.template.dilation] * 2
-        )
+        side = 2 * kind.template.kernel * kind.template.dilation
+        self._like = _alike(kind.case(channels, 1, side, side))
 
     def __contains__(self, case: ConvCase) -> bool:
-        like = self._like
-        return all(getattr(case, name) == getattr(like, name) for name in _SAME)
+        return bool(_alike(case) == self._like)
 
 
-_SAME = (
+_alike = operator.attrgetter(
     *("kh", "kw", "kd", "stride", "dilation", "padding", "dtype", "direction", "dims"),
     *("transposed", "memory_format"),
 )
