@@ -75,18 +75,23 @@ class Answer(NamedTuple):
     wrong: list[str]
 
 
-def report_of(machine: MachineTree, stack: str) -> Report:
-    """Assess a machine for a stack."""
-    facts = load_facts(collect(str(machine.done()), [USER]))
-    return assess(facts, load_stack(stack))
+_reports: dict[str, Report] = {}
 
 
-def answer_of(case: Case, folder: Path) -> Answer:
-    """Build a machine below a folder, assess it, and compare with what is to be said.
+def report_of(case: Case, folder: Path) -> Report:
+    """Build the machine of a case below a folder and assess it, once a process for all who ask.
 
     Making device files takes root.
     """
-    report = report_of(case.build(folder), case.stack)
+    if case.name not in _reports:
+        facts = load_facts(collect(str(case.build(folder).done()), [USER]))
+        _reports[case.name] = assess(facts, load_stack(case.stack))
+    return _reports[case.name]
+
+
+def answer_of(case: Case, folder: Path) -> Answer:
+    """Compare what is said of a case with what is to be said; see `report_of`."""
+    report = report_of(case, folder)
     found = {finding.id: finding for finding in report.checks}
     told = found[case.check]
     wrong = [] if told.status == case.status else [f"{case.check} is {told.status}"]

@@ -15,10 +15,15 @@ from rdna1.target.rootfs import TEXT_LIMIT, ExhaustedError, RootFs
 from support.homes import ADA, BOB, give_all, machine_with_homes, written
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def read_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine for tests that change nothing on it."""
+    return machine(tmp_path_factory.mktemp("budget") / "root")
+
+
+def machine(root: Path) -> Path:
     """A machine on which Ada has a large file and a folder of many names."""
-    root = machine_with_homes(tmp_path / "root")
+    machine_with_homes(root)
     home = root / "home/ada"
     (home / "names").mkdir()
     (home / "large").write_bytes(b"#" * TEXT_LIMIT)
@@ -40,9 +45,9 @@ def root(tmp_path: Path) -> Path:
     ids=["bytes", "names", "sizes", "failures"],
 )
 def test_the_rest_is_not_looked_at(
-    root: Path, read: Callable[[RootFs], object], reason: str
+    read_only: Path, read: Callable[[RootFs], object], reason: str
 ) -> None:
-    rootfs = RootFs(str(root))
+    rootfs = RootFs(str(read_only))
     with pytest.raises(ExhaustedError) as left:
         for _ in range(30_000):
             read(rootfs)
@@ -56,8 +61,9 @@ def test_the_rest_is_not_looked_at(
 
 
 def test_there_is_one_reason_and_the_facts_of_others(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    root = machine(tmp_path / "root")
     # The real limit is that of the test above; here it takes a fraction of the files.
     monkeypatch.setattr(budget, "_MOST_LOOKS", 400)
     home = root / "home/ada"
