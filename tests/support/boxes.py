@@ -107,6 +107,21 @@ def start_box(name: str, folder: Path, options: Sequence[str]) -> Box:
     return Box(name, folder)
 
 
+def without_compiling(folder: Path) -> list[str]:
+    """Return options of ``podman run`` for a box where a fake py3compile leaves Python as it came.
+
+    Compiling python3-torch and what it needs is two fifths of a first run's processor time.
+    Molecule's scenario ``default`` and ``./run demo`` have Debian's own.
+
+    Args:
+        folder: for the fake.
+    """
+    fake = folder / "py3compile"
+    fake.write_text("#!/bin/sh\n")
+    fake.chmod(0o755)
+    return [f"--volume={fake}:/usr/bin/py3compile:ro"]
+
+
 @cache
 def sandbox_image() -> str:
     """Name of the current image of the sandbox, which is built if it has to be.

@@ -1,8 +1,8 @@
 """A mirror with the distribution's PyTorch, and the whole job from it on a box without a network.
 
-Packages and signatures are Debian's own, the convolutions are real. Mirror and box are made once
-for this module; its tests run in the order of the file. What the boxes' image has already is not in
-the mirror, as tests of other mirrors have that.
+Packages and signatures are Debian's own, the convolutions are real; only py3compile is a fake.
+Mirror and box are made once for this module; its tests run in the order of the file. What the
+boxes' image has already is not in the mirror, as tests of other mirrors have that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from support.boxes import Box, remove_box, start_box
+from support.boxes import Box, remove_box, start_box, without_compiling
 from support.wheel_boxes import IGNORED
 
 # What rdna1 imports and python3-torch does not need.
@@ -48,7 +48,8 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A box without any network."""
     name = f"rdna1-test-{os.getpid()}-distro-offline"
     try:
-        box = start_box(name, tmp_path_factory.mktemp("offline"), ["--network=none"])
+        folder = tmp_path_factory.mktemp("offline")
+        box = start_box(name, folder, ["--network=none", *without_compiling(folder)])
         assert box.run("ls", "/sys/class/net").split() == ["lo"]
         yield box
     finally:
