@@ -4,7 +4,6 @@ The playbooks next to it call it; Molecule names the scenario and its folder in 
 
 usage: box.py create NAME    make a box as the JSON on the standard input describes it
        box.py remove NAME    remove a box and its server
-       box.py destroy NAME   remove a box, and whatever else is the scenario's
        box.py remember NAME  write down the state of a box
 """
 
@@ -22,32 +21,29 @@ from support.apt_repository import SigningKey, signing_key
 from support.boxes import SANDBOX, Box, remove_box, start_box
 from support.loopback_server import start_server
 from support.pythons import add_lent, find_python, lending
-from support.scenario import remember_state, scenario_folder, scenario_name
+from support.scenario import remember_state, scenario_folder
 from support.ubuntu_like import Archives, build_archives, real_image, start_ubuntu_like
 from support.wheel_boxes import add_own_requirements, fill_index
 
 # Whose ROCm AMD's repository has.
 STACK = "rocm-5.7"
-LABEL = "io.rdna1.scenario"
 # What './run clean' looks for.
 SANDBOX_LABEL = "io.rdna1.sandbox=box"
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a box is like; by default a Debian 13 with a network.
+    """What a box is like; by default a Debian 13.
 
     Attributes:
         ubuntu: version of Ubuntu that the box takes itself for, with fakes of Ubuntu's archive
             and of AMD's repository; or that it is, where the name of a real image is set.
         wheels_for: versions of Python for which an index has wheels, those of PyTorch fakes.
         python: version of a further Python next to the box's own, lent by this machine.
-        network: whether the box has one.
     """
 
     ubuntu: str = ""
     wheels_for: tuple[str, ...] = ()
     python: str = ""
-    network: bool = True
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -85,24 +81,6 @@ def remove(name: str) -> None:
     shutil.rmtree(_folder(name), ignore_errors=True)
 
 
-def destroy(name: str) -> None:
-    """Remove a box, and whatever else is the scenario's, as an interrupted step left it.
-
-    Args:
-        name: of the box.
-    """
-    remove(name)
-    mine = f"--filter=label={LABEL}={scenario_name()}"
-    listed = subprocess.run(
-        ["podman", "ps", "--all", "--format={{.Names}}", mine],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    for container in listed.stdout.split():
-        remove_box(container)
-
-
 def _server(name: str) -> str:
     return f"{name}-server"
 
@@ -114,7 +92,6 @@ def _folder(name: str) -> Path:
 def _options(name: str) -> list[str]:
     return [
         f"--hostname={name}",
-        f"--label={LABEL}={scenario_name()}",
         f"--label={SANDBOX_LABEL}",
     ]
 
@@ -139,7 +116,7 @@ def _serve(name: str, wanted: Description, key: SigningKey) -> Served:
 
 
 def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> None:
-    options = [*_options(name), *([] if wanted.network else ["--network=none"])]
+    options = _options(name)
     # A real release has one of its own that fits. Where there is none to lend, uv brings it.
     lends = wanted.python and not real_image(wanted.ubuntu)
     python = find_python(wanted.python) if lends else None
@@ -153,8 +130,7 @@ def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> N
         box = Box(name, scenario_folder())
     else:
         box = start_box(name, scenario_folder(), options)
-        if wanted.network:
-            box.run("apt-get", "-qq", "update")
+        box.run("apt-get", "-qq", "update")
     if python:
         add_lent(box, python)
 
@@ -162,7 +138,6 @@ def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> N
 ACTIONS: dict[str, Callable[[str], None]] = {
     "create": lambda name: create(name, msgspec.json.decode(sys.stdin.read(), type=Description)),
     "remove": remove,
-    "destroy": destroy,
     "remember": lambda name: remember_state(Box(name, scenario_folder())),
 }
 
