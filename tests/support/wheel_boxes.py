@@ -116,14 +116,18 @@ def mount_host_python(make_box: MakeBox, version: str, *options: str) -> Box:
 
 def play(box: Box, index: str, **variables: object) -> subprocess.CompletedProcess[str]:
     """Run the role against a box and an index."""
-    given = {
-        "rdna1_pytorch_source": "index",
-        "pytorch_index_url": index,
-        "pytorch_project_index_url": index,
-        "preflight_ignore": IGNORED,
-        **variables,
-    }
+    given = {**from_index(index), **variables}
     return box.play("--tags=pytorch", f"--extra-vars={json.dumps(given)}")
+
+
+def from_index(address: str) -> dict[str, object]:
+    """What makes the role take PyTorch from an index."""
+    return {
+        "rdna1_pytorch_source": "index",
+        "pytorch_index_url": address,
+        "pytorch_project_index_url": address,
+        "preflight_ignore": IGNORED,
+    }
 
 
 def environment(box: Box, stack: str = "rocm-5.7") -> str:

@@ -21,9 +21,9 @@ from support.box_fleet import play_together, recap
 from support.boxes import Box, remove_box, start_box
 from support.wheel_boxes import (
     HOST_PYTHONS,
-    IGNORED,
     add_own_requirements,
     fill_index,
+    from_index,
     mount_host_python,
     torch_version,
 )
@@ -40,6 +40,8 @@ class Fleet:
     """Boxes, an index, and what it was asked for.
 
     Attributes:
+        address: of the index.
+        other_address: of the same index, where nothing is counted.
         connected: two that are alike.
         bookworm: like those, but it takes itself for Debian 12.
         offline: two like the connected ones, without any network.
@@ -48,6 +50,7 @@ class Fleet:
 
     folder: Path
     address: str
+    other_address: str
     asked: list[str]
     connected: list[Box]
     bookworm: Box
@@ -70,28 +73,36 @@ class Fleet:
         self.asked.clear()
         return Counter(names)
 
-    def collect(self, *boxes: Box, destination: Path) -> subprocess.CompletedProcess[str]:
-        """Run playbooks/mirror.yml with one folder for all."""
-        given = self._variables(mirror_destination=str(destination))
-        return play_together(boxes, self.folder, given, playbook="playbooks/mirror.yml")
+    def collect(self) -> subprocess.CompletedProcess[str]:
+        """Collect one mirror for all, and one apart for a further name of a box."""
+        one = self._variables(mirror_destination=str(self.mirror))
+        apart = self._variables(
+            ansible_host=self.bookworm.name,
+            mirror_destination=str(self.other_mirror),
+            pytorch_lock_dir=str(self.folder / "other-locks"),
+            pytorch_index_url=self.other_address,
+            pytorch_project_index_url=self.other_address,
+        )
+        together = [*self.connected, self.bookworm]
+        own = {"apart": apart, **{box.name: one for box in together}}
+        # A machine that is refused ends the play where machines take turns.
+        boxes = [Box("apart", self.folder), *together]
+        return play_together(boxes, self.folder, playbook="playbooks/mirror.yml", own=own)
 
     def install(self, mirrors: dict[Box, Path | None]) -> subprocess.CompletedProcess[str]:
         """Run site.yml with a mirror for each box, or with none."""
-        own = {box.name: {"rdna1_mirror": str(path or "")} for box, path in mirrors.items()}
-        return play_together(list(mirrors), self.folder, self._variables(), TAGS, own=own)
+        own = {
+            box.name: self._variables(rdna1_mirror=str(path or "")) for box, path in mirrors.items()
+        }
+        return play_together(list(mirrors), self.folder, TAGS, own=own)
 
-    def _variables(self, **given: object) -> str:
+    def _variables(self, **given: object) -> dict[str, object]:
         """Nothing but wheels, and those from the index."""
-        return "--extra-vars=" + json.dumps(
-            {
-                "rdna1_pytorch_source": "index",
-                "rdna1_rocm_source": "none",
-                "pytorch_index_url": self.address,
-                "pytorch_project_index_url": self.address,
-                "preflight_ignore": IGNORED,
-                **given,
-            }
-        )
+        return {
+            **from_index(self.address),
+            "rdna1_rocm_source": "none",
+            **given,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +123,14 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         bookworm = make("bookworm")
         # Nothing else of Debian 12 matters to which mirror it gets.
         bookworm.run("sed", "-i", "s/13/12/g; s/trixie/bookworm/g", "/usr/lib/os-release")
-        with serve(folder / "index", before=asked.append) as address:
+        with (
+            serve(folder / "index", before=asked.append) as address,
+            serve(folder / "index") as other_address,
+        ):
             yield Fleet(
                 folder,
                 address,
+                other_address,
                 asked,
                 connected=[make("first"), make("second")],
                 bookworm=bookworm,
@@ -141,7 +156,7 @@ def test_machines_alike_have_one_mirror_collected_which_fetches_each_wheel_once(
     fleet: Fleet,
 ) -> None:
     first = fleet.connected[0]
-    collected = fleet.collect(*fleet.connected, fleet.bookworm, destination=fleet.mirror)
+    collected = fleet.collect()
     assert failed(collected) == [fleet.bookworm.name], collected.stdout
     assert f"{first.name} collected {fleet.mirror} in this run" in said(collected)
     assert f"in this run on {first.name}, and it is for rocm-5.7 on debian 13" in said(collected)
@@ -167,27 +182,22 @@ def test_machines_without_a_network_have_nothing_fetched_for_them(fleet: Fleet) 
     assert fleet.fetched() == Counter(), "not by the machine that runs Ansible either"
 
 
-def test_machines_of_two_releases_have_a_mirror_each_in_one_play(fleet: Fleet) -> None:
-    collected = fleet.collect(fleet.bookworm, destination=fleet.other_mirror)
-    assert collected.returncode == 0, collected.stdout
-    fleet.asked.clear()
+def test_with_a_mirror_nothing_is_fetched_and_without_one_each_machine_fetches_for_itself(
+    fleet: Fleet,
+) -> None:
+    """Mirrors of two releases, and none, in one play."""
     alike = dict.fromkeys(fleet.offline, fleet.mirror)
-    played = fleet.install({fleet.bookworm: fleet.other_mirror, **alike})
+    without = dict.fromkeys(fleet.connected)
+    played = fleet.install({fleet.bookworm: fleet.other_mirror, **alike, **without})
     assert played.returncode == 0, played.stdout
     assert torch_version(fleet.bookworm) == "2.2.2+rocm5.7"
     counts = recap(played)
     assert [counts[box.name]["changed"] for box in fleet.offline] == [0, 0], played.stdout
-    assert fleet.fetched() == Counter()
-
-
-def test_without_a_mirror_there_is_one_lock_and_each_machine_fetches_for_itself(
-    fleet: Fleet,
-) -> None:
-    played = fleet.install(dict.fromkeys(fleet.connected))
-    assert played.returncode == 0, played.stdout
+    # One lock for both machines without a mirror, whose environments have what the index gave.
     assert [path.name for path in (fleet.folder / "locks").iterdir()] == [
         f"rocm-5.7-{PYTHON}-x86_64-linux.txt"
     ]
+    assert {torch_version(box) for box in fleet.connected} == {"2.2.2+rocm5.7"}
+    # By them alone.
     wheels = [path.name for path in fleet.mirror.joinpath("wheels").iterdir()]
     assert fleet.fetched() == Counter(wheels * 2)
-    assert {torch_version(box) for box in fleet.connected} == {"2.2.2+rocm5.7"}
