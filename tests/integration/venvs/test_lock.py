@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from integration.venvs.conftest import UV
+from rdna1.catalog.failures import explain
 from rdna1.target.venvs.spec import LOCK_MARK
 from rdna1.wheels import LockError, Wanted, make_lock, read_lock, write_lock
 from support.wheels import serve, write_fake_wheel
@@ -69,19 +70,30 @@ def test_a_wheel_for_each_card(index_folder: Path, wanted: Wanted) -> None:
     assert "torch[device-gfx1010]==2.14.0+rocm10 " in lock
 
 
+def explained(wanted: Wanted, words: str) -> str:
+    """What a user is told of a lock that cannot be made."""
+    with pytest.raises(LockError, match=words) as refusal:
+        make_lock(wanted, UV)
+    told = explain(str(refusal.value))
+    assert "Remedy: " in told
+    return told
+
+
 def test_no_wheel_for_the_card_is_an_error(wanted: Wanted) -> None:
-    with pytest.raises(LockError, match="does not have an extra named `device-gfx1010`"):
-        make_lock(wanted._replace(stack=["torch[device-gfx1010]"]), UV)
+    other = wanted._replace(stack=["torch[device-gfx1010]"])
+    told = explained(other, "does not have an extra named `device-gfx1010`")
+    assert "Cause: the index has no PyTorch with device-gfx1010" in told
 
 
 def test_an_index_that_cannot_be_reached(wanted: Wanted) -> None:
-    with pytest.raises(LockError, match="Connection refused"):
-        make_lock(wanted._replace(index_url="http://127.0.0.1:9/"), UV)
+    told = explained(wanted._replace(index_url="http://127.0.0.1:9/"), "Connection refused")
+    assert "Cause: a package archive or index cannot be reached" in told
 
 
 def test_an_index_without_the_wheel(wanted: Wanted) -> None:
-    with pytest.raises(LockError, match=r"no version of torch==2\.2\.2\+rocm5\.6"):
-        make_lock(wanted._replace(stack=["torch==2.2.2+rocm5.6"]), UV)
+    other = wanted._replace(stack=["torch==2.2.2+rocm5.6"])
+    told = explained(other, r"no version of torch==2\.2\.2\+rocm5\.6")
+    assert "Cause: the index does not have that version of torch==2.2.2+rocm5.6" in told
 
 
 def test_a_lock_is_read_again_and_must_fit(wanted: Wanted, tmp_path: Path) -> None:
