@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from support.box_fleet import play_refused
 from support.boxes import Box, remove_box, start_box, without_compiling
 from support.wheel_boxes import IGNORED
 
@@ -67,25 +68,20 @@ def test_the_mirror_has_debians_pytorch_and_what_rdna1_imports(mirror: Path) -> 
     assert {"rocminfo", "python3-torch", *OWN} <= {*manifest["packages"]} & names
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        (
-            {"rdna1_pytorch_source": "index", "preflight_ignore": IGNORED},
-            "and this machine is to use distro, index and ''. Remedy: ",
-        ),
-        (
-            {"rocm_packages": ["tools", "libraries"], "preflight_ignore": IGNORED},
-            "was collected without librocblas0. Remedy: collect it again with the same rocm_",
-        ),
-    ],
-)
 def test_a_mirror_of_something_else_is_refused_before_any_change(
-    mirror: Path, offline: Box, given: dict[str, object], words: str
+    mirror: Path, offline: Box
 ) -> None:
-    played = play(offline, mirror, **given)
-    assert played.returncode != 0
-    assert words in " ".join(played.stdout.split())
+    shared = {"rdna1_mirror": str(mirror), "preflight_ignore": IGNORED}
+    text = play_refused(
+        offline,
+        {
+            "other-source": {**shared, "rdna1_pytorch_source": "index"},
+            "more-packages": {**shared, "rocm_packages": ["tools", "libraries"]},
+        },
+    )
+    assert "and this machine is to use distro, index and ''. Remedy: " in text
+    collect_again = "Remedy: collect it again with the same rocm_"
+    assert f"was collected without librocblas0. {collect_again}" in text
     assert offline.run("find", "/var/cache", "/opt", "-path", "*rdna1*") == ""
 
 
