@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.apt_repository import SigningKey, fake_packages, publish, signing_key
+from support.box_fleet import play_refused
 from support.boxes import Box, run_container, start_box
 from support.wheels import serve
 
@@ -77,13 +78,27 @@ class AmdBox:
         """
         return self.box.play(*self._arguments(variables), *options)
 
+    def refused(self, cases: Mapping[str, Mapping[str, object]]) -> str:
+        """Run what `play` runs once for a name of the box for each case; all have to fail.
+
+        Args:
+            cases: variables by the name.
+
+        Returns:
+            What was printed, without its line breaks.
+        """
+        own = {name: self._given(variables) for name, variables in cases.items()}
+        return play_refused(self.box, own, "--tags=rocm")
+
     def start(self, **variables: object) -> subprocess.Popen[str]:
         """Start what `play` runs; the caller reads what it prints."""
         return self.box.start(*self._arguments(variables), output=subprocess.PIPE)
 
     def _arguments(self, variables: Mapping[str, object]) -> list[str]:
-        given = {**self.served.variables, "preflight_ignore": IGNORED, **variables}
-        return ["--tags=rocm", f"--extra-vars={json.dumps(given)}"]
+        return ["--tags=rocm", f"--extra-vars={json.dumps(self._given(variables))}"]
+
+    def _given(self, variables: Mapping[str, object]) -> dict[str, object]:
+        return {**self.served.variables, "preflight_ignore": IGNORED, **variables}
 
 
 @contextmanager

@@ -16,13 +16,22 @@ import pytest
 
 from support.apt_repository import fake_packages, package_file, publish, signing_key
 from support.boxes import remove_box
-from support.ubuntu_like import KEY, ROCM, AmdBox, archives, start_ubuntu_like
+from support.foreign_packages import (
+    assert_amd_replaced_its_own,
+    install_foreign,
+    publish_foreign,
+    upgraded,
+)
+from support.ubuntu_like import KEY, ROCM, AmdBox, archives, real_image, start_ubuntu_like
 
 AMD = {"rdna1_rocm_source": "amd"}
 # A real process that holds dpkg's lock, as unattended-upgrades does, until a line comes.
 HOLDER = (
     "import fcntl, sys; lock = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(lock, "
     "fcntl.LOCK_EX); print('held', flush=True); sys.stdin.readline()"
+)
+fake_archive_only = pytest.mark.skipif(
+    bool(real_image("22.04")), reason="adds packages to the distribution's archive"
 )
 
 
@@ -33,8 +42,11 @@ def jammy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmdBox]:
     folder = tmp_path_factory.mktemp("bad-input")
     with archives(folder) as served:
         try:
-            little = ["--tmpfs=/opt:size=4m"]
-            yield AmdBox(start_ubuntu_like(name, folder, "22.04", served, little), served)
+            little = ["--tmpfs=/opt:size=4m", publish_foreign(served, "rocm-5.7", "22.04")]
+            box = start_ubuntu_like(name, folder, "22.04", served, little)
+            if not real_image("22.04"):
+                install_foreign(box)
+            yield AmdBox(box, served)
         finally:
             remove_box(name)
 
@@ -70,61 +82,39 @@ def held_lock(jammy: AmdBox) -> Iterator[subprocess.Popen[str]]:
             holder.communicate("\n")
 
 
-def test_an_unknown_source_is_named_with_the_known_ones(jammy: AmdBox) -> None:
-    text = said(jammy.play(rdna1_rocm_source="intel"))
+def test_an_unknown_source_and_a_held_lock_stop_it_before_the_role(jammy: AmdBox) -> None:
+    with held_lock(jammy):
+        text = jammy.refused(
+            {
+                "unknown-source": {"rdna1_rocm_source": "intel"},
+                "lock": {**AMD, "rdna1_lock_timeout": 1},
+            }
+        )
     assert "intel" in text
     assert "amd, distro, none" in text
+    # The first step that needs the lock says so, whatever the tools would have printed.
+    assert "holds /var/lib/dpkg/lock-frontend, and still did after" in text
+    assert "Remedy: wait until it ends" in text
 
 
-def test_a_source_that_the_stack_does_not_have_is_refused(jammy: AmdBox) -> None:
-    text = said(jammy.play(rdna1_rocm_source="distro"))
-    assert "has no packages from the source distro on ubuntu 22.04" in text
-    assert "Remedy" in text
-
-
-def test_an_unknown_user_is_named_before_any_change(jammy: AmdBox) -> None:
-    text = said(jammy.play(rdna1_users=["nobdy"]))
+def test_unknown_users_and_another_key_leave_nothing_of_the_repository(jammy: AmdBox) -> None:
+    with signing_key() as other, replaced(jammy.served.folder / KEY, other.public):
+        text = jammy.refused(
+            {
+                "unknown-user": {**AMD, "rdna1_users": ["nobdy"]},
+                # The role itself, where preflight does not look at the user.
+                "user-of-role": {**AMD, "rdna1_users": ["nobdy"], "preflight_users": []},
+                "another-key": AMD,
+            }
+        )
     assert "no such user: nobdy" in text
     assert "Name users of this machine" in text
-    # The role itself, where preflight does not look at the user.
-    text = said(jammy.play(**AMD, rdna1_users=["nobdy"], preflight_users=[]))
     assert "There is no user nobdy on this machine. Remedy: create them first" in text
-    assert jammy.box.run("find", "/etc/apt", "-name", "rocm*") == ""
-
-
-def test_another_key_is_not_accepted(jammy: AmdBox) -> None:
-    with (
-        signing_key() as other,
-        replaced(jammy.served.folder / KEY, other.public),
-    ):
-        text = said(jammy.play(**AMD))
-        assert f"holds another key: {other.fingerprint}" in text
+    assert f"holds another key: {other.fingerprint}" in text
     assert f"instead of {jammy.served.key.fingerprint}" in text
     assert "rocm_amd_key_file" in text
     sources = jammy.box.run("find", "/etc/apt", "-name", "rocm*")
     assert sources == "", "nothing of the repository is there before its key is right"
-
-
-def test_an_expired_key_is_not_accepted(jammy: AmdBox) -> None:
-    with (
-        signing_key(made="20200101T000000", life="1d") as old,
-        replaced(jammy.served.folder / KEY, old.public),
-    ):
-        text = said(jammy.play(**AMD, rocm_amd_key_fingerprint=old.fingerprint))
-        assert f"holds {old.fingerprint}, which expired on 2020-01-02" in text
-
-
-def test_a_key_file_with_a_second_key_is_not_accepted(jammy: AmdBox, tmp_path: Path) -> None:
-    with signing_key() as other:
-        file = tmp_path / "keys.asc"
-        file.write_bytes(jammy.served.key.public + other.public)
-        text = said(jammy.play(**AMD, rocm_amd_key_file=str(file)))
-    assert f"{file} holds 2 keys" in text
-
-
-def test_a_key_file_that_is_not_there_is_named(jammy: AmdBox, tmp_path: Path) -> None:
-    text = said(jammy.play(**AMD, rocm_amd_key_file=str(tmp_path / "no.asc")))
-    assert f"rocm_amd_key_file is {tmp_path / 'no.asc'}, and there is no such file" in text
 
 
 def test_an_index_signed_with_another_key_is_not_used(jammy: AmdBox) -> None:
@@ -135,25 +125,6 @@ def test_an_index_signed_with_another_key_is_not_used(jammy: AmdBox) -> None:
     publish(root, "jammy", [], jammy.served.key, origin="repo.radeon.com")
     assert "Cause: a signature or hash does not fit" in text
     assert "do not turn verification off" in text
-
-
-def test_a_held_lock_is_explained(jammy: AmdBox) -> None:
-    with held_lock(jammy):
-        text = said(jammy.play(**AMD, rdna1_lock_timeout=1))
-    # The first step that needs the lock says so, whatever the tools would have printed.
-    assert "holds /var/lib/dpkg/lock-frontend, and still did after" in text
-    assert "Remedy: wait until it ends" in text
-
-
-def test_a_lock_held_for_a_while_only_delays(jammy: AmdBox) -> None:
-    with held_lock(jammy) as holder, jammy.start(**AMD, rocm_packages=["tools"]) as running:
-        assert running.stdout
-        waiting = next((line for line in running.stdout if "waiting: " in line), "")
-        holder.communicate("\n")
-        printed = running.stdout.read()
-    assert "holds /var/lib/dpkg/lock-frontend" in waiting
-    assert running.returncode == 0, printed
-    assert "1.0.0.50701-98~22.04" in jammy.box.run("dpkg-query", "-W", "rocminfo")
 
 
 def test_a_package_that_was_changed_on_the_way_is_not_installed(jammy: AmdBox) -> None:
@@ -174,11 +145,22 @@ def test_a_disk_that_fills_in_the_middle_is_explained(jammy: AmdBox) -> None:
     jammy.box.run("rm", "/opt/filler")
 
 
-def test_the_run_after_all_causes_are_gone_completes(jammy: AmdBox) -> None:
-    played = jammy.play(**AMD)
-    assert played.returncode == 0, played.stdout
+def test_the_run_after_all_causes_are_gone_waits_for_the_lock_and_completes(jammy: AmdBox) -> None:
+    with held_lock(jammy) as holder, jammy.start(**AMD) as running:
+        assert running.stdout
+        waiting = next((line for line in running.stdout if "waiting: " in line), "")
+        holder.communicate("\n")
+        printed = running.stdout.read()
+    assert "holds /var/lib/dpkg/lock-frontend" in waiting
+    assert running.returncode == 0, printed
+    assert "1.0.0.50701-98~22.04" in jammy.box.run("dpkg-query", "-W", "rocminfo")
     assert "5.7.31921.50701-98~22.04" in jammy.box.run("dpkg-query", "-W", "hip-runtime-amd")
     assert jammy.box.run("dpkg", "--audit") == ""
+
+
+@fake_archive_only
+def test_amds_archive_replaces_nothing_but_its_own(jammy: AmdBox) -> None:
+    assert_amd_replaced_its_own(upgraded(jammy.box), "rocm-5.7")
 
 
 def test_the_next_run_changes_nothing(jammy: AmdBox) -> None:
