@@ -1,4 +1,4 @@
-"""Variables, commands and an environment that were changed by hand are put right.
+"""An override stack on a glibc that refuses its libraries, and what was changed by hand put right.
 
 The box is made once for this module; its tests run in the order of the file. The Molecule scenario
 switch shows the change of stacks.
@@ -10,12 +10,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from support.box_state import State, difference, state
 from support.boxes import Box, remove_box, start_box
+from support.execstack import HIP, with_flag
 from support.wheel_boxes import (
     HOST_PYTHONS,
     IGNORED,
@@ -23,8 +25,10 @@ from support.wheel_boxes import (
     fill_index,
     mount_host_python,
 )
-from support.wheels import serve
+from support.wheels import serve, write_fake_wheel
 
+LIBRARY = "/usr/lib/x86_64-linux-gnu/libz.so.1"
+FLAGGED = "/srv/flagged.so"
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 COMMAND = "/usr/local/bin/rdna1-preflight"
 
@@ -51,6 +55,29 @@ class Provisioned(NamedTuple):
         return played
 
 
+def load(box: Box, library: str) -> str:
+    """What the box's Python says on loading a library: its version, or the loader's words."""
+    program = (
+        "import ctypes, sys\n"
+        "try:\n"
+        "    library = ctypes.CDLL(sys.argv[1])\n"
+        "    library.zlibVersion.restype = ctypes.c_char_p\n"
+        "    print(library.zlibVersion().decode())\n"
+        "except OSError as error:\n"
+        "    print(error)\n"
+    )
+    return box.run("/usr/bin/python3", "-c", program, library).strip()
+
+
+def flagged(box: Box, folder: Path) -> bytes:
+    """A library of the box as AMD links its own, which is put on the box, too."""
+    subprocess.run(["podman", "cp", f"{box.name}:{LIBRARY}", folder / "libz.so"], check=True)
+    library = with_flag(folder / "libz.so", folder / "draft.so")
+    (folder / "flagged.so").write_bytes(library)
+    subprocess.run(["podman", "cp", folder / "flagged.so", f"{box.name}:{FLAGGED}"], check=True)
+    return library
+
+
 @pytest.fixture(scope="module")
 def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisioned]:
     """A box with environment and variables of the stack."""
@@ -61,12 +88,30 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisione
     try:
         box = mount_host_python(lambda *o: start_box(name, folder, o), HOST_PYTHONS["rocm-5.7"])
         box.run("useradd", "--create-home", "ada")
+        # Of the same version as the stack's, with a library as AMD links it.
+        data = {HIP: flagged(box, folder)}
+        write_fake_wheel(folder / "index", "torch", "2.2.2+rocm5.7", data=data)
         with serve(folder / "index") as address:
             made = Provisioned(box, address, state(box))
             made.play()
             yield made
     finally:
         remove_box(name)
+
+
+def test_hip_loads_on_glibc_2_41(provisioned: Provisioned) -> None:
+    box = provisioned.box
+    before = load(box, FLAGGED)
+    assert "cannot enable executable stack" in before
+    hip = box.run("sh", "-c", f"ls /opt/rdna1/rocm-5.7/lib/python3*/site-packages/{HIP}").strip()
+    after = load(box, hip)
+    assert after == load(box, LIBRARY)
+    tool = "/opt/rdna1/rocm-5.7/bin/patchelf"
+    flags = [box.run(tool, "--print-execstack", path).strip() for path in (FLAGGED, hip)]
+    assert flags == ["execstack: X", "execstack: -"]
+    glibc = box.run("getconf", "GNU_LIBC_VERSION").strip()
+    print(f"{glibc}, before: {before}")
+    print(f"{glibc}, after: {hip} loads, zlib {after}")
 
 
 def test_what_was_changed_by_hand_is_put_right(provisioned: Provisioned) -> None:
