@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from support.apt_repository import SigningKey, signing_key
-from support.boxes import SANDBOX, Box, remove_box, start_box
+from support.boxes import Box, remove_box, start_box
 from support.loopback_server import start_server
 from support.pythons import add_lent, find_python, lending
 from support.scenario import remember_state, scenario_folder
@@ -125,9 +125,6 @@ def _start(name: str, wanted: Description, served: Served, key: SigningKey) -> N
     if wanted.ubuntu:
         archives = Archives(_folder(name) / "archives", served.archives, key)
         box = start_ubuntu_like(name, scenario_folder(), wanted.ubuntu, archives, options)
-    elif wanted == Description():
-        subprocess.run([SANDBOX, "create", name], check=True)
-        box = Box(name, scenario_folder())
     else:
         box = start_box(name, scenario_folder(), options)
         box.run("apt-get", "-qq", "update")

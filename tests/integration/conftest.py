@@ -1,7 +1,8 @@
 """Integration tests and Molecule scenarios as one queue for all workers, the longest first.
 
 The tests of a file share a machine or a measurement, so they stay together, in the order of the
-file; a scenario is a machine of its own. Left to the alphabet, the last of them would run alone.
+file, and so do the files of a folder that is a package; a scenario is a machine of its own. Left to
+the alphabet, the last of them would run alone.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ _taken: defaultdict[str, float] = defaultdict(float)
 
 
 def group(nodeid: str) -> str:
-    """Return what is run by one worker as a whole: a file, or one scenario."""
-    return nodeid if SCENARIOS in nodeid else nodeid.partition("::")[0]
+    """Return what is run by one worker as a whole: a file, a package of files, or one scenario."""
+    if SCENARIOS in nodeid:
+        return nodeid
+    file = nodeid.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    return folder if (ROOT / folder / "__init__.py").exists() else file
 
 
 def known_seconds() -> dict[str, float]:

@@ -25,14 +25,14 @@ COMMANDS = [shown for page in pages() for shown in shown_commands(page)]
 RUN_BY = {
     r"git clone ADDRESS rdna1": ("tests/unit/docs/test_commands.py", "def test_a_clone_is_enough"),
     r"cd rdna1": ("tests/unit/docs/test_commands.py", "def test_a_clone_is_enough"),
-    r"sudo \./run demo": ("molecule/default/tests/test_box.py", "activate.sh"),
+    r"sudo \./run demo": ("tests/integration/box/provisioned/test_installed.py", "activate.sh"),
     r"(sudo )?\./run test( \w+)?": (".ci/run", "./run test"),
     r"\./run lint": ("run", "tests/lint"),
     r"python docs/generate\.py": ("tests/unit/docs/test_generated.py", "generate.generated()"),
     r"sudo \./run clean": ("tests/integration/test_run.py", '"clean"'),
     r"\./run faults .*": ("tests/unit/docs/test_reliability.py", "findall(r"),
     r"\. /etc/rdna1/rocm-5\.7/activate\.sh": (
-        "molecule/default/tests/test_box.py",
+        "tests/integration/box/provisioned/test_installed.py",
         ". /etc/rdna1/rocm-5.7/activate.sh",
     ),
     r"python -c 'import torch; print\(torch\.cuda\.get_device_name\(\)\)'": (

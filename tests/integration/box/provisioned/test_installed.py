@@ -1,4 +1,4 @@
-"""The provisioned box, looked at from inside."""
+"""Check mode, the installation and a second run: what they print, and the machine from inside."""
 
 from __future__ import annotations
 
@@ -7,8 +7,71 @@ from typing import Any
 
 import pytest
 
+from rdna1.measure.smoke import smoke_cases
+from support.box_state import difference
+from support.boxes import Box
+from support.provisioned import ENVELOPE, PROFILE, SNAPSHOTS, USERS, VALIDATE, Provisioned
+
 ENVIRONMENT = "/opt/rdna1/rocm-5.7"
-PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
+STACK = "/etc/rdna1/stack.json"
+ALL = len(smoke_cases())
+
+
+def told(printed: str) -> str:
+    """What a play printed, without its line breaks."""
+    return " ".join(printed.split())
+
+
+def test_check_mode_leaves_an_untouched_machine_untouched(provisioned: Provisioned) -> None:
+    found = difference(provisioned.before, provisioned.checked)
+    print(f"difference of packages, files, contents and groups: {found}")
+    assert found == {}
+
+
+def test_the_report_is_copied_to_the_controller(box: Box) -> None:
+    report = json.loads((box.reports / "report.json").read_text())
+    assert report["stack"] == "rocm-5.7"
+    assert report["validation"]["verdict"] == "pass"
+    assert report["packages"]["libamdhip64-5"].startswith("5.7.1")
+    ignored = [c["id"] for c in report["preflight"]["checks"] if c["status"] == "ignored"]
+    assert ignored == ["card", "find-enforce"]
+
+
+def test_a_run_without_options_provokes_no_hang(box: Box) -> None:
+    assert not (box.reports / "boundary.json").exists()
+    assert json.loads((box.reports / "report.json").read_text())["boundary"] is None
+    smoke = json.loads((box.reports / "smoke.json").read_text())
+    sides = [max(each["case"]["h"], each["case"]["w"]) for each in smoke["cases"]]
+    assert max(sides) <= 42
+
+
+def test_unmeasured_the_documented_limit_is_written(box: Box, provisioned: Provisioned) -> None:
+    printed = told(provisioned.printed)
+    assert "limit documented for rocm-5.7: 42 pixels" in printed
+    assert "not measured, as nobody asked for it (validate_boundary=true)" in printed
+    written = json.loads(box.run("cat", ENVELOPE))
+    assert (written["source"], written["max_side"]) == ("stack", 42)
+    assert written["max_workspace_bytes"] == 1016064
+    assert box.run("stat", "-c", "%U %G %a", ENVELOPE) == "root root 644\n"
+
+
+def test_the_second_run_changes_nothing_and_tells_the_measurement_again(box: Box) -> None:
+    again = box.play(USERS)
+    assert again.returncode == 0, again.stdout
+    assert "changed=0" in again.stdout
+    printed = told(again.stdout)
+    assert "nothing was changed since (validate_again=true measures again)" in printed
+    assert f"pass ({ALL} of {ALL} convolutions passed" in printed
+
+
+def test_a_changed_machine_is_measured_again(box: Box) -> None:
+    box.run("sh", "-c", "echo '# mine' >> /etc/environment")
+    changed = box.play("--extra-vars=validate_again=false", playbook=VALIDATE)
+    box.run("sed", "-i", "$d", "/etc/environment")
+    assert changed.returncode == 0, changed.stdout
+    printed = told(changed.stdout)
+    assert f"pass ({ALL} of {ALL} convolutions passed" in printed
+    assert "nothing was changed since" not in printed
 
 
 @pytest.mark.parametrize("package", ["libamdhip64-5", "rocminfo", "rocm-smi", "python3-torch"])
@@ -90,14 +153,14 @@ def test_services_get_the_variables(host: Any) -> None:
     assert 'HSA_OVERRIDE_GFX_VERSION="10.3.0"' in lines
 
 
-@pytest.mark.parametrize("path", [PROFILE, "/etc/rdna1/stack.json", "/etc/rdna1/envelope.json"])
+@pytest.mark.parametrize("path", [PROFILE, STACK, ENVELOPE])
 def test_files_are_owned_and_moded(host: Any, path: str) -> None:
     file = host.file(path)
     assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
 
 
 def test_stack_is_written_down(host: Any) -> None:
-    stack = json.loads(host.file("/etc/rdna1/stack.json").content_string)
+    stack = json.loads(host.file(STACK).content_string)
     assert stack == {
         "schema_version": 1,
         "stack": "rocm-5.7",
@@ -112,16 +175,18 @@ def test_stack_is_written_down(host: Any) -> None:
 
 
 def test_snapshot_of_the_state_before_is_for_root_only(host: Any) -> None:
-    folders = host.file("/var/lib/rdna1/snapshots").listdir()
+    folders = host.file(SNAPSHOTS).listdir()
     assert len(folders) == 1, "the second run changed nothing"
-    folder = host.file(f"/var/lib/rdna1/snapshots/{folders[0]}")
+    folder = host.file(f"{SNAPSHOTS}/{folders[0]}")
     assert folder.mode == 0o700
     snapshot = json.loads(host.file(f"{folder.path}/before.json").content_string)
     assert "python3-torch" not in snapshot["packages"]
-    assert PROFILE not in snapshot["files"]
+    assert STACK not in snapshot["files"]
     after = json.loads(host.file(f"{folder.path}/after.json").content_string)
     assert "python3-torch" in after["packages"]
-    assert PROFILE in after["files"]
+    assert STACK in after["files"]
+    # The owner's, and what the run wrote in its place.
+    assert snapshot["files"][PROFILE]["sha256"] != after["files"][PROFILE]["sha256"]
 
 
 def test_report_of_the_validation_stays_on_the_box(host: Any) -> None:
