@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import pytest
 
 from rdna1.conv.case import ConvCase
 from rdna1.measure.envelope import Envelope, allows
 from rdna1.measure.smoke import smoke_cases
 from support.boxes import Box
-from support.provisioned import ENVELOPE, VALIDATE
+from support.provisioned import ENVELOPE, VALIDATE, Provisioned
 
 SIMULATED = (
     "--extra-vars=validate_device=sim:/root/rules.yml",
@@ -23,6 +25,14 @@ SIMULATED = (
 )
 ALL = len(smoke_cases())
 BLAS = "libopenblas0-pthread"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fast_products(provisioned: Provisioned) -> Iterator[None]:
+    """Install OpenBLAS meanwhile: with the reference BLAS the largest products take a minute."""
+    provisioned.box.run("apt-get", "-qq", "install", "--no-install-recommends", BLAS)
+    yield
+    provisioned.box.run("dpkg", "--purge", BLAS)
 
 
 def rules(box: Box, text: str) -> None:
@@ -69,12 +79,9 @@ def test_a_limit_below_the_documented_one_is_a_warning(box: Box) -> None:
 
 def test_no_limit_is_said_plainly(box: Box) -> None:
     rules(box, '- {when: "h > 9999", outcome: hang}')
-    # The largest products take most of a minute with the archive's reference BLAS.
-    box.run("apt-get", "-qq", "install", "--no-install-recommends", BLAS)
     # Nothing hangs, and products take seconds where other tests compute, too.
     routes = '--extra-vars={"validate_boundary_routes": ["matmul"], "validate_timeout": 60}'
     played = box.play(*SIMULATED, routes, playbook=VALIDATE)
-    box.run("dpkg", "--purge", BLAS)
     assert played.returncode == 0, played.stdout
     said = " ".join(played.stdout.split())
     assert "NO LIMIT up to 48 pixels" in said

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import shlex
 
-from support.box_state import PACKAGE, difference, state
+import pytest
+
+from support.box_state import PACKAGE, State, difference, state
 from support.boxes import Box
 from support.provisioned import PROFILE, SNAPSHOTS, USERS, Provisioned
 
 HOOK = "/etc/apt/apt.conf.d/99-wait"
 WAIT = "touch /run/removed; while test -e /run/removed; do sleep 0.1; done"
+
+
+@pytest.fixture(scope="module")
+def measured(provisioned: Provisioned) -> State:
+    """The state of the machine after its measurements, whose report is newer than the record."""
+    return state(provisioned.box)
 
 
 def test_a_wrong_snapshot_lists_all(box: Box) -> None:
@@ -19,17 +27,14 @@ def test_a_wrong_snapshot_lists_all(box: Box) -> None:
     assert box.run("ls", SNAPSHOTS).strip() in undone.stdout
 
 
-def test_check_mode_of_rollback_changes_nothing(box: Box) -> None:
-    before = state(box)
+def test_check_mode_of_rollback_changes_nothing(box: Box, measured: State) -> None:
     shown = box.play("--check", "--diff", playbook="playbooks/rollback.yml")
     assert shown.returncode == 0, shown.stdout
     assert f"put back {PROFILE}" in shown.stdout
-    assert difference(before, state(box)) == {}
+    assert difference(measured, state(box)) == {}
 
 
-def test_rollback_goes_back_to_a_chosen_snapshot(box: Box) -> None:
-    # After a run the measurement's report is newer than the record.
-    before = state(box)
+def test_rollback_goes_back_to_a_chosen_snapshot(box: Box, measured: State) -> None:
     switched = box.play(
         USERS, "--extra-vars=environment_miopen_profile=implicit-gemm", "--tags=environment"
     )
@@ -42,7 +47,7 @@ def test_rollback_goes_back_to_a_chosen_snapshot(box: Box) -> None:
         playbook="playbooks/rollback.yml",
     )
     assert undone.returncode == 0, undone.stdout
-    assert difference(before, state(box)) == {}
+    assert difference(measured, state(box)) == {}
 
 
 def test_what_the_owners_packages_need_stays(box: Box) -> None:
