@@ -111,7 +111,7 @@ def without_compiling(folder: Path) -> list[str]:
     """Return options of ``podman run`` for a box where a fake py3compile leaves Python as it came.
 
     Compiling python3-torch and what it needs is two fifths of a first run's processor time.
-    Molecule's scenario ``default`` and ``./run demo`` have Debian's own.
+    tests/integration/box/provisioned and ``./run demo`` have Debian's own.
 
     Args:
         folder: for the fake.
