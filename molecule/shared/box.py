@@ -10,7 +10,6 @@ usage: box.py create NAME    make a box as the JSON on the standard input descri
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path

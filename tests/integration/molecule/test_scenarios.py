@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SCENARIOS = sorted(file.parent.name for file in ROOT.glob("molecule/*/molecule.yml"))
-# Of these the controller has a hard umask, as hardened machines do; for the other ways of installing
-# it has one in tests/integration/box: provisioned and test_offline.py. The others build packages for
+# Of these the controller has a hard umask, as hardened machines do; tests/integration/box has the
+# other ways of installing: provisioned, and test_offline.py. Other scenarios build packages for
 # their archives, which dpkg-deb refuses to do under it.
 UMASK_077 = ("user-scope",)
 
