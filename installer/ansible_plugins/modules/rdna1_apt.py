@@ -14,8 +14,8 @@ from ansible.module_utils.rdna1.target.dpkg_locks import LockedError, wait_until
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
 from ansible.module_utils.rdna1.target.snapshot import removing
-from ansible.module_utils.rdna1.target.snapshot.intended import simulate
-from ansible.module_utils.rdna1.target.snapshot.runs import SYSTEM_FOLDER, RunError, intend
+from ansible.module_utils.rdna1.target.snapshot.intended import intend, simulate
+from ansible.module_utils.rdna1.target.snapshot.records import SYSTEM_FOLDER, RunError
 
 DOCUMENTATION = r"""
 module: rdna1_apt

@@ -20,6 +20,7 @@ from ansible.module_utils.rdna1.target.snapshot import removing
 from ansible.module_utils.rdna1.target.snapshot.differences import differences
 from ansible.module_utils.rdna1.target.snapshot.file_changes import FileChange
 from ansible.module_utils.rdna1.target.snapshot.files import TOO_LARGE
+from ansible.module_utils.rdna1.target.snapshot.records import RunError
 from ansible.module_utils.rdna1.target.snapshot.restore import (
     Restored,
     restore_files,
@@ -28,7 +29,6 @@ from ansible.module_utils.rdna1.target.snapshot.restore import (
 from ansible.module_utils.rdna1.target.snapshot.rollback import RollbackPlan, plan
 from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
-    RunError,
     check_home,
     choose,
     forget,

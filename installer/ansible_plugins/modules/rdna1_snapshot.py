@@ -14,9 +14,9 @@ from ansible.module_utils.rdna1.target.facts.system import reboot_required
 from ansible.module_utils.rdna1.target.printable import printable, printable_lines
 from ansible.module_utils.rdna1.target.rights import ONLY_ROOT
 from ansible.module_utils.rdna1.target.rootfs import RootFs, UnreadableError
+from ansible.module_utils.rdna1.target.snapshot.records import RunError
 from ansible.module_utils.rdna1.target.snapshot.runs import (
     Run,
-    RunError,
     begin,
     check_home,
     finish,

@@ -31,6 +31,8 @@ EXCEPTIONS = {
     "rdna1/target/dpkg_locks.py": "the locks of dpkg and apt, and /proc",
     "rdna1/target/apt_subset.py": "a work folder that apt gets, in root's cache or the caller's",
     "rdna1/target/snapshot/removing.py": "records below /var/lib/rdna1, or the caller's own",
+    "rdna1/target/snapshot/intended.py": "records below /var/lib/rdna1",
+    "rdna1/target/snapshot/records.py": "records below /var/lib/rdna1, or the caller's own",
     "rdna1/target/snapshot/runs.py": "records below /var/lib/rdna1, or the caller's own",
     "rdna1/target/venvs/archives.py": "files of a mirror's copy, compared by hash",
     "rdna1/target/venvs/build.py": "files in a workshop, where nobody else writes",

@@ -7,7 +7,10 @@ in its record, so that a rollback knows its packages from those that the owner i
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
+
+from .records import INTENDED, load, unfinished, write
 
 # A line of apt-get --simulate: `Inst NAME [OLD] (NEW ARCHIVE ...)`; OLD only for an upgrade.
 _LINE = re.compile(r"^(Inst|Remv|Purg) (\S+)( \[)?", re.MULTILINE)
@@ -57,9 +60,26 @@ def simulate(run: RunCommand, arguments: Sequence[str], names: Sequence[str]) ->
     return _parsed(output, names)
 
 
-def to_json(intended: Intended) -> dict[str, Any]:
-    """Return the content of its file."""
-    return dict(intended._asdict())
+def intend(folder: Path, intended: Intended) -> bool:
+    """Write down what apt is about to do, if a run is under way.
+
+    Args:
+        folder: of the records of runs.
+        intended: what `simulate` returned.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        RunError: a record cannot be read.
+    """
+    run = unfinished(folder)
+    if intended == NOTHING or run is None:
+        return False
+    file = run / INTENDED
+    earlier = from_json(load(file)) if file.exists() else NOTHING
+    write(file, dict(earlier.with_more(intended)._asdict()))
+    return True
 
 
 def from_json(content: dict[str, Any]) -> Intended:

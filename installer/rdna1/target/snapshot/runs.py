@@ -12,33 +12,33 @@ folder without ``before.json``, which counts as nothing and is removed.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from ...layout import SYSTEM
 from ..folders import FOR_ALL, FOR_ITS_OWNER, make_folders
-from .intended import NOTHING, Intended, from_json, to_json
+from .intended import NOTHING, Intended, from_json
 from .markdown import to_markdown
+from .records import (
+    AFTER,
+    BEFORE,
+    INTENDED,
+    PAGE,
+    REMEDY,
+    UNNUMBERED,
+    RunError,
+    load,
+    number_of,
+    sync_folder,
+    write,
+    write_text,
+)
 from .state import State
 from .watch import Place
 
-SCHEMA_VERSION = 1
-# Of the runs that change a whole machine.
-SYSTEM_FOLDER = SYSTEM.snapshots
 _OWN = "rdna1"
-_BEFORE, _AFTER, _PAGE = "before.json", "after.json", "before.md"
-_INTENDED = "intended.json"
-# Of records of older versions, whose names alone tell their order; they are older than all others.
-_UNNUMBERED = 0
-
-
-class RunError(Exception):
-    """No such run, or a record that cannot be read; the message names it and the remedy."""
 
 
 class Run(NamedTuple):
@@ -58,7 +58,7 @@ class Run(NamedTuple):
     before: State
     after: State | None
     intended: Optional[Intended] = None  # noqa: UP045 - Python 3.8
-    number: int = _UNNUMBERED
+    number: int = UNNUMBERED
 
 
 def list_runs(folder: Path) -> list[Run]:
@@ -67,7 +67,7 @@ def list_runs(folder: Path) -> list[Run]:
     Raises:
         RunError: a record cannot be read.
     """
-    names = (path.parent.name for path in folder.glob(f"*/{_BEFORE}"))
+    names = (path.parent.name for path in folder.glob(f"*/{BEFORE}"))
     runs = [_read(folder, name) for name in names]
     return sorted(runs, key=lambda run: (run.number, run.name))
 
@@ -141,32 +141,16 @@ def begin(folder: Path, run: Run, taken: str, facts: dict[str, Any]) -> bool:
     place = _unused(folder, run.name)
     make_folders(place, FOR_ITS_OWNER)
     record = {
-        "schema_version": SCHEMA_VERSION,
-        "number": max((other.number for other in earlier), default=_UNNUMBERED) + 1,
+        "number": max((other.number for other in earlier), default=UNNUMBERED) + 1,
         "taken": taken,
         "users": run.users,
         "facts": facts,
         **run.before._asdict(),
     }
-    _write(place / _PAGE, to_markdown(place.name, record))
+    write_text(place / PAGE, to_markdown(place.name, record))
     # Last: a folder without it counts as nothing.
-    _write(place / _BEFORE, _json(record))
-    _sync_folder(folder)
-    return True
-
-
-def intend(folder: Path, intended: Intended) -> bool:
-    """Write down what apt is about to do, if a run is under way.
-
-    Returns:
-        Whether it was written.
-    """
-    runs = list_runs(folder)
-    if intended == NOTHING or not runs or runs[-1].after is not None:
-        return False
-    together = (runs[-1].intended or NOTHING).with_more(intended)
-    content = {"schema_version": SCHEMA_VERSION, **to_json(together)}
-    _write(folder / runs[-1].name / _INTENDED, _json(content))
+    write(place / BEFORE, record)
+    sync_folder(folder)
     return True
 
 
@@ -193,7 +177,7 @@ def _unused(folder: Path, name: str) -> Path:
 def _remove_unfinished(folder: Path) -> None:
     """Remove what a run left that was killed while it wrote its record, or removed one."""
     for place in folder.glob("*"):
-        if place.is_dir() and not place.is_symlink() and not (place / _BEFORE).exists():
+        if place.is_dir() and not place.is_symlink() and not (place / BEFORE).exists():
             shutil.rmtree(place)
 
 
@@ -201,8 +185,8 @@ def _add_users(folder: Path, run: Run, users: list[str]) -> None:
     """Add users to the record of an interrupted run that goes on."""
     if set(users) <= set(run.users):
         return
-    place = folder / run.name / _BEFORE
-    _write(place, _json({**_load(place), "users": sorted({*run.users, *users})}))
+    place = folder / run.name / BEFORE
+    write(place, {**load(place), "users": sorted({*run.users, *users})})
 
 
 def finish(folder: Path, after: State) -> bool:
@@ -219,79 +203,41 @@ def finish(folder: Path, after: State) -> bool:
     if len(runs) > 1 and runs[-1].before.equals(after):
         forget(folder, runs[-1:])
         return False
-    content = {"schema_version": SCHEMA_VERSION, **after.without_contents()._asdict()}
-    _write(folder / runs[-1].name / _AFTER, _json(content))
+    write(folder / runs[-1].name / AFTER, dict(after.without_contents()._asdict()))
     return True
 
 
 def forget(folder: Path, runs: list[Run]) -> None:
     """Remove the records of runs, the newest first, so that an interruption leaves the oldest."""
     for run in reversed(runs):
-        (folder / run.name / _BEFORE).unlink()
+        (folder / run.name / BEFORE).unlink()
         shutil.rmtree(folder / run.name)
 
 
 def _read(folder: Path, name: str) -> Run:
-    before = _load(folder / name / _BEFORE)
-    after = folder / name / _AFTER
+    before = load(folder / name / BEFORE)
+    after = folder / name / AFTER
     try:
         return Run(
             name,
             before["users"],
             _state(before),
-            _state(_load(after)) if after.exists() else None,
+            _state(load(after)) if after.exists() else None,
             _intended(folder / name, before),
-            int(before.get("number", _UNNUMBERED)),
+            number_of(before),
         )
     except KeyError as error:
-        raise RunError(f"{folder / name}: {error} is missing. Remedy: {_REMEDY}") from error
+        raise RunError(f"{folder / name}: {error} is missing. Remedy: {REMEDY}") from error
 
 
 def _intended(place: Path, before: dict[str, Any]) -> Intended | None:
     """Return what the run was about to do: nothing where it did not come to apt."""
-    path = place / _INTENDED
+    path = place / INTENDED
     if path.exists():
-        return from_json(_load(path))
+        return from_json(load(path))
     return NOTHING if "number" in before else None
-
-
-_REMEDY = "restore it from a backup, or move this folder away to leave it out"
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Remedy: {_REMEDY}") from error
-    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
-        raise RunError(f"{path} is not a record of this version. Remedy: {_REMEDY}")
-    return content
 
 
 def _state(content: dict[str, Any]) -> State:
     state = State(*(content[name] for name in State._fields))
     return state._replace(places=[Place(*place) for place in content["places"]])
-
-
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=1, sort_keys=True) + "\n"
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file whole or not at all, readable by root only: files may hold secrets."""
-    handle, draft = tempfile.mkstemp(dir=str(path.parent))
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-    Path(draft).replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that what was created or renamed in a folder is there after a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

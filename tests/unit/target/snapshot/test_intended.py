@@ -10,9 +10,9 @@ import pytest
 
 from rdna1.target.snapshot import rollback
 from rdna1.target.snapshot.differences import differences
-from rdna1.target.snapshot.intended import NOTHING, Intended, simulate
+from rdna1.target.snapshot.intended import NOTHING, Intended, intend, simulate
 from rdna1.target.snapshot.rollback import plan
-from rdna1.target.snapshot.runs import Run, begin, finish, intend, list_runs
+from rdna1.target.snapshot.runs import Run, begin, finish, list_runs
 from unit.target.snapshot.test_rollback_plan import FACTS, file, state
 
 # Of apt-get 2.6 --simulate.

@@ -9,8 +9,9 @@ import pytest
 
 from rdna1.target.snapshot import rollback
 from rdna1.target.snapshot.intended import Intended
+from rdna1.target.snapshot.records import RunError
 from rdna1.target.snapshot.rollback import plan
-from rdna1.target.snapshot.runs import Run, RunError, begin, choose, finish, list_runs
+from rdna1.target.snapshot.runs import Run, begin, choose, finish, list_runs
 from rdna1.target.snapshot.state import State
 from rdna1.target.snapshot.watch import Place, covers
 
