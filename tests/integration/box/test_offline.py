@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ import pytest
 from support.box_fleet import play_refused
 from support.box_state import State, difference, state
 from support.boxes import Box, remove_box, start_box
+from support.umasks import HARD, umask_of
 from support.wheel_boxes import (
     HOST_PYTHONS,
     IGNORED,
@@ -46,20 +46,10 @@ def variables(**given: object) -> str:
     )
 
 
-@contextmanager
-def hard_umask() -> Iterator[None]:
-    """The umask of a hardened machine, for what is started meanwhile."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
 def install(box: Box, mirror: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Install all but the measurement, which fakes of wheels cannot do."""
     given = variables(rdna1_mirror=str(mirror), rdna1_users=["ada"])
-    with hard_umask():
+    with umask_of(HARD):
         return box.play("--skip-tags=validate", given, *options)
 
 
@@ -74,7 +64,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     try:
         box = mount_host_python(lambda *o: start_box(name, folder, o), PYTHON)
         before = box.run("find", "/etc", "/var/lib/apt", "/var/lib/dpkg", "-newer", "/proc/1/stat")
-        with serve(folder / "index") as index, hard_umask():
+        with serve(folder / "index") as index, umask_of(HARD):
             played = box.play(
                 variables(
                     mirror_destination=str(destination),
@@ -157,7 +147,7 @@ def test_mirrors_that_are_not_what_was_collected_are_refused(
         "unnamed-file": {"rdna1_mirror": str(with_a_source(packed, tmp_path))},
         "damaged-file": {"rdna1_mirror": str(damaged)},
     }
-    with hard_umask():
+    with umask_of(HARD):
         text = play_refused(offline.box, mirrors, TAGS, variables())
     assert "is a mirror for rocm-5.7 on debian 13, and this is therock on debian 13" in text
     assert "Remedy: name the mirror for therock on debian 13" in text

@@ -17,6 +17,7 @@ from rdna1.catalog.failures import explain
 from rdna1.target.venvs.build import BuildError
 from rdna1.target.venvs.ensure import Result, ensure
 from rdna1.target.venvs.spec import Spec, digest
+from support.umasks import umask_of
 from support.wheels import write_fake_wheel
 
 if TYPE_CHECKING:
@@ -194,9 +195,8 @@ def test_what_somebody_else_put_there_is_refused_and_stays(
 @pytest.fixture(params=["077", "027", "000"])
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     """The umask of whoever runs it."""
-    before = os.umask(int(request.param, 8))
-    yield
-    os.umask(before)
+    with umask_of(int(request.param, 8)):
+        yield
 
 
 def as_user(spec: Spec) -> str:

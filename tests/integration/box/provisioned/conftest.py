@@ -12,6 +12,7 @@ import pytest
 from support.box_state import state
 from support.boxes import Box, remove_box, start_box
 from support.provisioned import THINGS_OF_THE_OWNER, USERS, Provisioned
+from support.umasks import HARD, umask_of
 
 # It does not say that it has types.
 testinfra: Any = importlib.import_module("testinfra")
@@ -24,22 +25,21 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisione
     The controller has a hard umask, as hardened machines do, until the machine is removed.
     """
     name = f"rdna1-test-{os.getpid()}-provisioned"
-    umask = os.umask(0o077)
-    try:
-        box = start_box(name, tmp_path_factory.mktemp("box"), [])
-        box.run("apt-get", "-qq", "update")
-        box.run("useradd", "--create-home", "--shell", "/bin/bash", "ada")
-        box.run("sh", "-euc", THINGS_OF_THE_OWNER)
-        before = state(box)
-        shown = box.play(USERS, "--check", "--diff")
-        assert shown.returncode == 0, shown.stdout
-        checked = state(box)
-        played = box.play(USERS)
-        assert played.returncode == 0, played.stdout
-        yield Provisioned(box, before, checked, played.stdout)
-    finally:
-        remove_box(name)
-        os.umask(umask)
+    with umask_of(HARD):
+        try:
+            box = start_box(name, tmp_path_factory.mktemp("box"), [])
+            box.run("apt-get", "-qq", "update")
+            box.run("useradd", "--create-home", "--shell", "/bin/bash", "ada")
+            box.run("sh", "-euc", THINGS_OF_THE_OWNER)
+            before = state(box)
+            shown = box.play(USERS, "--check", "--diff")
+            assert shown.returncode == 0, shown.stdout
+            checked = state(box)
+            played = box.play(USERS)
+            assert played.returncode == 0, played.stdout
+            yield Provisioned(box, before, checked, played.stdout)
+        finally:
+            remove_box(name)
 
 
 @pytest.fixture
