@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .compute import compute
-from .flight import text_of
 from .geometry import Geometry, is_channels_last
 from .layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer
 
@@ -29,7 +28,7 @@ def _computed(first: Tensor, second: Tensor, geometry: Geometry, layer: Layer) -
         guard.record(layer, plan)
     if guard.flight is None:
         return compute(layer, plan, first, second)
-    with guard.flight.call_of(text_of(layer, plan, geometry.site)):
+    with guard.flight.call_of(layer, plan, geometry.site):
         return compute(layer, plan, first, second)
 
 

@@ -12,36 +12,33 @@ import json
 import mmap
 import os
 import struct
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 from .layer import Layer
 from .plan import CPU, MATMUL, NATIVE, SPLIT, Plan
 
-_MAGIC = b"rdna1fl2"
+_MAGIC = b"rdna1fl3"
 # Magic, process.
 _HEADER = struct.Struct("<8sQ")
-# Seconds (CLOCK_MONOTONIC) of a call's end and beginning, of which 0 is none, its number, and that
-# of its text.
-_ENTRY = struct.Struct("<ddQQ")
-_END = struct.Struct("<d")
-# Number and length of a text that follows.
-_TEXT = struct.Struct("<QH")
-# What is written for each call is a few bytes: a step of a training runs the same layers as the one
-# before, so a text is written once. Of texts there is room for more than entries can refer to.
-_ENTRIES, _TEXTS, _TEXT_BYTES = 64, 4096, 512
-_FIRST_TEXT = _HEADER.size + _ENTRIES * _ENTRY.size
-_BYTES = _FIRST_TEXT + _TEXTS * _TEXT_BYTES
+# Of one call: seconds (CLOCK_MONOTONIC) of its last beginning and its last end, of which 0 is none,
+# and the length of a text that follows. A step of a training runs the same layers as the one
+# before: the text is written once, and then two times alone.
+_ENTRY = struct.Struct("<ddH")
+_ENTRIES, _ENTRY_BYTES = 4096, 512
+_BYTES = _HEADER.size + _ENTRIES * _ENTRY_BYTES
+_TIME_BYTES = 8
+# The last ones that are read.
+_LAST = 64
 
 
 class Entry(NamedTuple):
-    """A convolution or a gradient that a program began.
+    """A convolution or a gradient that a program began, for the last time if several times.
 
     Attributes:
-        number: from 0, in the order of their beginnings.
         began: seconds of CLOCK_MONOTONIC.
         ended: likewise, when the call returned; a GPU may compute after that. None while it runs.
         layer: label with shapes and direction.
@@ -51,7 +48,6 @@ class Entry(NamedTuple):
         reason: what it exceeds of the envelope, empty if it is inside.
     """
 
-    number: int
     began: float
     ended: float | None
     layer: str
@@ -66,7 +62,7 @@ class Log(NamedTuple):
 
     Attributes:
         process: that wrote; 0 as long as none did.
-        entries: the last ones, in their order.
+        entries: the last ones, in the order of their beginnings.
     """
 
     process: int
@@ -98,84 +94,81 @@ class Recorder:
             ValueError: it is not such a file.
         """
         with file.open("r+b") as stream:
-            self._memory = mmap.mmap(stream.fileno(), _BYTES)
+            self._use(mmap.mmap(stream.fileno(), _BYTES))
         _HEADER.pack_into(self._memory, 0, _MAGIC, os.getpid())
-        self._numbers, self._last = itertools.count(), 0
-        self._texts, self.last_text = itertools.count(), 0
-        self._wait = wait
+        self.wait = wait
+        self._numbers, self.newest = itertools.count(), 0
         # A process that is forked from this one shares the memory.
         os.register_at_fork(after_in_child=functools.partial(_write_no_more, weakref.ref(self)))
         # New objects for each call would have Python collect garbage, and that takes 40 ms where
         # torch is imported.
-        self.call_of = functools.lru_cache(maxsize=4096)(functools.partial(Call, self))
+        self.call_of = functools.lru_cache(maxsize=_ENTRIES)(functools.partial(Call, self))
 
     def keep(self, text: bytes) -> int:
-        """Write a `text_of` for `begin`, in place of the oldest; returns its number."""
-        self.last_text = number = next(self._texts)
-        place = _text_place(number)
-        self._memory[place + _TEXT.size : place + _TEXT.size + len(text)] = text
-        _TEXT.pack_into(self._memory, place, number, len(text))
+        """Write a `text_of` in place of the oldest; returns its number."""
+        self.newest = number = next(self._numbers)
+        start = _place(number)
+        # What is being written is no entry.
+        _ENTRY.pack_into(self._memory, start, 0.0, 0.0, len(text))
+        start += _ENTRY.size
+        self._memory[start : start + len(text)] = text
         return number
 
-    def begin(self, text: int) -> int:
-        """Write that a call of a text begins; returns its number for `end`."""
-        self._last = number = next(self._numbers)
-        _ENTRY.pack_into(self._memory, _place(number), 0.0, time.monotonic(), number, text)
-        return number
-
-    def end(self, number: int) -> None:
-        """Write that a call returned."""
-        if self._wait:
-            self._wait()
-        # Others may have taken its place since.
-        if self._last - number < _ENTRIES:
-            _END.pack_into(self._memory, _place(number), time.monotonic())
+    def _use(self, memory: mmap.mmap) -> None:
+        self._memory, self.times = memory, memoryview(memory).cast("d")
 
 
 def _write_no_more(reference: weakref.ref[Recorder]) -> None:
     """Give a recorder memory of its own."""
     recorder = reference()
     if recorder:
-        recorder._memory = mmap.mmap(-1, _BYTES)
+        recorder._use(mmap.mmap(-1, _BYTES))
 
 
 def _place(number: int) -> int:
-    return _HEADER.size + number % _ENTRIES * _ENTRY.size
-
-
-def _text_place(number: int) -> int:
-    return _FIRST_TEXT + number % _TEXTS * _TEXT_BYTES
+    return _HEADER.size + number % _ENTRIES * _ENTRY_BYTES
 
 
 class Call:
-    """Tells a recorder of a call that may run several times, also at once.
+    """Tells a recorder of a call that may run several times.
+
+    Where it runs several times at once, what counts is the last that began and the last that ended.
 
     Args:
         recorder: that is told.
-        text: of `text_of`.
+        layer: that is computed.
+        plan: how.
+        site: where the program called it.
     """
 
-    def __init__(self, recorder: Recorder, text: bytes) -> None:
+    def __init__(self, recorder: Recorder, layer: Layer, plan: Plan, site: str) -> None:
         """Tell nothing yet."""
-        self._recorder, self._text = recorder, text
-        self._number = recorder.keep(text)
-        self._running: list[int] = []
+        self._recorder, self._text = recorder, text_of(layer, plan, site)
+        self._keep()
         # Looked up, each would be a new object.
         self.tell_begin, self.tell_end = self.begin, self.end
 
     def begin(self, *_: object) -> None:
         """Tell that it begins."""
         recorder = self._recorder
-        # Newer texts may take its place before the last entry that refers to it is gone.
-        if recorder.last_text - self._number >= _TEXTS - 2 * _ENTRIES:
-            self._number = recorder.keep(self._text)
-        self._running.append(recorder.begin(self._number))
+        # Others may have taken its place since.
+        if recorder.newest - self._number >= _ENTRIES:
+            self._keep()
+        recorder.times[self._began] = monotonic()
 
     def end(self, *_: object) -> None:
         """Tell that it returned."""
-        self._recorder.end(self._running.pop())
+        recorder = self._recorder
+        if recorder.wait:
+            recorder.wait()
+        if recorder.newest - self._number < _ENTRIES:
+            recorder.times[self._began + 1] = monotonic()
 
     __enter__, __exit__ = begin, end
+
+    def _keep(self) -> None:
+        self._number = self._recorder.keep(self._text)
+        self._began = _place(self._number) // _TIME_BYTES
 
 
 def create(file: Path) -> None:
@@ -195,26 +188,23 @@ def read(file: Path) -> Log:
     magic, process = _HEADER.unpack_from(content)
     if magic != _MAGIC:
         return Log(0, ())
-    entries = (_entry(content, _place(number)) for number in range(_ENTRIES))
-    return Log(process, tuple(sorted(each for each in entries if each)))
+    times = ((_ENTRY.unpack_from(content, place), place) for place in map(_place, range(_ENTRIES)))
+    last = sorted(each for each in times if each[0][0])[-_LAST:]
+    entries = (_entry(content, place) for _, place in last)
+    return Log(process, tuple(each for each in entries if each))
 
 
 def _entry(content: bytes, place: int) -> Entry | None:
-    """Return an entry; None where there is none, or where it is just being written."""
-    ended, began, number, text_number = _ENTRY.unpack_from(content, place)
-    start = _text_place(text_number)
-    written, length = _TEXT.unpack_from(content, start)
-    if not began or written != text_number:
-        return None
-    start += _TEXT.size
+    """Return an entry; None where it is just being written."""
+    began, ended, length = _ENTRY.unpack_from(content, place)
+    start = place + _ENTRY.size
     try:
         fields = json.loads(content[start : start + length])
     except ValueError:
         return None
-    return Entry(number, began, ended or None, *fields)
+    return Entry(began, ended if ended >= began else None, *fields)
 
 
-@functools.lru_cache(maxsize=4096)
 def text_of(layer: Layer, plan: Plan, site: str) -> bytes:
     """Return what is written of a call.
 
@@ -223,7 +213,7 @@ def text_of(layer: Layer, plan: Plan, site: str) -> bytes:
         plan: how.
         site: where the program called it.
     """
-    room = _TEXT_BYTES - _TEXT.size
+    room = _ENTRY_BYTES - _ENTRY.size
     fields = [layer.label, layer.dtype, site, describe(plan), plan.reason]
     text = json.dumps(fields).encode()
     while len(text) > room:

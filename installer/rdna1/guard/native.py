@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .call_site import caller
 from .envelope import Envelope
-from .flight import Call, Recorder, text_of
+from .flight import Call, Recorder
 from .layer import Layer
 from .plan import NATIVE, Plan
 
@@ -58,8 +58,8 @@ def _told(
     plans = (Plan(NATIVE, reason=envelope.broken_limit(each) or "") for each in (layer, gradient))
     forward, backward = plans
     return (
-        flight.call_of(text_of(layer, forward, site)),
-        flight.call_of(text_of(gradient, backward, site)),
+        flight.call_of(layer, forward, site),
+        flight.call_of(gradient, backward, site),
     )
 
 

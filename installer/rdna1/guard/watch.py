@@ -102,7 +102,7 @@ def _tell(log: Log, options: argparse.Namespace, verb: str) -> None:
     _say(f"  called at {last.site or 'an unknown place'}")
     state = f"outside the envelope ({last.reason})" if last.reason else "inside the envelope"
     _say(f"  {state}, computed {last.plan}")
-    before = [entry for entry in log.entries if entry.number < last.number][-_SHOWN:]
+    before = [entry for entry in log.entries if entry.began < last.began][-_SHOWN:]
     for entry in reversed(before):
         _say(f"  before it: {entry.layer}, {'ended' if entry.ended else 'running'}")
     _say(f"  => {_advice(last, options, is_running=bool(running))}")

@@ -157,43 +157,63 @@ def test_the_recorder_keeps_the_last_of_many(tmp_path: Path) -> None:
     assert flight.read(file).entries == ()
     recorder = flight.Recorder(file)
     plan = Plan(NATIVE, reason="side 9 above 8")
-    for _ in range(200):
-        with recorder.call_of(flight.text_of(LAYER, plan, "a.py:1")):
+    for line in range(200):
+        with recorder.call_of(LAYER, plan, f"a.py:{line}"):
             pass
-    recorder.call_of(flight.text_of(LAYER, plan, "b" * 5000 + ".py:41")).begin()
+    recorder.call_of(LAYER, plan, "b" * 5000 + ".py:41").begin()
     log = flight.read(file)
     assert log.process == os.getpid()
-    assert [entry.number for entry in log.entries] == list(range(137, 201))
-    last = log.entries[-1]
+    *before, last = log.entries
+    assert [entry.site for entry in before] == [f"a.py:{line}" for line in range(137, 200)]
     assert log.running == [last]
-    ends = [entry.ended or 0.0 for entry in log.entries[:-1]]
+    ends = [entry.ended or 0.0 for entry in before]
     assert ends == sorted(ends) and ends[0] > 0 and log.last == last.began
     assert last.site.endswith("bbb.py:41") and last.reason == "side 9 above 8"
     assert last.layer == LAYER.label
+
+
+def test_a_layer_that_runs_again_is_the_last_one_again(tmp_path: Path) -> None:
+    file = tmp_path / "flight"
+    flight.create(file)
+    recorder = flight.Recorder(file)
+    first, second = (recorder.call_of(LAYER, Plan(NATIVE), f"a.py:{line}") for line in (1, 2))
+    for call in (first, second, first):
+        with call:
+            pass
+    assert [entry.site for entry in flight.read(file).entries] == ["a.py:2", "a.py:1"]
+    assert flight.read(file).running == []
+    second.begin()
+    (running,) = flight.read(file).running
+    assert running == flight.read(file).entries[-1] and running.site == "a.py:2"
 
 
 def test_a_layer_is_named_however_many_others_ran_since_it_was_first(tmp_path: Path) -> None:
     file = tmp_path / "flight"
     flight.create(file)
     recorder = flight.Recorder(file)
-    old = recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "old.py:1"))
-    for line in range(5000):
-        with recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), f"new.py:{line}")):
+    old = recorder.call_of(LAYER, Plan(NATIVE), "old.py:1")
+    old.begin()
+    for line in range(4100):
+        with recorder.call_of(LAYER, Plan(NATIVE), f"new.py:{line}"):
             pass
+    # What has its place now is not said to have ended again.
+    last = flight.read(file).last
+    old.end()
+    assert flight.read(file).last == last
     old.begin()
     sites = [entry.site for entry in flight.read(file).entries]
-    assert sites == [*(f"new.py:{line}" for line in range(4937, 5000)), "old.py:1"]
+    assert sites == [*(f"new.py:{line}" for line in range(4037, 4100)), "old.py:1"]
 
 
 def test_a_process_that_was_forked_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "flight"
     flight.create(file)
     recorder = flight.Recorder(file)
-    call = recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "a.py:1"))
+    call = recorder.call_of(LAYER, Plan(NATIVE), "a.py:1")
     call.begin()
     child = os.fork()
     if not child:
-        recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "b.py:1")).begin()
+        recorder.call_of(LAYER, Plan(NATIVE), "b.py:1").begin()
         call.end()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
@@ -205,7 +225,7 @@ def test_a_recorder_that_is_being_written_is_read_as_far_as_it_is(tmp_path: Path
     file = tmp_path / "flight"
     flight.create(file)
     recorder = flight.Recorder(file)
-    recorder.call_of(flight.text_of(LAYER, Plan(NATIVE), "a.py:1")).begin()
+    recorder.call_of(LAYER, Plan(NATIVE), "a.py:1").begin()
     content = bytearray(file.read_bytes())
     content[content.index(b"conv2d") - 1] = 0
     file.write_bytes(content)
