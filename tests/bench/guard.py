@@ -6,10 +6,11 @@
     python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, those of layers of three rounds; "gpu" is the part of them in which the device is at
-work; memory is the peak of its allocator in MiB (CUDA alone). It needs torch alone and runs
-anywhere; patch_conv (PyPI) is measured where it is installed. A search of cudnn.benchmark holds for
-its process, so --no-search is a run of its own.
+milliseconds, those of layers of three rounds; "row" is a tenth of ten calls in a row, which do not
+wait for the device one by one; "gpu" is what the kernels of a call take; memory is the peak of the
+device's allocator in MiB (CUDA alone). It needs torch alone and runs anywhere; patch_conv (PyPI) is
+measured where it is installed. A search of cudnn.benchmark holds for its process, so --no-search is
+a run of its own.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ LAYERS = (
 MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
 MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
 _ROUNDS = 3
+# Calls of a layer that do not wait for the device one by one, and how often they are timed.
+_IN_A_ROW: Any = {"in_a_row": 10, "repeats": 10}
 # Of a training that is timed as a whole, and how often that is compared at least.
 _STEPS, _LEAST_PAIRS = 10, 30
 # Kernel, side: 64->64 in float16, four strips.
@@ -97,15 +100,19 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "layer": f"{n}x{c_in}->{c_out} at {side}x{side}, {kernel}x{kernel}, stride {stride}"
     }
-    with torch.no_grad():
-        row["native"] = clock.milliseconds(lambda: native(x, weight, *options))
-        row["guard"] = clock.milliseconds(lambda: guarded(x, weight))
+
+    def infer(name: str, run: Run) -> None:
+        row[name] = clock.milliseconds(run)
         if clock.device.type == "cuda":
-            row["native_gpu"] = clock.on_gpu(lambda: native(x, weight, *options))
-            row["guard_gpu"] = clock.on_gpu(lambda: guarded(x, weight))
+            row[f"{name}_row"] = clock.milliseconds(run, **_IN_A_ROW)
+            row[f"{name}_gpu"] = clock.on_gpu(run)
+
+    with torch.no_grad():
+        infer("native", lambda: native(x, weight, *options))
+        infer("guard", lambda: guarded(x, weight))
+        if clock.device.type == "cuda":
             with torch.backends.cudnn.flags(enabled=False):
-                row["without_cudnn"] = clock.milliseconds(lambda: native(x, weight, *options))
-                row["without_cudnn_gpu"] = clock.on_gpu(lambda: native(x, weight, *options))
+                infer("without_cudnn", lambda: native(x, weight, *options))
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
             row["native_mib"] = clock.peak(lambda: native(x, weight, *options))
             row["guard_mib"] = clock.peak(lambda: guarded(x, weight))
@@ -212,6 +219,8 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
         create(Path(folder) / "flight")
         recorded = Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))
         row["recorder_percent"] = added_percent(clock, train, lambda: entered(recorded))
+        alone = recorded._replace(flight=None)
+        row["unrecorded_percent"] = added_percent(clock, train, lambda: entered(alone))
         row["hooks_percent"] = added_percent(clock, train, _two_hooks)
         with entered(recorded):
             row["recorded_training"] = clock.milliseconds(train)
@@ -359,6 +368,7 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
         "training": geometric_mean(layers, "guard_training", "native_training"),
     }
     if is_cuda:
+        means["inference_row"] = geometric_mean(layers, "guard_row", "native_row")
         means["inference_gpu"] = geometric_mean(layers, "guard_gpu", "native_gpu")
     if strips:
         means["strips"] = geometric_mean(strips, "guard", "native")

@@ -24,8 +24,14 @@ class Clock:
     def __init__(self, device: torch.device, repeats: int) -> None:
         self.device, self.repeats = device, repeats
 
-    def milliseconds(self, run: Run, *, repeats: int | None = None) -> float:
-        """Median of several runs after a few that are not counted."""
+    def milliseconds(self, run: Run, *, repeats: int | None = None, in_a_row: int = 1) -> float:
+        """Median of several runs after a few that are not counted.
+
+        Args:
+            run: what is timed.
+            repeats: how often.
+            in_a_row: runs that do not wait for the device one by one; each is a part of their time.
+        """
         number = repeats or self.repeats
         for _ in range(min(5, number)):
             run()
@@ -33,9 +39,10 @@ class Clock:
         for _ in range(number):
             self._wait()
             start = time.perf_counter()
-            run()
+            for _ in range(in_a_row):
+                run()
             self._wait()
-            times.append((time.perf_counter() - start) * 1000)
+            times.append((time.perf_counter() - start) / in_a_row * 1000)
         return round(statistics.median(times), 4)
 
     def on_gpu(self, run: Run, repeats: int = 5) -> float:
