@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rdna1.guard import Envelope, FallbackWarning, Limit, Pair, gather, steps
+from rdna1.guard import Envelope, FallbackWarning, Limit, Pair, gather, steps, tiles
 from rdna1.guard.axis import Axis
 from rdna1.guard.convolution import convolve, convolve_transposed
 from rdna1.guard.layer import Layer
@@ -175,6 +175,13 @@ def planted(mistake: str) -> Iterator[None]:
 def padded_in_halves() -> Iterator[None]:
     """Have every padded copy made in two halves, not large ones alone, in the ``with`` block."""
     with mock.patch.object(gather, "_LARGE_BYTES", 0), _computed_anew():
+        yield
+
+
+@contextlib.contextmanager
+def neighbours_moved_at_once() -> Iterator[None]:
+    """Have all copies move neighbours at once, not large ones alone, in the ``with`` block."""
+    with mock.patch.object(tiles, "_WIDE_COPY_BYTES", 0), _computed_anew():
         yield
 
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from .axis import Axis
 
 _WIDEST = 8
+# Copies of less are done before their views as wider elements are made.
+_WIDE_COPY_BYTES = 8 * 1024 * 1024
 
 
 class Block(NamedTuple):
@@ -172,7 +174,8 @@ def view(
 
 def copy_of(source: View, target: View, itemsize: int) -> Copy:
     """Return a copy of one view to the other, of elements of so many bytes."""
-    return Copy(source, target, _width(itemsize, source, target))
+    is_large = math.prod(source.size) * itemsize >= _WIDE_COPY_BYTES
+    return Copy(source, target, _width(itemsize, source, target) if is_large else itemsize)
 
 
 def _width(itemsize: int, *views: View) -> int:

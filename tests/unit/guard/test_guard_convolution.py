@@ -25,6 +25,7 @@ from support.guarded import (
     assert_same,
     calls,
     envelopes,
+    neighbours_moved_at_once,
     padded_in_halves,
     planted,
 )
@@ -73,15 +74,15 @@ def test_small_elements_move_with_their_neighbours(
 ) -> None:
     small = [each.detach().float().requires_grad_() for each in call.inputs]
     x, weight, *bias = small
-    guarded = call._replace(x=x, weight=weight, bias=bias[0] if bias else None).guarded(
-        Guard(envelope, False, memory)
-    )
-    results = call.native(), guarded
-    torch.testing.assert_close(results[1].double(), results[0], rtol=0, atol=1e-4)
+    with neighbours_moved_at_once():
+        guarded = call._replace(x=x, weight=weight, bias=bias[0] if bias else None).guarded(
+            Guard(envelope, False, memory)
+        )
+        gradients = torch.autograd.grad(guarded.square().sum(), small)
+    native = call.native()
+    torch.testing.assert_close(guarded.double(), native, rtol=0, atol=1e-4)
     for one, other in zip(
-        torch.autograd.grad(results[0].square().sum(), call.inputs),
-        torch.autograd.grad(results[1].square().sum(), small),
-        strict=True,
+        torch.autograd.grad(native.square().sum(), call.inputs), gradients, strict=True
     ):
         torch.testing.assert_close(other.double(), one, rtol=1e-4, atol=1e-2)
 
@@ -95,8 +96,15 @@ def test_four_elements_of_two_bytes_move_at_once(width: int, order: torch.memory
     for envelope in (Envelope(8), Envelope(limits=(guard.Limit("height", 8),))):
         # The second image begins where no eight bytes do.
         for images in (x, x[1:], torch.cat([x.flatten()[:1], x.flatten()])[1:].view_as(x)):
-            actual = guard.conv2d(images, weight, padding=1, envelope=envelope)
+            with neighbours_moved_at_once():
+                actual = guard.conv2d(images, weight, padding=1, envelope=envelope)
             assert torch.equal(actual, F.conv2d(images, weight, padding=1))
+
+
+@pytest.mark.parametrize(("rows", "width"), [(2**20 - 1, 2), (2**20, 8)])
+def test_large_copies_alone_move_neighbours_at_once(rows: int, width: int) -> None:
+    halves = tiles.View((rows, 4), (8, 1), 0)
+    assert tiles.copy_of(halves, halves, 2).width == width
 
 
 @settings(max_examples=examples(60), deadline=None)
