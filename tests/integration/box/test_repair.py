@@ -1,4 +1,4 @@
-"""An override stack on a glibc that refuses its libraries, and what was changed by hand put right.
+"""An override stack whose libraries glibc refuses, what reaches the journal, and repairs by a run.
 
 The box is made once for this module; its tests run in the order of the file. The Molecule scenario
 switch shows the change of stacks.
@@ -31,6 +31,22 @@ LIBRARY = "/usr/lib/x86_64-linux-gnu/libz.so.1"
 FLAGGED = "/srv/flagged.so"
 PROFILE = "/etc/profile.d/rocm-rdna1-57.sh"
 COMMAND = "/usr/local/bin/rdna1-preflight"
+MARK = "s3cr3t-f0lder"
+# Stands in for journald: writes down what comes to /dev/log.
+LISTENER = """
+import os, socket
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind("/dev/log")
+os.chmod("/dev/log", 0o666)
+if os.fork():
+    os._exit(0)
+os.setsid()
+for descriptor in (0, 1, 2):
+    os.close(descriptor)
+with open("/run/heard", "ab", buffering=0) as file:
+    while True:
+        file.write(log.recv(1 << 20) + b"\\n")
+"""
 
 
 class Provisioned(NamedTuple):
@@ -88,6 +104,9 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisione
     try:
         box = mount_host_python(lambda *o: start_box(name, folder, o), HOST_PYTHONS["rocm-5.7"])
         box.run("useradd", "--create-home", "ada")
+        box.run("python3", "-c", LISTENER)
+        # What is collected and what is written travel in arguments of modules.
+        box.run("sh", "-c", f"echo export MIOPEN_USER_DB_PATH=/{MARK} >/etc/profile.d/own.sh")
         # Of the same version as the stack's, with a library as AMD links it.
         data = {HIP: flagged(box, folder)}
         write_fake_wheel(folder / "index", "torch", "2.2.2+rocm5.7", data=data)
@@ -97,6 +116,16 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provisione
             yield made
     finally:
         remove_box(name)
+
+
+def test_no_argument_or_content_reaches_the_journal(provisioned: Provisioned) -> None:
+    box = provisioned.box
+    assert MARK in box.run("sh", "-c", "cat /var/lib/rdna1/snapshots/*/before.json")
+    box.run("python3", "-c", "import syslog; syslog.syslog('the listener works')")
+    said = box.run("cat", "/run/heard")
+    assert "the listener works" in said
+    assert MARK not in said
+    assert "Invoked with" not in said
 
 
 def test_hip_loads_on_glibc_2_41(provisioned: Provisioned) -> None:
