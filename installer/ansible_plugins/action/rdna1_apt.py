@@ -14,6 +14,9 @@ from rdna1.target.credentials import text_without_credentials
 _MODULE = "rdna1_apt"
 _SECONDS = 600
 _OF_LISTS = ("update_cache", "cache_valid_time")
+# apt itself asks again for what it cannot reach. Ansible's five tries pause for half a minute, and
+# what is signed wrongly or is gone does not change in that time.
+_TRIES = {"update_cache_retries": 3}
 
 
 class ActionModule(WaitingAction):
@@ -62,7 +65,9 @@ class ActionModule(WaitingAction):
 
     def _apt(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(
-            module_name="ansible.builtin.apt", module_args=dict(arguments), task_vars=variables
+            module_name="ansible.builtin.apt",
+            module_args={**_TRIES, **arguments},
+            task_vars=variables,
         )
         return _without_credentials(done) if done.get("failed") else done
 
