@@ -13,7 +13,7 @@ from ansible.module_utils.rdna1.target.printable import printable
 
 DOCUMENTATION = r"""
 module: rdna1_settings
-short_description: Write the files and links of a stack's settings
+short_description: Write files and links that belong together
 description:
   - Writes files and links, makes the folders that they are in, and removes files of other stacks.
   - A file is replaced in one step, so that no program reads half of it, and differences are shown
