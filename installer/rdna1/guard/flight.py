@@ -25,13 +25,13 @@ _MAGIC = b"rdna1fl3"
 # Magic, process.
 _HEADER = struct.Struct("<8sQ")
 # Of one call: seconds (CLOCK_MONOTONIC) of its last beginning and its last end, of which 0 is none,
-# and the length of a text that follows. A step of a training runs the same layers as the one
-# before: the text is written once, and then two times alone.
-_ENTRY = struct.Struct("<ddH")
+# how many calls had begun by then, and the length of a text that follows. A step of a training runs
+# the same layers as the one before: the text is written once, and then the numbers alone.
+_ENTRY = struct.Struct("<dddH")
 _ENTRIES, _ENTRY_BYTES = 4096, 512
 _BYTES = _HEADER.size + _ENTRIES * _ENTRY_BYTES
-_TIME_BYTES = 8
-# The last ones that are read.
+_NUMBER_BYTES = 8
+# Calls that are read. One that failed has no end, and is gone when as many others began.
 _LAST = 64
 
 
@@ -97,7 +97,8 @@ class Recorder:
             self._use(mmap.mmap(stream.fileno(), _BYTES))
         _HEADER.pack_into(self._memory, 0, _MAGIC, os.getpid())
         self.wait = wait
-        self._numbers, self.newest = itertools.count(), 0
+        self.begun = itertools.count(1)
+        self._texts, self.newest = itertools.count(), 0
         # A process that is forked from this one shares the memory.
         os.register_at_fork(after_in_child=functools.partial(_write_no_more, weakref.ref(self)))
         # New objects for each call would have Python collect garbage, and that takes 40 ms where
@@ -106,16 +107,16 @@ class Recorder:
 
     def keep(self, text: bytes) -> int:
         """Write a `text_of` in place of the oldest; returns its number."""
-        self.newest = number = next(self._numbers)
+        self.newest = number = next(self._texts)
         start = _place(number)
         # What is being written is no entry.
-        _ENTRY.pack_into(self._memory, start, 0.0, 0.0, len(text))
+        _ENTRY.pack_into(self._memory, start, 0.0, 0.0, 0.0, len(text))
         start += _ENTRY.size
         self._memory[start : start + len(text)] = text
         return number
 
     def _use(self, memory: mmap.mmap) -> None:
-        self._memory, self.times = memory, memoryview(memory).cast("d")
+        self._memory, self.numbers = memory, memoryview(memory).cast("d")
 
 
 def _write_no_more(reference: weakref.ref[Recorder]) -> None:
@@ -154,7 +155,9 @@ class Call:
         # Others may have taken its place since.
         if recorder.newest - self._number >= _ENTRIES:
             self._keep()
-        recorder.times[self._began] = monotonic()
+        numbers, began = recorder.numbers, self._began
+        numbers[began] = monotonic()
+        numbers[began + 2] = next(recorder.begun)
 
     def end(self, *_: object) -> None:
         """Tell that it returned."""
@@ -162,13 +165,13 @@ class Call:
         if recorder.wait:
             recorder.wait()
         if recorder.newest - self._number < _ENTRIES:
-            recorder.times[self._began + 1] = monotonic()
+            recorder.numbers[self._began + 1] = monotonic()
 
     __enter__, __exit__ = begin, end
 
     def _keep(self) -> None:
         self._number = self._recorder.keep(self._text)
-        self._began = _place(self._number) // _TIME_BYTES
+        self._began = _place(self._number) // _NUMBER_BYTES
 
 
 def create(file: Path) -> None:
@@ -188,15 +191,17 @@ def read(file: Path) -> Log:
     magic, process = _HEADER.unpack_from(content)
     if magic != _MAGIC:
         return Log(0, ())
-    times = ((_ENTRY.unpack_from(content, place), place) for place in map(_place, range(_ENTRIES)))
-    last = sorted(each for each in times if each[0][0])[-_LAST:]
-    entries = (_entry(content, place) for _, place in last)
-    return Log(process, tuple(each for each in entries if each))
+    found = (
+        (_ENTRY.unpack_from(content, place)[2], place) for place in map(_place, range(_ENTRIES))
+    )
+    calls = sorted(each for each in found if each[0])
+    last = (place for number, place in calls if number > calls[-1][0] - _LAST)
+    return Log(process, tuple(each for each in (_entry(content, place) for place in last) if each))
 
 
 def _entry(content: bytes, place: int) -> Entry | None:
     """Return an entry; None where it is just being written."""
-    began, ended, length = _ENTRY.unpack_from(content, place)
+    began, ended, _, length = _ENTRY.unpack_from(content, place)
     start = place + _ENTRY.size
     try:
         fields = json.loads(content[start : start + length])

@@ -187,6 +187,22 @@ def test_a_layer_that_runs_again_is_the_last_one_again(tmp_path: Path) -> None:
     assert running == flight.read(file).entries[-1] and running.site == "a.py:2"
 
 
+def test_what_failed_is_not_running_for_ever(tmp_path: Path) -> None:
+    file = tmp_path / "flight"
+    flight.create(file)
+    recorder = flight.Recorder(file)
+    failed, other = (recorder.call_of(LAYER, Plan(NATIVE), f"a.py:{line}") for line in (1, 2))
+    # A gradient that raises an error has no end.
+    failed.begin()
+    for _ in range(63):
+        with other:
+            pass
+    assert [entry.site for entry in flight.read(file).running] == ["a.py:1"]
+    with other:
+        pass
+    assert flight.read(file).running == []
+
+
 def test_a_layer_is_named_however_many_others_ran_since_it_was_first(tmp_path: Path) -> None:
     file = tmp_path / "flight"
     flight.create(file)
