@@ -6,11 +6,11 @@
     python tests/bench/guard.py --device cpu --repeats 7 --output docs/guard-bench-cpu.json
 
 docs/generate.py makes the tables of docs/guard.md from these files. Times are medians in
-milliseconds, those of layers of three rounds; "row" is a tenth of ten calls in a row, which do not
-wait for the device one by one; "gpu" is what the kernels of a call take; memory is the peak of the
-device's allocator in MiB (CUDA alone). It needs torch alone and runs anywhere; patch_conv (PyPI) is
-measured where it is installed. A search of cudnn.benchmark holds for its process, so --no-search is
-a run of its own.
+milliseconds, of runs by turns where ways are compared; "row" is a tenth of ten calls in a row,
+which do not wait for the device one by one; "gpu" is what the kernels of a call take; memory is the
+peak of the device's allocator in MiB (CUDA alone). It needs torch alone and runs anywhere;
+patch_conv (PyPI) is measured where it is installed. A search of cudnn.benchmark holds for its
+process, so --no-search is a run of its own.
 """
 
 from __future__ import annotations
@@ -40,10 +40,16 @@ from rdna1.guard.flight import Recorder, create  # noqa: E402 - as above
 from rdna1.guard.layer import FORWARD, Layer  # noqa: E402 - as above
 from rdna1.guard.setting import Guard  # noqa: E402 - as above
 from rdna1.guard.steps import program_of  # noqa: E402 - as above
-from support.clock import Clock, Run, commit_of, geometric_mean, processor_name, report  # noqa: E402 - as above
+from support.clock import (  # noqa: E402 - as above
+    Clock,
+    Run,
+    Way,
+    commit_of,
+    geometric_mean,
+    processor_name,
+    report,
+)
 from support.models import resnet18, resnet50  # noqa: E402 - as above
-
-_Way = Callable[[], contextlib.AbstractContextManager[None]]
 
 SIDE = 42
 _MIB = 1024 * 1024
@@ -62,10 +68,17 @@ LAYERS = (
 )
 # Name, what makes it, images.
 MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
-MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
-_ROUNDS = 3
+MODELS_OF_CPU = (
+    ("ResNet-18", resnet18, 4),
+    ("ResNet-18", resnet18, 32),
+    ("ResNet-50", resnet50, 1),
+)
 # Calls of a layer that do not wait for the device one by one, and how often they are timed.
 _IN_A_ROW: Any = {"in_a_row": 10, "repeats": 10}
+# PyTorch's own im2col and BLAS.
+_WITHIN: dict[str, Way] = {
+    "without_cudnn": functools.partial(torch.backends.cudnn.flags, enabled=False)
+}
 # Of a training that is timed as a whole, and how often that is compared at least.
 _STEPS, _LEAST_PAIRS = 10, 30
 # Kernel, side: 64->64 in float16, four strips.
@@ -100,38 +113,34 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "layer": f"{n}x{c_in}->{c_out} at {side}x{side}, {kernel}x{kernel}, stride {stride}"
     }
-
-    def infer(name: str, run: Run) -> None:
-        row[name] = clock.milliseconds(run)
-        if clock.device.type == "cuda":
-            row[f"{name}_row"] = clock.milliseconds(run, **_IN_A_ROW)
-            row[f"{name}_gpu"] = clock.on_gpu(run)
-
+    ways: dict[str, Run] = {
+        "native": lambda: native(x, weight, *options),
+        "guard": lambda: guarded(x, weight),
+    }
     with torch.no_grad():
-        infer("native", lambda: native(x, weight, *options))
-        infer("guard", lambda: guarded(x, weight))
         if clock.device.type == "cuda":
-            with torch.backends.cudnn.flags(enabled=False):
-                infer("without_cudnn", lambda: native(x, weight, *options))
+            ways["without_cudnn"] = ways["native"]
+            row |= _on_cuda(clock, ways)
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
-            row["native_mib"] = clock.peak(lambda: native(x, weight, *options))
-            row["guard_mib"] = clock.peak(lambda: guarded(x, weight))
+            row["native_mib"] = clock.peak(ways["native"])
+            row["guard_mib"] = clock.peak(ways["guard"])
             row["tiles_workspace_mib"] = tiles_workspace(clock, x, weight, stride)
-    row["native_training"] = clock.milliseconds(train(lambda x, w: native(x, w, *options)))
-    row["guard_training"] = clock.milliseconds(train(guarded))
-    return row
+        row |= clock.in_turn(ways, _WITHIN)
+    trainings: dict[str, Run] = {
+        "native_training": train(lambda x, w: native(x, w, *options)),
+        "guard_training": train(guarded),
+    }
+    return row | clock.in_turn(trainings)
 
 
-def layer_rows(clock: Clock, layers: tuple[tuple[int, ...], ...]) -> list[dict[str, Any]]:
-    """Return medians of several rounds over layers: a host may be slower for half a minute."""
-    rounds = [[layer_row(clock, layer) for layer in layers] for _ in range(_ROUNDS)]
-    return [
-        {
-            name: value if isinstance(value, str) else statistics.median(row[name] for row in rows)
-            for name, value in rows[0].items()
-        }
-        for rows in zip(*rounds, strict=True)
-    ]
+def _on_cuda(clock: Clock, ways: dict[str, Run]) -> dict[str, float]:
+    """Time ways whose calls do not wait for the GPU one by one, and their kernels alone."""
+    times = clock.in_turn(ways, _WITHIN, **_IN_A_ROW)
+    found = {f"{name}_row": milliseconds for name, milliseconds in times.items()}
+    for name, run in ways.items():
+        with _WITHIN.get(name, contextlib.nullcontext)():
+            found[f"{name}_gpu"] = clock.on_gpu(run)
+    return found
 
 
 def tiles_workspace(clock: Clock, x: Tensor, weight: Tensor, stride: int) -> float:
@@ -162,15 +171,15 @@ def strip_row(clock: Clock, kernel: int, side: int) -> dict[str, Any]:
     envelope = guard.Envelope(limits=(guard.Limit("height", side // 4 + kernel - 1),))
     row: dict[str, Any] = {"layer": f"1x64->64 at {side}x{side}, {kernel}x{kernel}, float16"}
     with torch.no_grad():
-        row["native"] = clock.milliseconds(lambda: nn.functional.conv2d(x, weight, *options))
-        row["guard"] = clock.milliseconds(
-            lambda: guard.conv2d(x, weight, *options, envelope=envelope)
-        )
+        ways: dict[str, Run] = {
+            "native": lambda: nn.functional.conv2d(x, weight, *options),
+            "guard": lambda: guard.conv2d(x, weight, *options, envelope=envelope),
+        }
         for name, in_turn in (("patch_conv", True), ("patch_conv_at_once", False)):
             strips = _patched(weight, in_turn=in_turn)
             if strips:
-                row[name] = clock.milliseconds(functools.partial(strips, x))
-    return row
+                ways[name] = functools.partial(strips, x)
+        return row | clock.in_turn(ways)
 
 
 def _patched(weight: Tensor, *, in_turn: bool) -> Callable[[Tensor], Tensor] | None:
@@ -190,7 +199,7 @@ def _patched(weight: Tensor, *, in_turn: bool) -> Callable[[Tensor], Tensor] | N
     return strips
 
 
-def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images: int) -> Any:
+def model_row(clock: Clock, model_name: str, factory: Callable[[], nn.Module], images: int) -> Any:
     """Time a model at 224x224, inference and training, without and with the guard or a recorder."""
     torch.manual_seed(0)
     model = factory().to(clock.device)
@@ -204,35 +213,35 @@ def model_row(clock: Clock, name: str, factory: Callable[[], nn.Module], images:
         model.zero_grad(set_to_none=True)
         torch.autograd.backward(model(x).square().mean())
 
-    row: dict[str, Any] = {"layer": f"{name} at {images}x3x224x224"}
+    row: dict[str, Any] = {"layer": f"{model_name} at {images}x3x224x224"}
     is_cuda = clock.device.type == "cuda"
-    row["native"], row["native_mib"] = clock.milliseconds(infer), clock.peak(infer)
+    guarded = functools.partial(guard.active, guard.Envelope(SIDE))
+    ways: dict[str, Way] = {"native": contextlib.nullcontext, "guard": guarded}
     if is_cuda:
-        row["native_gpu"] = clock.on_gpu(infer)
-    row["native_training"] = clock.milliseconds(train)
-    with guard.active(guard.Envelope(SIDE)):
-        row["guard"], row["guard_mib"] = clock.milliseconds(infer), clock.peak(infer)
-        if is_cuda:
-            row["guard_gpu"] = clock.on_gpu(infer)
-        row["guard_training"] = clock.milliseconds(train)
+        ways |= _WITHIN
+    row |= clock.in_turn(dict.fromkeys(ways, infer), ways)
+    for name, way in ways.items() if is_cuda else ():
+        with way():
+            row[f"{name}_gpu"], row[f"{name}_mib"] = clock.on_gpu(infer), clock.peak(infer)
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
         recorded = Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))
-        row["recorder_percent"] = added_percent(clock, train, lambda: entered(recorded))
         alone = recorded._replace(flight=None)
+        trainings: dict[str, Way] = {
+            "native_training": contextlib.nullcontext,
+            "guard_training": guarded,
+            "recorded_training": lambda: entered(recorded),
+        }
+        row |= clock.in_turn(dict.fromkeys(trainings, train), trainings)
+        row["recorder_percent"] = added_percent(clock, train, lambda: entered(recorded))
         row["unrecorded_percent"] = added_percent(clock, train, lambda: entered(alone))
         row["hooks_percent"] = added_percent(clock, train, _two_hooks)
-        with entered(recorded):
-            row["recorded_training"] = clock.milliseconds(train)
     if is_cuda:
-        with torch.backends.cudnn.flags(enabled=False):
-            row["without_cudnn"] = clock.milliseconds(infer)
-            row["without_cudnn_gpu"] = clock.on_gpu(infer)
         row["hybrid"] = _hybrid(clock, infer)
     return row
 
 
-def added_percent(clock: Clock, train: Run, way: _Way) -> float:
+def added_percent(clock: Clock, train: Run, way: Way) -> float:
     """Return what a way to train adds to a step, in percent: the median of pairs of trainings.
 
     Each is of several steps in a row, as a program that trains does not wait for the GPU after
@@ -276,7 +285,7 @@ def recorder_microseconds(layers: int = 10, repeats: int = 20) -> dict[str, floa
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
         recorder = Recorder(Path(folder) / "flight")
-        ways: dict[str, _Way] = {
+        ways: dict[str, Way] = {
             "native": contextlib.nullcontext,
             "hooks": _two_hooks,
             "guard": lambda: entered(Guard(guard.Envelope())),
@@ -360,7 +369,7 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
     processor = f"{processor_name()}, {torch.get_num_threads()} threads"
     # Whatever is first is slower.
     layer_row(clock, LAYERS[0])
-    layers = layer_rows(clock, LAYERS if is_cuda else LAYERS[:3])
+    layers = [layer_row(clock, layer) for layer in (LAYERS if is_cuda else LAYERS[:3])]
     strips = [strip_row(clock, *strip) for strip in STRIPS] if is_cuda else []
     models = [model_row(clock, *model) for model in (MODELS if is_cuda else MODELS_OF_CPU)]
     means = {

@@ -7,7 +7,8 @@ import math
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 Run = Callable[[], object]
+Way = Callable[[], AbstractContextManager[Any]]
 _MIB = 1024 * 1024
 
 
@@ -25,25 +27,48 @@ class Clock:
         self.device, self.repeats = device, repeats
 
     def milliseconds(self, run: Run, *, repeats: int | None = None, in_a_row: int = 1) -> float:
-        """Median of several runs after a few that are not counted.
+        """Median of several runs, each after one that is not counted.
 
         Args:
             run: what is timed.
             repeats: how often.
             in_a_row: runs that do not wait for the device one by one; each is a part of their time.
         """
-        number = repeats or self.repeats
-        for _ in range(min(5, number)):
-            run()
-        times = []
+        return self.in_turn({"": run}, repeats=repeats, in_a_row=in_a_row)[""]
+
+    def in_turn(
+        self,
+        runs: Mapping[str, Run],
+        within: Mapping[str, Way] | None = None,
+        *,
+        repeats: int | None = None,
+        in_a_row: int = 1,
+    ) -> dict[str, float]:
+        """Medians of several runs by turns: a host that is slower for a while is so for all.
+
+        Before each is one that does not count: Python is slower where functions were replaced.
+
+        Args:
+            runs: what is timed.
+            within: what is entered before one of them and left after it, outside of its time.
+            repeats: how often.
+            in_a_row: as for `milliseconds`.
+        """
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(repeats or self.repeats):
+            for name, run in runs.items():
+                with (within or {}).get(name, nullcontext)():
+                    run()
+                    times[name].append(self._seconds(run, in_a_row) / in_a_row * 1000)
+        return {name: round(statistics.median(each), 4) for name, each in times.items()}
+
+    def _seconds(self, run: Run, number: int) -> float:
+        self._wait()
+        start = time.perf_counter()
         for _ in range(number):
-            self._wait()
-            start = time.perf_counter()
-            for _ in range(in_a_row):
-                run()
-            self._wait()
-            times.append((time.perf_counter() - start) / in_a_row * 1000)
-        return round(statistics.median(times), 4)
+            run()
+        self._wait()
+        return time.perf_counter() - start
 
     def on_gpu(self, run: Run, repeats: int = 5) -> float:
         """Return the milliseconds of a run in which a CUDA device is at work, by torch's profiler.
