@@ -27,9 +27,9 @@ def validate(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("command", "when"),
     [
         # The one with most classes on its page.
-        (["boundary"], "max(h, w) > 32"),
+        (["boundary", "--max-side=20"], "max(h, w) > 16"),
         *product(
-            (["smoke"], ["boundary", "--quick"]),
+            (["smoke", "--max-side=40"], ["boundary", "--quick", "--max-side=40"]),
             ["max(h, w) > 32", "workspace > 524288", "h < 0", "h > 0 and '<b>' != ''"],
         ),
     ],
@@ -38,9 +38,7 @@ def test_the_page_is_readable_in_a_browser(tmp_path: Path, command: list[str], w
     rules = tmp_path / "<b>rules & more.yml"
     rules.write_text(f'- {{when: "{when}", outcome: wrong}}\n')
     page = tmp_path / "page.html"
-    done = validate(
-        *command, f"--device=sim:{rules}", "--max-side=40", "--format=html", f"--output={page}"
-    )
+    done = validate(*command, f"--device=sim:{rules}", "--format=html", f"--output={page}")
     assert page.exists(), done.stderr
     rendering = render(page, tmp_path, widths=(400, 1280))
     assert rendering.console == []
