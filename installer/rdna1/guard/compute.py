@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,9 @@ from .products import multiply
 from .steps import Channels, Program, Step, program_of, sums_of
 from .tiles import Copy, View
 
+# For each operation torch prepares that it be differentiated, and for each view that it be known as
+# one: a tenth of what a small layer takes of the processor, and nobody asks for it here.
+_OUTSIDE_OF_AUTOGRAD = getattr(torch._C, "_AutoDispatchBelowADInplaceOrView", nullcontext)
 _HALF = (torch.float16, torch.bfloat16)
 # Integers as which neighbours are moved at once, by their bytes.
 _INTEGERS = {4: torch.int32, 8: torch.int64}
@@ -29,6 +34,11 @@ def compute(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
     Returns:
         The output, the input's gradient or the weight's gradient.
     """
+    with _OUTSIDE_OF_AUTOGRAD():
+        return _compute(layer, plan, first, second)
+
+
+def _compute(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
     if plan.kind == CPU:
         there = first.device
         return _whole(layer, first.cpu(), second.cpu()).to(there)
