@@ -68,11 +68,7 @@ LAYERS = (
 )
 # Name, what makes it, images.
 MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
-MODELS_OF_CPU = (
-    ("ResNet-18", resnet18, 4),
-    ("ResNet-18", resnet18, 32),
-    ("ResNet-50", resnet50, 1),
-)
+MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
 # Calls of a layer that do not wait for the device one by one, and how often they are timed.
 _IN_A_ROW: Any = {"in_a_row": 10, "repeats": 10}
 # PyTorch's own im2col and BLAS.

@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 Run = Callable[[], object]
 Way = Callable[[], AbstractContextManager[Any]]
 _MIB = 1024 * 1024
+_UNCOUNTED = 5
 
 
 class Clock:
@@ -26,15 +27,13 @@ class Clock:
     def __init__(self, device: torch.device, repeats: int) -> None:
         self.device, self.repeats = device, repeats
 
-    def milliseconds(self, run: Run, *, repeats: int | None = None, in_a_row: int = 1) -> float:
-        """Median of several runs, each after one that is not counted.
-
-        Args:
-            run: what is timed.
-            repeats: how often.
-            in_a_row: runs that do not wait for the device one by one; each is a part of their time.
-        """
-        return self.in_turn({"": run}, repeats=repeats, in_a_row=in_a_row)[""]
+    def milliseconds(self, run: Run, *, repeats: int | None = None) -> float:
+        """Median of several runs after a few that are not counted."""
+        number = repeats or self.repeats
+        for _ in range(min(_UNCOUNTED, number)):
+            run()
+        seconds = statistics.median(self._seconds(run, 1) for _ in range(number))
+        return round(seconds * 1000, 4)
 
     def in_turn(
         self,
@@ -44,21 +43,22 @@ class Clock:
         repeats: int | None = None,
         in_a_row: int = 1,
     ) -> dict[str, float]:
-        """Medians of several runs by turns: a host that is slower for a while is so for all.
+        """Medians in milliseconds of several runs by turns: a host slows down for all of them.
 
-        Before each is one that does not count: Python is slower where functions were replaced.
+        Before each are a few that are not counted: what ran last is what Python runs fastest.
 
         Args:
             runs: what is timed.
             within: what is entered before one of them and left after it, outside of its time.
             repeats: how often.
-            in_a_row: as for `milliseconds`.
+            in_a_row: runs that do not wait for the device one by one; each is a part of their time.
         """
         times: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(repeats or self.repeats):
             for name, run in runs.items():
                 with (within or {}).get(name, nullcontext)():
-                    run()
+                    for _ in range(_UNCOUNTED):
+                        run()
                     times[name].append(self._seconds(run, in_a_row) / in_a_row * 1000)
         return {name: round(statistics.median(each), 4) for name, each in times.items()}
 
