@@ -89,7 +89,7 @@ def test_no_limit_is_said_plainly(box: Box) -> None:
     rules(box, '- {when: "h > 9999", outcome: hang}')
     # Nothing hangs, and products take seconds where other tests compute, too.
     routes = '--extra-vars={"validate_boundary_routes": ["matmul"], "validate_timeout": 60}'
-    played = box.play(*SIMULATED, routes, playbook=VALIDATE)
+    played = box.play(*SIMULATED, UP_TO_40, routes, playbook=VALIDATE)
     assert played.returncode == 0, played.stdout
     said = " ".join(played.stdout.split())
     assert "NO LIMIT up to 48 pixels" in said
