@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -191,25 +191,30 @@ def race_for_the_backup(attacked: Machine, rounds: int) -> Attempt:
     return Attempt("fix, a link in the place of its backup", bool(won), found)
 
 
-def rollback_of_a_named_file(
-    attacked: Machine, folder: str, variables: Mapping[str, object], who: str
+def rollback_of_named_files(
+    attacked: Machine, folders: Sequence[str], variables: Mapping[str, object], who: str
 ) -> Attempt:
-    """Have a rollback put back, into /etc, a file that a unit of the user names."""
-    real = os.path.normpath(folder)
+    """Have a rollback put back, into /etc, files that a unit of the user names."""
+    places = {folder: os.path.normpath(folder) for folder in folders}
+    all_places = " ".join(places.values())
     unit = f"{HOME}/.config/systemd/user/x.service"
-    attacked.as_root(f"rm -rf {real} /var/lib/rdna1 {HOME}/.local {HOME}/.config {PRELOAD}")
-    attacked.done_as_user(
-        f"mkdir -p {real} {Path(unit).parent}; echo {HOME}/evil.so > {real}/ld.so.preload;"
-        f"printf '[Service]\\nEnvironmentFile=-{folder}/ld.so.preload\\n' > {unit}"
-    )
+    attacked.as_root(f"rm -rf {all_places} /var/lib/rdna1 {HOME}/.local {HOME}/.config {PRELOAD}")
+    attacked.done_as_user(f"mkdir -p {Path(unit).parent}; echo '[Service]' > {unit}")
+    for folder, real in places.items():
+        attacked.done_as_user(
+            f"mkdir -p {real}; echo {real}/evil.so > {real}/ld.so.preload;"
+            f"echo EnvironmentFile=-{folder}/ld.so.preload >> {unit}"
+        )
     record(attacked, "before", variables)
-    attacked.done_as_user(f"rm {real}/ld.so.preload")
+    for real in places.values():
+        attacked.done_as_user(f"rm {real}/ld.so.preload")
     record(attacked, "after", variables)
-    attacked.done_as_user(f"rm -r {real}; ln -s /etc {real}")
+    for real in places.values():
+        attacked.done_as_user(f"rm -r {real}; ln -s /etc {real}")
     attacked.ansible("ansible-playbook", "playbooks/rollback.yml", variables=variables)
-    left = attacked.as_root(f"cat {PRELOAD} 2>/dev/null; rm -rf {PRELOAD} {real}").strip()
+    left = attacked.as_root(f"cat {PRELOAD} 2>/dev/null; rm -rf {PRELOAD} {all_places}").strip()
     found = f"{PRELOAD} now holds {left}" if left else f"there is no {PRELOAD}"
-    return Attempt(f"rollback, {folder} named by a unit, {who}", bool(left), found)
+    return Attempt(f"rollback, {' '.join(folders)} named by a unit, {who}", bool(left), found)
 
 
 def rollback_of_a_forged_record(attacked: Machine) -> Attempt:
@@ -246,10 +251,11 @@ def record(attacked: Machine, moment: str, variables: Mapping[str, object]) -> N
 def attempts(attacked: Machine, rounds: int = 5) -> Iterator[Attempt]:
     """Try all ways."""
     yield race_for_the_backup(attacked, rounds)
-    for folder in ("/var/tmp/mallory", "/home/../home/mallory/conf", f"{HOME}/conf"):  # noqa: S108
-        yield rollback_of_a_named_file(attacked, folder, {}, "no user named")
+    outside = "/var/tmp/mallory"  # noqa: S108 - where any user may write is what it is about
+    folders = (outside, "/home/../home/mallory/.conf", f"{HOME}/conf")
+    yield rollback_of_named_files(attacked, folders, {}, "no user named")
     named = {"rdna1_users": ["mallory"]}
-    yield rollback_of_a_named_file(attacked, "/var/tmp/mallory", named, "the user named")  # noqa: S108
+    yield rollback_of_named_files(attacked, (outside,), named, "the user named")
     yield rollback_of_a_forged_record(attacked)
 
 
