@@ -14,8 +14,8 @@ from .products import multiply
 from .steps import Channels, Program, Step, program_of, sums_of
 from .tiles import Copy, View
 
-# For each operation torch prepares that it be differentiated, and for each view that it be known as
-# one: a tenth of what a small layer takes of the processor, and nobody asks for it here.
+# torch would prepare each operation to be differentiated and mark each view as one, for which
+# nobody asks here: a tenth of the processor time of a small layer.
 _OUTSIDE_OF_AUTOGRAD = getattr(torch._C, "_AutoDispatchBelowADInplaceOrView", nullcontext)
 _HALF = (torch.float16, torch.bfloat16)
 # Integers as which neighbours are moved at once, by their bytes.
