@@ -35,22 +35,18 @@ def compute(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
         The output, the input's gradient or the weight's gradient.
     """
     with _OUTSIDE_OF_AUTOGRAD():
-        return _compute(layer, plan, first, second)
-
-
-def _compute(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
-    if plan.kind == CPU:
-        there = first.device
-        return _whole(layer, first.cpu(), second.cpu()).to(there)
-    if plan.kind == NATIVE:
-        return _whole(layer, first, second)
-    if plan.route == MATMUL:
-        return multiply(layer, plan.pixels, first, second)
-    if plan.route == BYPASS:
-        # What is set here counts for MIOpen, too; calls that autograd makes run one at a time.
-        with torch.backends.cudnn.flags(enabled=False):
-            return _by_plan(layer, plan, first, second)
-    return _by_plan(layer, plan, first, second)
+        if plan.kind == CPU:
+            there = first.device
+            return _whole(layer, first.cpu(), second.cpu()).to(there)
+        if plan.kind == NATIVE:
+            return _whole(layer, first, second)
+        if plan.route == MATMUL:
+            return multiply(layer, plan.pixels, first, second)
+        if plan.route == BYPASS:
+            # What is set here counts for MIOpen, too; calls that autograd makes run one at a time.
+            with torch.backends.cudnn.flags(enabled=False):
+                return _by_plan(layer, plan, first, second)
+        return _by_plan(layer, plan, first, second)
 
 
 def _by_plan(layer: Layer, plan: Plan, first: Tensor, second: Tensor) -> Tensor:
