@@ -24,9 +24,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -68,12 +68,21 @@ LAYERS = (
 )
 # Name, what makes it, images.
 MODELS = (("ResNet-50", resnet50, 8), ("ResNet-50", resnet50, 32))
-MODELS_OF_CPU = (("ResNet-18", resnet18, 4), ("ResNet-50", resnet50, 1))
+MODELS_OF_CPU = (
+    ("ResNet-18", resnet18, 4),
+    ("ResNet-18", resnet18, 32),
+    ("ResNet-50", resnet50, 1),
+)
 # Calls of a layer that do not wait for the device one by one, and how often they are timed.
 _IN_A_ROW: Any = {"in_a_row": 10, "repeats": 10}
 # PyTorch's own im2col and BLAS.
 _WITHIN: dict[str, Way] = {
     "without_cudnn": functools.partial(torch.backends.cudnn.flags, enabled=False)
+}
+_MODEL_WAYS: dict[str, Way] = {
+    "native": contextlib.nullcontext,
+    "guard": functools.partial(guard.active, guard.Envelope(SIDE)),
+    **_WITHIN,
 }
 # Of a training that is timed as a whole, and how often that is compared at least.
 _STEPS, _LEAST_PAIRS = 10, 30
@@ -81,17 +90,39 @@ _STEPS, _LEAST_PAIRS = 10, 30
 STRIPS = ((3, 512), (5, 512), (7, 512), (3, 1024), (5, 1024), (7, 1024))
 
 
-def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
-    """Time a layer natively, with the guard, without cuDNN, and on the CPU and back."""
+class LayerRuns(NamedTuple):
+    """A layer on random values: its tensors, its settings, and what is timed of it by name."""
+
+    x: Tensor
+    weight: Tensor
+    options: Any
+    ways: dict[str, Run]
+
+
+def layer_runs(clock: Clock, layer: tuple[int, ...]) -> LayerRuns:
+    """Return the ways to compute a layer: native, with the guard and on CUDA without cuDNN."""
     n, c_in, c_out, side, kernel, stride = layer
     x = torch.randn(n, c_in, side, side, device=clock.device)
     weight = torch.randn(c_out, c_in, kernel, kernel, device=clock.device)
     options: Any = (None, stride, kernel // 2)
-    native = nn.functional.conv2d
     envelope = guard.Envelope(SIDE)
+    ways: dict[str, Run] = {
+        "native": lambda: nn.functional.conv2d(x, weight, *options),
+        "guard": lambda: guard.conv2d(x, weight, *options, envelope=envelope),
+    }
+    if clock.device.type == "cuda":
+        ways["without_cudnn"] = ways["native"]
+    return LayerRuns(x, weight, options, ways)
+
+
+def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
+    """Time a layer natively, with the guard, without cuDNN, and on the CPU and back."""
+    n, c_in, c_out, side, kernel, stride = layer
+    x, weight, options, ways = layer_runs(clock, layer)
+    native = nn.functional.conv2d
 
     def guarded(x: Tensor, weight: Tensor) -> Tensor:
-        return guard.conv2d(x, weight, *options, envelope=envelope)
+        return guard.conv2d(x, weight, *options, envelope=guard.Envelope(SIDE))
 
     def hybrid() -> Tensor:
         return native(x.cpu(), weight.cpu(), *options).to(clock.device)
@@ -109,19 +140,15 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "layer": f"{n}x{c_in}->{c_out} at {side}x{side}, {kernel}x{kernel}, stride {stride}"
     }
-    ways: dict[str, Run] = {
-        "native": lambda: native(x, weight, *options),
-        "guard": lambda: guarded(x, weight),
-    }
     with torch.no_grad():
+        row |= clock.in_turn(ways, _WITHIN)
         if clock.device.type == "cuda":
-            ways["without_cudnn"] = ways["native"]
-            row |= _on_cuda(clock, ways)
+            times = clock.in_turn(ways, _WITHIN, **_IN_A_ROW)
+            row |= {f"{name}_row": milliseconds for name, milliseconds in times.items()}
             row["hybrid"] = clock.milliseconds(hybrid, repeats=3)
             row["native_mib"] = clock.peak(ways["native"])
             row["guard_mib"] = clock.peak(ways["guard"])
             row["tiles_workspace_mib"] = tiles_workspace(clock, x, weight, stride)
-        row |= clock.in_turn(ways, _WITHIN)
     trainings: dict[str, Run] = {
         "native_training": train(lambda x, w: native(x, w, *options)),
         "guard_training": train(guarded),
@@ -129,12 +156,24 @@ def layer_row(clock: Clock, layer: tuple[int, ...]) -> dict[str, Any]:
     return row | clock.in_turn(trainings)
 
 
-def _on_cuda(clock: Clock, ways: dict[str, Run]) -> dict[str, float]:
-    """Time ways whose calls do not wait for the GPU one by one, and their kernels alone."""
-    times = clock.in_turn(ways, _WITHIN, **_IN_A_ROW)
-    found = {f"{name}_row": milliseconds for name, milliseconds in times.items()}
-    for name, run in ways.items():
-        with _WITHIN.get(name, contextlib.nullcontext)():
+def layer_kernels(clock: Clock, layer: tuple[int, ...]) -> dict[str, float]:
+    """Return what the kernels of each way to compute a layer take on a CUDA device."""
+    with torch.no_grad():
+        return _kernels(clock, layer_runs(clock, layer).ways, _WITHIN)
+
+
+def model_kernels(
+    clock: Clock, _: str, factory: Callable[[], nn.Module], images: int
+) -> dict[str, float]:
+    """Return what the kernels of each way to run a model take on a CUDA device."""
+    infer = _inference(clock, factory, images)[2]
+    return _kernels(clock, dict.fromkeys(_MODEL_WAYS, infer), _MODEL_WAYS)
+
+
+def _kernels(clock: Clock, runs: Mapping[str, Run], within: Mapping[str, Way]) -> dict[str, float]:
+    found = {}
+    for name, run in runs.items():
+        with within.get(name, contextlib.nullcontext)():
             found[f"{name}_gpu"] = clock.on_gpu(run)
     return found
 
@@ -197,13 +236,7 @@ def _patched(weight: Tensor, *, in_turn: bool) -> Callable[[Tensor], Tensor] | N
 
 def model_row(clock: Clock, model_name: str, factory: Callable[[], nn.Module], images: int) -> Any:
     """Time a model at 224x224, inference and training, without and with the guard or a recorder."""
-    torch.manual_seed(0)
-    model = factory().to(clock.device)
-    x = torch.randn(images, 3, 224, 224, device=clock.device)
-
-    def infer() -> None:
-        with torch.no_grad():
-            model(x)
+    model, x, infer = _inference(clock, factory, images)
 
     def train() -> None:
         model.zero_grad(set_to_none=True)
@@ -211,21 +244,18 @@ def model_row(clock: Clock, model_name: str, factory: Callable[[], nn.Module], i
 
     row: dict[str, Any] = {"layer": f"{model_name} at {images}x3x224x224"}
     is_cuda = clock.device.type == "cuda"
-    guarded = functools.partial(guard.active, guard.Envelope(SIDE))
-    ways: dict[str, Way] = {"native": contextlib.nullcontext, "guard": guarded}
-    if is_cuda:
-        ways |= _WITHIN
+    ways = _MODEL_WAYS if is_cuda else {name: _MODEL_WAYS[name] for name in ("native", "guard")}
     row |= clock.in_turn(dict.fromkeys(ways, infer), ways)
-    for name, way in ways.items() if is_cuda else ():
-        with way():
-            row[f"{name}_gpu"], row[f"{name}_mib"] = clock.on_gpu(infer), clock.peak(infer)
+    for name in ("native", "guard") if is_cuda else ():
+        with ways[name]():
+            row[f"{name}_mib"] = clock.peak(infer)
     with tempfile.TemporaryDirectory() as folder:
         create(Path(folder) / "flight")
         recorded = Guard(guard.Envelope(), flight=Recorder(Path(folder) / "flight"))
         alone = recorded._replace(flight=None)
         trainings: dict[str, Way] = {
             "native_training": contextlib.nullcontext,
-            "guard_training": guarded,
+            "guard_training": _MODEL_WAYS["guard"],
             "recorded_training": lambda: entered(recorded),
         }
         row |= clock.in_turn(dict.fromkeys(trainings, train), trainings)
@@ -235,6 +265,21 @@ def model_row(clock: Clock, model_name: str, factory: Callable[[], nn.Module], i
     if is_cuda:
         row["hybrid"] = _hybrid(clock, infer)
     return row
+
+
+def _inference(
+    clock: Clock, factory: Callable[[], nn.Module], images: int
+) -> tuple[nn.Module, Tensor, Run]:
+    """Return a model of random weights, images, and its inference of them."""
+    torch.manual_seed(0)
+    model = factory().to(clock.device)
+    x = torch.randn(images, 3, 224, 224, device=clock.device)
+
+    def infer() -> None:
+        with torch.no_grad():
+            model(x)
+
+    return model, x, infer
 
 
 def added_percent(clock: Clock, train: Run, way: Way) -> float:
@@ -368,6 +413,11 @@ def measured(device: torch.device, repeats: int, *, search: bool) -> dict[str, A
     layers = [layer_row(clock, layer) for layer in (LAYERS if is_cuda else LAYERS[:3])]
     strips = [strip_row(clock, *strip) for strip in STRIPS] if is_cuda else []
     models = [model_row(clock, *model) for model in (MODELS if is_cuda else MODELS_OF_CPU)]
+    # After all that is timed: once torch's profiler was used, it slows each launch down.
+    for row, layer in zip(layers, LAYERS, strict=True) if is_cuda else ():
+        row |= layer_kernels(clock, layer)
+    for row, model in zip(models, MODELS, strict=True) if is_cuda else ():
+        row |= model_kernels(clock, *model)
     means = {
         "inference": geometric_mean(layers, "guard", "native"),
         "training": geometric_mean(layers, "guard_training", "native_training"),
